@@ -1,0 +1,190 @@
+//! NumPy's files: `.npy` holds one array, `.npz` several by name.
+//!
+//! Read: float16/32/64, integers of 8 to 64 bits, bool; row- or column-major, either byte order. What has no dtype of its own
+//! here is widened or narrowed: float64 to f32, 64-bit integers to 32 if every value fits. Written: f32, f16, i32, u32, bool.
+
+use super::file::replace;
+use super::{Array, Data};
+use crate::error::{Error, Result};
+use npyz::{DType as NpyType, NpyFile, NpyHeader, Order, TypeChar, WriterBuilder};
+use std::io::{self, BufReader, Read, Write};
+use std::path::Path;
+
+/// Reads a `.npy` file.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be read, [`Error::Model`] if it holds something else.
+pub fn read_npy(path: impl AsRef<Path>) -> Result<Array> {
+    let path = path.as_ref();
+    let file = std::fs::File::open(path).map_err(|e| Error::io(path, e))?;
+    decode(BufReader::new(file)).map_err(|reason| Error::model(path.display().to_string(), reason))
+}
+
+/// Reads every array of a `.npz` file, in the file's order.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be read, [`Error::Model`] if it holds something else.
+pub fn read_npz(path: impl AsRef<Path>) -> Result<Vec<(String, Array)>> {
+    let path = path.as_ref();
+    let file = std::fs::File::open(path).map_err(|e| Error::io(path, e))?;
+    let wrong = |reason: String| Error::model(path.display().to_string(), reason);
+    let mut archive = npyz::npz::NpzArchive::new(BufReader::new(file)).map_err(|e| wrong(format!("not an .npz file: {e}")))?;
+    let zip = archive.zip_archive();
+    let mut arrays = Vec::with_capacity(zip.len());
+    for index in 0..zip.len() {
+        let entry = zip.by_index(index).map_err(|e| wrong(format!("entry {index}: {e}")))?;
+        let Some(name) = npyz::npz::array_name_from_file_name(entry.name()).map(str::to_owned) else { continue };
+        let array = decode(entry).map_err(|reason| wrong(format!("'{name}': {reason}")))?;
+        arrays.push((name, array));
+    }
+    Ok(arrays)
+}
+
+/// Writes a `.npy` file, through a temporary one.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn write_npy(path: impl AsRef<Path>, array: &Array) -> Result<()> {
+    replace(path.as_ref(), |file| encode(file, array))
+}
+
+/// Writes a `.npz` file of named arrays, through a temporary one.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn write_npz<'a>(path: impl AsRef<Path>, arrays: impl IntoIterator<Item = (&'a str, &'a Array)>) -> Result<()> {
+    replace(path.as_ref(), |file| {
+        let mut npz = npyz::npz::NpzWriter::new(file);
+        for (name, array) in arrays {
+            let mut bytes = Vec::new();
+            encode(&mut bytes, array)?;
+            npz.zip_writer().start_file(npyz::npz::file_name_from_array_name(name), Default::default()).map_err(io::Error::other)?;
+            npz.zip_writer().write_all(&bytes)?;
+        }
+        npz.zip_writer().finish().map_err(io::Error::other).map(|_| ())
+    })
+}
+
+/// The most elements that a file may claim; as many as an index reaches.
+const MOST: u64 = u32::MAX as u64;
+
+fn decode(mut reader: impl Read) -> Result<Array, String> {
+    let header = NpyHeader::from_reader(&mut reader).map_err(|e| format!("not an .npy file: {e}"))?;
+    let count = header.shape().iter().try_fold(1u64, |n, &d| n.checked_mul(d)).filter(|&n| n <= MOST);
+    let Some(count) = count else { return Err(format!("shape {:?} is too large", header.shape())) };
+    let shape: Vec<usize> = header.shape().iter().map(|&d| usize::try_from(d).unwrap_or(usize::MAX)).collect();
+    let column_major = header.order() == Order::Fortran;
+    let NpyType::Plain(ty) = header.dtype() else { return Err("structured arrays are not supported".to_owned()) };
+    let (kind, size) = (ty.type_char(), ty.size_field());
+    let file = NpyFile::with_header(header, reader.take(count.saturating_mul(16)));
+    let data = match (kind, size) {
+        (TypeChar::Float, 4) => Data::F32(vec(file)?),
+        (TypeChar::Float, 2) => Data::F16(vec(file)?),
+        #[expect(clippy::cast_possible_truncation, reason = "f64 is narrowed, as documented")]
+        (TypeChar::Float, 8) => Data::F32(vec::<f64>(file)?.into_iter().map(|v| v as f32).collect()),
+        (TypeChar::Bool, 1) => Data::Bool(vec(file)?),
+        (TypeChar::Int, 1) => Data::I32(vec::<i8>(file)?.into_iter().map(i32::from).collect()),
+        (TypeChar::Int, 2) => Data::I32(vec::<i16>(file)?.into_iter().map(i32::from).collect()),
+        (TypeChar::Int, 4) => Data::I32(vec(file)?),
+        (TypeChar::Int, 8) => Data::I32(narrow(vec::<i64>(file)?, "int32")?),
+        (TypeChar::Uint, 1) => Data::U32(vec::<u8>(file)?.into_iter().map(u32::from).collect()),
+        (TypeChar::Uint, 2) => Data::U32(vec::<u16>(file)?.into_iter().map(u32::from).collect()),
+        (TypeChar::Uint, 4) => Data::U32(vec(file)?),
+        (TypeChar::Uint, 8) => Data::U32(narrow(vec::<u64>(file)?, "uint32")?),
+        _ => return Err(format!("elements of type '{ty}' are not supported")),
+    };
+    let data = if column_major { row_major(data, &shape) } else { data };
+    Array::from_data(shape, data).map_err(|e| e.to_string())
+}
+
+fn vec<T: npyz::Deserialize>(file: NpyFile<impl Read>) -> Result<Vec<T>, String> {
+    // Elements are collected one by one, so that a header that promises more than the file holds costs nothing.
+    let reader = file.data::<T>().map_err(|e| e.to_string())?;
+    reader.collect::<io::Result<Vec<T>>>().map_err(|e| format!("cut short: {e}"))
+}
+
+fn narrow<A: Copy + std::fmt::Display, B: TryFrom<A>>(values: Vec<A>, to: &str) -> Result<Vec<B>, String> {
+    values.into_iter().map(|v| B::try_from(v).map_err(|_| format!("{v} does not fit {to}"))).collect()
+}
+
+/// Elements that lie column-major under `shape`, row-major.
+fn row_major(data: Data, shape: &[usize]) -> Data {
+    let mut column_strides = vec![1; shape.len()];
+    for i in 1..shape.len() {
+        column_strides[i] = column_strides[i - 1] * shape[i - 1];
+    }
+    let row = super::strides(shape);
+    let from = |flat: usize| -> usize { (0..shape.len()).map(|i| flat / row[i] % shape[i] * column_strides[i]).sum() };
+    fn gather<T: Copy>(values: &[T], from: impl Fn(usize) -> usize) -> Vec<T> {
+        (0..values.len()).map(|i| values[from(i)]).collect()
+    }
+    match data {
+        Data::F32(v) => Data::F32(gather(&v, from)),
+        Data::F16(v) => Data::F16(gather(&v, from)),
+        Data::I32(v) => Data::I32(gather(&v, from)),
+        Data::U32(v) => Data::U32(gather(&v, from)),
+        Data::Bool(v) => Data::Bool(gather(&v, from)),
+    }
+}
+
+fn encode(writer: &mut (impl Write + ?Sized), array: &Array) -> io::Result<()> {
+    let shape: Vec<u64> = array.shape().iter().map(|&d| d as u64).collect();
+    fn put<T: npyz::AutoSerialize + Copy>(writer: &mut (impl Write + ?Sized), shape: &[u64], values: &[T]) -> io::Result<()> {
+        let mut npy = npyz::WriteOptions::new().default_dtype().shape(shape).writer(writer).begin_nd()?;
+        npy.extend(values.iter().copied())?;
+        npy.finish()
+    }
+    match array.data() {
+        Data::F32(v) => put(writer, &shape, v),
+        Data::F16(v) => put(writer, &shape, v),
+        Data::I32(v) => put(writer, &shape, v),
+        Data::U32(v) => put(writer, &shape, v),
+        Data::Bool(v) => put(writer, &shape, v),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::array::f16;
+
+    #[test]
+    fn arrays_survive_a_round_trip() {
+        let folder = tempfile::tempdir().unwrap();
+        let arrays = [
+            Array::from_fn([2, 3], |i| i as f32 / 3.0),
+            Array::from_fn([3], |i| f16::from_f32(i as f32)),
+            Array::from_fn([1, 2], |i| i as i32 - 1),
+            Array::scalar(7u32),
+            Array::new([2], vec![true, false]).unwrap(),
+        ];
+        let path = folder.path().join("all.npz");
+        let names = ["a", "b", "c", "d", "e"];
+        write_npz(&path, names.into_iter().zip(&arrays)).unwrap();
+        let back = read_npz(&path).unwrap();
+        for ((name, array), (n, a)) in back.iter().zip(names.iter().zip(&arrays)) {
+            assert_eq!((name.as_str(), array), (*n, a));
+        }
+        let path = folder.path().join("one.npy");
+        write_npy(&path, &arrays[0]).unwrap();
+        assert_eq!(read_npy(&path).unwrap(), arrays[0]);
+    }
+
+    #[test]
+    fn column_major_is_turned() {
+        let turned = row_major(Data::I32(vec![1, 2, 3, 4, 5, 6]), &[2, 3]);
+        assert_eq!(turned, Data::I32(vec![1, 3, 5, 2, 4, 6]));
+    }
+
+    #[test]
+    fn a_file_that_is_cut_short_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cut.npy");
+        write_npy(&path, &Array::full([100], 1.0f32)).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        for n in [0, 5, 40, bytes.len() - 1] {
+            std::fs::write(&path, &bytes[..n]).unwrap();
+            assert!(read_npy(&path).is_err(), "{n} bytes were enough");
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Pictures: PNG, JPEG and WebP as arrays of 0..1, and arrays as PNG.
+
+use super::file::replace;
+use super::{Array, Hw};
+use crate::error::{Error, Result};
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageReader};
+use std::io::{BufReader, Cursor, Seek};
+use std::path::Path;
+
+/// The most pixels that a picture may have: those of a 12,000 x 10,000 photo, and some.
+pub const MOST_PIXELS: u64 = 1 << 27;
+
+/// A decoded picture, turned the way its EXIF data say.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    /// Red, green and blue in 0..1, not premultiplied: (1, 3, h, w).
+    pub rgb: Array,
+    /// Opacity in 0..1, if the file has any: (1, 1, h, w).
+    pub alpha: Option<Array>,
+    /// Height and width in pixels.
+    pub size: Hw,
+}
+
+impl Picture {
+    /// Reads a PNG, JPEG or WebP file of any colour type and depth.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, [`Error::Model`] if it is empty, damaged, of another format or has more
+    /// than [`MOST_PIXELS`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let name = path.display().to_string();
+        let file = std::fs::File::open(path).map_err(|e| Error::io(path, e))?;
+        let about = file.metadata().map_err(|e| Error::io(path, e))?;
+        if about.is_dir() {
+            return Err(Error::model(name, "is a folder, not a picture"));
+        }
+        if about.is_file() && about.len() == 0 {
+            return Err(Error::model(name, "is empty"));
+        }
+        Self::decode(BufReader::new(file), &name)
+    }
+
+    /// Decodes the bytes of a PNG, JPEG or WebP file; `name` stands for it in errors.
+    ///
+    /// # Errors
+    /// As [`Picture::open`].
+    pub fn from_bytes(bytes: &[u8], name: &str) -> Result<Self> {
+        Self::decode(Cursor::new(bytes), name)
+    }
+
+    fn decode(reader: impl std::io::BufRead + Seek, name: &str) -> Result<Self> {
+        let wrong = |e: &dyn std::fmt::Display| Error::model(name, format!("is no PNG, JPEG or WebP picture, or is damaged: {e}"));
+        let mut reader = ImageReader::new(reader).with_guessed_format().map_err(|e| wrong(&e))?;
+        // The pixel count is checked below; this bounds what a decoder needs besides.
+        let mut limits = image::Limits::no_limits();
+        limits.max_alloc = Some(16 * MOST_PIXELS);
+        reader.limits(limits);
+        let mut decoder = reader.into_decoder().map_err(|e| wrong(&e))?;
+        let (w, h) = decoder.dimensions();
+        if u64::from(w) * u64::from(h) > MOST_PIXELS {
+            return Err(Error::model(name, format!("has {w} x {h} pixels; {MOST_PIXELS} are the most")));
+        }
+        let orientation = decoder.orientation().map_err(|e| wrong(&e))?;
+        let mut image = DynamicImage::from_decoder(decoder).map_err(|e| wrong(&e))?;
+        image.apply_orientation(orientation);
+        Ok(Self::from_image(image))
+    }
+
+    fn from_image(image: DynamicImage) -> Self {
+        let size = Hw::new(image.height() as usize, image.width() as usize);
+        let has_alpha = image.color().has_alpha();
+        let eight_bit = image.color().bytes_per_pixel() == image.color().channel_count();
+        let planes = |channels: std::ops::Range<usize>, at: &dyn Fn(usize, usize) -> f32| {
+            let (first, count) = (channels.start, channels.len());
+            Array::from_fn([1, count, size.h, size.w], |i| at(i % size.area(), first + i / size.area()))
+        };
+        let split = |at: &dyn Fn(usize, usize) -> f32| (planes(0..3, at), has_alpha.then(|| planes(3..4, at)));
+        let (rgb, alpha) = if eight_bit {
+            let pixels = image.into_rgba8().into_raw();
+            split(&|pixel, channel| f32::from(pixels[4 * pixel + channel]) / 255.0)
+        } else {
+            let pixels = image.into_rgba32f().into_raw();
+            split(&|pixel, channel| pixels[4 * pixel + channel])
+        };
+        Self { rgb, alpha, size }
+    }
+}
+
+/// Writes (1, c, h, w) values of 0..1 as an 8-bit PNG, through a temporary file: c = 1 grey, 3 RGB, 4 RGBA.
+///
+/// # Errors
+/// [`Error::Shape`] for another shape or dtype, [`Error::Io`].
+pub fn write_png(path: impl AsRef<Path>, array: &Array) -> Result<()> {
+    let path = path.as_ref();
+    let [1, channels @ (1 | 3 | 4), h, w] = *array.shape() else {
+        return Err(Error::shape("write_png", format!("expected (1, 1 or 3 or 4, h, w), got {}", array.ty())));
+    };
+    let color = match channels {
+        1 => ExtendedColorType::L8,
+        3 => ExtendedColorType::Rgb8,
+        _ => ExtendedColorType::Rgba8,
+    };
+    let side = |n: usize| u32::try_from(n).map_err(|_| Error::shape("write_png", format!("a side of {n} pixels is too long")));
+    let (width, height) = (side(w)?, side(h)?);
+    let values = array.values::<f32>()?;
+    let mut bytes = vec![0; values.len()];
+    for (channel, plane) in values.chunks_exact(h * w).enumerate() {
+        for (pixel, value) in plane.iter().enumerate() {
+            bytes[pixel * channels + channel] = to_byte(*value);
+        }
+    }
+    replace(path, |file| {
+        let encoder = PngEncoder::new_with_quality(file, CompressionType::Fast, FilterType::Adaptive);
+        encoder.write_image(&bytes, width, height, color).map_err(std::io::Error::other)
+    })
+}
+
+/// 0..1 as 0..=255, rounded; what lies outside, and NaN, is clamped.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=255 first; NaN becomes 0")]
+fn to_byte(value: f32) -> u8 {
+    (value.clamp(0.0, 1.0) * 255.0).round() as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoded(image: &DynamicImage, format: image::ImageFormat) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        image.write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    }
+
+    /// A picture of two pixels: red, then half-transparent blue.
+    fn rgba() -> DynamicImage {
+        DynamicImage::ImageRgba8(image::RgbaImage::from_raw(2, 1, vec![255, 0, 0, 255, 0, 0, 255, 128]).unwrap())
+    }
+
+    #[test]
+    fn every_colour_type_becomes_rgb() {
+        let png = |image: DynamicImage| Picture::from_bytes(&encoded(&image, image::ImageFormat::Png), "test").unwrap();
+        let picture = png(rgba());
+        assert_eq!(picture.rgb.values::<f32>().unwrap(), [1.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
+        assert_eq!(picture.alpha.unwrap().values::<f32>().unwrap(), [1.0, 128.0 / 255.0]);
+        assert!(png(DynamicImage::ImageRgb8(rgba().into_rgb8())).alpha.is_none());
+        let grey = png(DynamicImage::ImageLuma8(image::GrayImage::from_raw(1, 1, vec![51]).unwrap()));
+        assert_eq!(grey.rgb.values::<f32>().unwrap(), [0.2; 3]);
+        let deep = image::ImageBuffer::from_raw(1, 1, vec![65535u16, 0, 13107]).unwrap();
+        let deep = png(DynamicImage::ImageRgb16(deep));
+        for (got, want) in deep.rgb.values::<f32>().unwrap().iter().zip([1.0, 0.0, 0.2]) {
+            assert!((got - want).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn exif_says_which_way_is_up() {
+        // TIFF header, one entry: tag 0x112 (orientation), type short, count 1, value 6: turn right.
+        let exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0".to_vec();
+        let grey = image::GrayImage::from_fn(16, 8, |x, _| image::Luma([if x < 8 { 0 } else { 255 }]));
+        let mut bytes = Vec::new();
+        let mut encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, 100);
+        encoder.set_exif_metadata(exif).unwrap();
+        encoder.encode_image(&grey).unwrap();
+        let picture = Picture::from_bytes(&bytes, "turned.jpg").unwrap();
+        assert_eq!(picture.size, Hw::new(16, 8));
+        let values = picture.rgb.values::<f32>().unwrap();
+        assert!(values[0] < 0.1 && values[15 * 8] > 0.9, "left became top");
+    }
+
+    #[test]
+    fn webp_is_read() {
+        let picture = Picture::from_bytes(&encoded(&rgba(), image::ImageFormat::WebP), "a.webp").unwrap();
+        assert_eq!(picture.rgb.values::<f32>().unwrap()[0], 1.0);
+        assert!(picture.alpha.is_some());
+    }
+
+    #[test]
+    fn what_is_no_picture_is_refused() {
+        let whole = encoded(&rgba(), image::ImageFormat::Png);
+        for bytes in [&[] as &[u8], b"not a picture", &whole[..whole.len() / 2]] {
+            let error = Picture::from_bytes(bytes, "photo.png").unwrap_err().to_string();
+            assert!(error.starts_with("photo.png: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_gigantic_picture_is_refused_by_its_header() {
+        // A PNG header that promises 100,000 x 100,000 pixels, with a right checksum and nothing behind it.
+        let mut header = b"IHDR".to_vec();
+        header.extend(100_000u32.to_be_bytes());
+        header.extend(100_000u32.to_be_bytes());
+        header.extend([8, 2, 0, 0, 0]);
+        let mut crc = !0u32;
+        for byte in &header {
+            crc ^= u32::from(*byte);
+            for _ in 0..8 {
+                crc = (crc >> 1) ^ if crc & 1 == 1 { 0xEDB8_8320 } else { 0 };
+            }
+        }
+        let bytes = [b"\x89PNG\r\n\x1a\n\0\0\0\x0d".as_slice(), &header, &(!crc).to_be_bytes(), b"\0\0\0\0IDAT\x35\xaf\x06\x1e"].concat();
+        let error = Picture::from_bytes(&bytes, "bomb.png").unwrap_err().to_string();
+        assert!(error.contains("100000 x 100000"), "{error}");
+    }
+
+    #[test]
+    fn pngs_are_written_and_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.png");
+        let array = Array::new([1, 4, 1, 2], vec![0.0f32, 1.0, 0.2, f32::NAN, -1.0, 2.0, 1.0, 0.4]).unwrap();
+        write_png(&path, &array).unwrap();
+        let back = Picture::open(&path).unwrap();
+        assert_eq!(back.rgb.values::<f32>().unwrap(), [0.0, 1.0, 0.2, 0.0, 0.0, 1.0]);
+        assert_eq!(back.alpha.unwrap().values::<f32>().unwrap(), [1.0, 0.4]);
+        assert!(write_png(&path, &Array::full([2, 2], 0.0f32)).unwrap_err().to_string().contains("f32[2, 2]"));
+    }
+}
