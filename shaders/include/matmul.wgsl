@@ -1,0 +1,9 @@
+// What every matmul kernel is told. Matrices of a batch lie a fixed distance apart; 0 repeats the first.
+
+struct Params {
+    rows: u32, columns: u32, depth: u32, batches: u32,
+    a_stride: u32, b_stride: u32, output_stride: u32, // elements from one matrix to the next
+    output_pitch: u32, // elements from one row of the output to the next
+    a_skip: u32, b_skip: u32, bias_skip: u32, output_skip: u32, // elements before the first, of each binding
+    groups: u32, // workgroups
+}

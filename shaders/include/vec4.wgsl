@@ -1,0 +1,19 @@
+// Kernels that move four neighbouring elements at a time. `Scalar` is the header's.
+
+const LANES = 4u;
+alias Item = vec4<Scalar>;
+alias Floats = vec4<f32>;
+alias Flags = vec4<bool>;
+alias Bits = vec4<u32>;
+
+fn lane(item: Item, i: u32) -> Scalar {
+    return item[i];
+}
+
+fn item_sum(item: Item) -> Scalar {
+    return (item.x + item.y) + (item.z + item.w);
+}
+
+fn item_max(item: Item) -> Scalar {
+    return max(max(item.x, item.y), max(item.z, item.w));
+}

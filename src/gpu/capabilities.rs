@@ -1,0 +1,88 @@
+//! What an open device can do, read once.
+
+use std::ops::Range;
+use wgpu::{DeviceType, Features, Limits};
+
+/// What kernel choice may depend on.
+#[derive(Clone, Debug)]
+pub struct Capabilities {
+    /// The adapter's name.
+    pub name: String,
+    /// The driver's name and version.
+    pub driver: String,
+    /// The graphics API underneath.
+    pub backend: wgpu::Backend,
+    /// Whether shaders run on the CPU.
+    pub software: bool,
+    /// Enabled features.
+    pub features: Features,
+    /// Granted limits.
+    pub limits: Limits,
+    /// Smallest and largest subgroup.
+    pub subgroup_sizes: (u32, u32),
+    /// Whether kernels get their parameters from a storage buffer rather than from the uniform one that their text declares.
+    ///
+    /// lavapipe specialises a shader for the values of uniforms that its branches and loops depend on: it optimises the shader
+    /// anew whenever bindings change, which costs some 2 ms a dispatch. So on software adapters, unless they are fully checked.
+    pub params_in_storage: bool,
+}
+
+/// A part of a tensor that one binding can hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Bytes of the tensor's buffer to bind; the start is aligned as the device demands.
+    pub bytes: Range<u64>,
+    /// Elements from the start of the window to the first one wanted.
+    pub skip: u32,
+}
+
+impl Capabilities {
+    pub(super) fn read(device: &wgpu::Device, checked: bool) -> Self {
+        let info = device.adapter_info();
+        Self {
+            name: info.name,
+            driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+            backend: info.backend,
+            software: info.device_type == DeviceType::Cpu,
+            features: device.features(),
+            limits: device.limits(),
+            subgroup_sizes: (info.subgroup_min_size, info.subgroup_max_size),
+            params_in_storage: info.device_type == DeviceType::Cpu && !checked,
+        }
+    }
+
+    /// The most bytes that one storage binding can show a shader.
+    pub fn max_binding(&self) -> u64 {
+        self.limits.max_storage_buffer_binding_size
+    }
+
+    /// The window that holds `elements` of a tensor whose elements have `size` bytes. It starts and ends on whole `vec4`s.
+    pub fn window(&self, elements: Range<u64>, size: u64) -> Window {
+        let align = u64::from(self.limits.min_storage_buffer_offset_alignment.max(16));
+        let start = elements.start * size / align * align;
+        let skip = u32::try_from((elements.start * size - start) / size).unwrap_or(u32::MAX);
+        Window { bytes: start..(elements.end * size).next_multiple_of(16), skip }
+    }
+
+    /// Cuts `rows` into the fewest ranges for which every tensor's window fits a binding.
+    ///
+    /// `row_bytes` are the bytes that one row takes in each tensor that is cut. `None` if a single row does not fit.
+    pub fn cut(&self, rows: usize, row_bytes: &[u64]) -> Option<Vec<Range<usize>>> {
+        let align = u64::from(self.limits.min_storage_buffer_offset_alignment.max(16));
+        let widest = row_bytes.iter().copied().max().unwrap_or(0).max(1);
+        if widest * rows as u64 <= self.max_binding() {
+            return Some(std::iter::once(0..rows).collect());
+        }
+        // A window starts up to `align - 4` bytes before the row that it is for, and ends up to 12 after it, unless rows are
+        // whole steps of alignment.
+        let slack = |bytes: u64| if bytes.is_multiple_of(align) { 0 } else { align + 16 };
+        let rows_of = |bytes: u64| self.max_binding().saturating_sub(slack(bytes)) / bytes.max(1);
+        let most = usize::try_from(row_bytes.iter().copied().map(rows_of).min().unwrap_or(0)).unwrap_or(usize::MAX);
+        if most == 0 {
+            return None;
+        }
+        let parts = rows.div_ceil(most);
+        let step = rows.div_ceil(parts);
+        Some((0..rows).step_by(step).map(|start| start..rows.min(start + step)).collect())
+    }
+}

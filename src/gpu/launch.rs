@@ -1,0 +1,106 @@
+//! Launches: one dispatch of a kernel, as data.
+
+use super::{Kernel, KernelParams, Window};
+use std::ops::Range;
+
+/// Which tensor of an operator a binding shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// The operator's input of this index.
+    Input(usize),
+    /// The operator's output of this index.
+    Output(usize),
+    /// Scratch memory of this index, from the candidate's list.
+    Scratch(usize),
+    /// An optional input that is absent: a small buffer of zeros.
+    Absent,
+}
+
+/// One storage buffer of a launch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// Which tensor.
+    pub slot: Slot,
+    /// Whether the shader declares it `read_write`.
+    pub write: bool,
+    /// Which bytes of it; all if `None`.
+    pub bytes: Option<Range<u64>>,
+}
+
+/// One dispatch: `@binding(0)` is the uniform `params`, `bindings` follow from 1 on.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// The shader.
+    pub kernel: &'static Kernel,
+    /// WGSL put before the shader's text, for what overrides cannot choose.
+    pub header: String,
+    /// Values of `override` constants.
+    pub constants: Vec<(&'static str, f64)>,
+    /// The bytes of `Params`.
+    pub params: Vec<u8>,
+    /// Storage buffers in binding order.
+    pub bindings: Vec<Binding>,
+    /// Workgroups, counted in one dimension; the plan folds them into two.
+    pub groups: u64,
+}
+
+impl Launch {
+    /// A launch of `kernel` with `params` over `groups` workgroups and no buffers yet.
+    pub fn new<P: KernelParams>(kernel: &'static Kernel, params: &P, groups: u64) -> Self {
+        let params = bytemuck::bytes_of(params).to_vec();
+        Self { kernel, header: String::new(), constants: Vec::new(), params, bindings: Vec::new(), groups }
+    }
+
+    /// Sets an `override` constant.
+    pub fn constant(mut self, name: &'static str, value: impl Into<f64>) -> Self {
+        self.constants.push((name, value.into()));
+        self
+    }
+
+    /// Puts `text` before the shader.
+    pub fn header(mut self, text: impl Into<String>) -> Self {
+        self.header.push_str(&text.into());
+        self
+    }
+
+    /// Binds the whole of an input.
+    pub fn input(self, index: usize) -> Self {
+        self.bind(Slot::Input(index), false, None)
+    }
+
+    /// Binds an input if there is one of that index, else zeros.
+    pub fn optional_input(self, index: Option<usize>) -> Self {
+        self.bind(index.map_or(Slot::Absent, Slot::Input), false, None)
+    }
+
+    /// Binds a window of an input.
+    pub fn input_window(self, index: usize, window: &Window) -> Self {
+        self.bind(Slot::Input(index), false, Some(window.bytes.clone()))
+    }
+
+    /// Binds the whole of an output.
+    pub fn output(self, index: usize) -> Self {
+        self.bind(Slot::Output(index), true, None)
+    }
+
+    /// Binds a window of an output.
+    pub fn output_window(self, index: usize, window: &Window) -> Self {
+        self.bind(Slot::Output(index), true, Some(window.bytes.clone()))
+    }
+
+    /// Binds scratch memory to read from.
+    pub fn scratch(self, index: usize) -> Self {
+        self.bind(Slot::Scratch(index), false, None)
+    }
+
+    /// Binds scratch memory to write to.
+    pub fn scratch_mut(self, index: usize) -> Self {
+        self.bind(Slot::Scratch(index), true, None)
+    }
+
+    /// Binds any slot.
+    pub fn bind(mut self, slot: Slot, write: bool, bytes: Option<Range<u64>>) -> Self {
+        self.bindings.push(Binding { slot, write, bytes });
+        self
+    }
+}

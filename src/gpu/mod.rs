@@ -1,0 +1,240 @@
+//! The device: adapters and their capabilities, shaders, pipelines, buffers, timing.
+//!
+//! Nothing here knows what an operator is. Operators describe their work as [`Launch`]es, which are data.
+
+mod adapter;
+mod cache;
+mod capabilities;
+mod kernel;
+mod launch;
+mod pipeline;
+mod shader;
+mod timing;
+pub(crate) mod transfer;
+
+pub use adapter::{Adapter, GpuOptions, adapters};
+pub use capabilities::{Capabilities, Window};
+pub use kernel::{Field, Kernel, KernelParams};
+pub(crate) use kernel::{kernel, params};
+pub use launch::{Binding, Launch, Slot};
+pub use pipeline::Pipeline;
+pub use shader::{INCLUDES, expand};
+pub use timing::Timestamps;
+
+use crate::array::Array;
+use crate::error::{Error, Result};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// An open device with its queue, capabilities and pipelines. Cheap to clone.
+#[derive(Clone)]
+pub struct Gpu {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    capabilities: Capabilities,
+    checked: bool,
+    pipelines: Mutex<HashMap<pipeline::Key, Arc<Pipeline>>>,
+    cache: Option<cache::DiskCache>,
+    /// Buffers of arrays that several plans use, for as long as one of them does.
+    shared: Mutex<Vec<(Weak<Array>, Weak<wgpu::Buffer>)>>,
+    buffers: AtomicU64,
+    bind_groups: AtomicU64,
+    compiled: AtomicU64,
+}
+
+/// How many GPU objects a [`Gpu`] has made so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counters {
+    /// Buffers created.
+    pub buffers: u64,
+    /// Bind groups created.
+    pub bind_groups: u64,
+    /// Pipelines compiled.
+    pub pipelines: u64,
+}
+
+impl std::fmt::Debug for Gpu {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gpu").field("adapter", &self.inner.capabilities.name).finish_non_exhaustive()
+    }
+}
+
+impl Gpu {
+    /// Opens the best adapter, or the one that `FOVEATE_ADAPTER` names.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if there is no adapter, with what to install.
+    pub fn new() -> Result<Self> {
+        Self::open(&GpuOptions::from_env())
+    }
+
+    /// Opens the adapter that `options` ask for.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if there is no such adapter, with those that there are.
+    pub fn open(options: &GpuOptions) -> Result<Self> {
+        pollster::block_on(Self::open_async(options))
+    }
+
+    /// [`Gpu::open`] for callers with an executor, and for the browser.
+    ///
+    /// # Errors
+    /// As [`Gpu::open`].
+    pub async fn open_async(options: &GpuOptions) -> Result<Self> {
+        let (device, queue) = adapter::open(options).await?;
+        let disk = if options.disk_cache { cache::DiskCache::open(&device) } else { None };
+        Ok(Self::assemble(device, queue, options.checked, disk))
+    }
+
+    /// Uses a device and queue that the caller already has.
+    ///
+    /// Operators use whatever features and limits the device was created with.
+    pub fn from_device(device: wgpu::Device, queue: wgpu::Queue) -> Self {
+        Self::assemble(device, queue, false, None)
+    }
+
+    fn assemble(device: wgpu::Device, queue: wgpu::Queue, checked: bool, cache: Option<cache::DiskCache>) -> Self {
+        let capabilities = Capabilities::read(&device, checked);
+        let inner = Inner {
+            device,
+            queue,
+            capabilities,
+            checked,
+            pipelines: Mutex::default(),
+            cache,
+            shared: Mutex::default(),
+            buffers: AtomicU64::new(0),
+            bind_groups: AtomicU64::new(0),
+            compiled: AtomicU64::new(0),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// What the device can do.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.inner.capabilities
+    }
+
+    /// The wgpu device.
+    pub fn device(&self) -> &wgpu::Device {
+        &self.inner.device
+    }
+
+    /// The wgpu queue.
+    pub fn queue(&self) -> &wgpu::Queue {
+        &self.inner.queue
+    }
+
+    /// How many objects have been made so far: equal counts before and after a run prove that it allocated nothing.
+    pub fn counters(&self) -> Counters {
+        Counters {
+            buffers: self.inner.buffers.load(Ordering::Relaxed),
+            bind_groups: self.inner.bind_groups.load(Ordering::Relaxed),
+            pipelines: self.inner.compiled.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Creates a buffer of `bytes`, counted.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the device does not allow a buffer of that size.
+    pub fn create_buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
+        let most = self.capabilities().limits.max_buffer_size;
+        if bytes > most {
+            return Err(Error::Device(format!("{label} needs a buffer of {bytes} bytes, {} allows {most}", self.capabilities().name)));
+        }
+        self.inner.buffers.fetch_add(1, Ordering::Relaxed);
+        let descriptor = wgpu::BufferDescriptor { label: Some(label), size: bytes.max(16), usage, mapped_at_creation: false };
+        Ok(self.device().create_buffer(&descriptor))
+    }
+
+    /// Creates a bind group, counted.
+    pub fn create_bind_group(&self, descriptor: &wgpu::BindGroupDescriptor<'_>) -> wgpu::BindGroup {
+        self.inner.bind_groups.fetch_add(1, Ordering::Relaxed);
+        self.device().create_bind_group(descriptor)
+    }
+
+    /// The buffer that holds `array`, uploaded once for as long as anybody uses it.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if it does not fit.
+    pub(crate) fn shared_buffer(&self, label: &str, array: &Arc<Array>) -> Result<Arc<wgpu::Buffer>> {
+        let mut shared = self.inner.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.retain(|(_, buffer)| buffer.strong_count() > 0);
+        let here = Arc::downgrade(array);
+        if let Some(buffer) = shared.iter().find(|(a, _)| Weak::ptr_eq(a, &here)).and_then(|(_, b)| b.upgrade()) {
+            return Ok(buffer);
+        }
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
+        let buffer = Arc::new(self.create_buffer(label, array.ty().device_bytes(), usage)?);
+        self.write(&buffer, &transfer::to_bytes(array))?;
+        shared.push((here, Arc::downgrade(&buffer)));
+        Ok(buffer)
+    }
+
+    /// Writes `bytes` to the start of `buffer`, in pieces, so that staging memory stays small.
+    pub(crate) fn write(&self, buffer: &wgpu::Buffer, bytes: &[u8]) -> Result<()> {
+        const PIECE: usize = 32 << 20;
+        for (piece, offset) in bytes.chunks(PIECE).zip((0u64..).step_by(PIECE)) {
+            self.queue().write_buffer(buffer, offset, piece);
+            if bytes.len() > PIECE {
+                self.queue().submit([]);
+                self.wait()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The pipeline for a launch, compiled at most once.
+    pub fn pipeline(&self, launch: &Launch) -> Arc<Pipeline> {
+        let key = pipeline::Key::of(launch);
+        let mut pipelines = self.inner.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = pipelines.entry(key).or_insert_with(|| {
+            self.inner.compiled.fetch_add(1, Ordering::Relaxed);
+            let cache = self.inner.cache.as_ref().map(cache::DiskCache::pipelines);
+            let options = pipeline::Options { checked: self.inner.checked, params_in_storage: self.capabilities().params_in_storage };
+            Arc::new(pipeline::compile(self.device(), launch, options, cache))
+        });
+        Arc::clone(entry)
+    }
+
+    /// Runs `work` and turns what the device reports meanwhile into an error.
+    ///
+    /// # Errors
+    /// The first of: out of memory, a validation failure, `work`'s own error.
+    pub fn guarded<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let memory = self.device().push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let validation = self.device().push_error_scope(wgpu::ErrorFilter::Validation);
+        let result = work();
+        let validation = pollster::block_on(validation.pop());
+        let memory = pollster::block_on(memory.pop());
+        match memory.or(validation) {
+            Some(error) => Err(Error::Device(format!("{}: {error}", self.capabilities().name))),
+            None => result,
+        }
+    }
+
+    /// Blocks until the device has done all it was given.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if the device was lost.
+    pub fn wait(&self) -> Result<()> {
+        let polled = self.device().poll(wgpu::PollType::wait_indefinitely());
+        polled.map(|_| ()).map_err(|e| Error::Device(format!("{}: {e}", self.capabilities().name)))
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(cache) = &self.cache
+            && self.compiled.load(Ordering::Relaxed) > 0
+        {
+            cache.save();
+        }
+    }
+}
