@@ -1,0 +1,110 @@
+// attention/query: one workgroup per query, or `pieces` of them with COLUMNS items of the output each. WORKGROUP keys at a time:
+// first an invocation per key computes its score, then COLUMNS invocations beside each other, in WORKGROUP / COLUMNS slices
+// of the keys, add up weighted values.
+#import attention
+#import index
+
+override WORKGROUP: u32 = 64u;
+override COLUMNS: u32 = 16u;
+override MASK: u32 = 0u;  // 1: bool, 2: added
+override CAUSAL: u32 = 0u;
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> query: array<Item>;         // (batch, heads, queries, head_size)
+@group(0) @binding(2) var<storage, read> key: array<Item>;           // (batch, heads / sharing, keys, head_size)
+@group(0) @binding(3) var<storage, read> value: array<Item>;         // (batch, heads / sharing, keys, value_size)
+@group(0) @binding(4) var<storage, read> mask: array<u32>;           // bool or the bits of f32
+@group(0) @binding(5) var<storage, read_write> output: array<Item>;  // (batch, heads, queries, value_size)
+
+var<workgroup> tree: array<f32, WORKGROUP>;
+var<workgroup> weights: array<f32, WORKGROUP>;
+var<workgroup> slices: array<Item, WORKGROUP>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let group = group_index(group_id, groups);
+    if (group >= params.groups) {
+        return;
+    }
+    let row = group / params.pieces;
+    let head = row / params.queries;  // batch * heads + head, in these buffers
+    let i = row % params.queries;
+    let head_items = params.head_size / LANES;
+    let value_items = params.value_size / LANES;
+    let first_row = head / params.sharing * params.keys;  // of key and value
+    let mask_row = (params.first_batch + head / params.heads) * params.mask_strides.x + head % params.heads * params.mask_strides.y
+        + i * params.mask_strides.z;
+    let column = group % params.pieces * COLUMNS + local % COLUMNS;
+    let slice = local / COLUMNS;
+
+    var keys = params.keys;
+    if (CAUSAL == 1u) {
+        keys = min(keys, i + 1u);
+    }
+    var largest = LOWEST;
+    var total = 0.0;  // of this invocation's keys
+    var sum = Item(0.0);
+    for (var first = 0u; first < keys; first += WORKGROUP) {
+        let j = first + local;
+        var allowed = j < keys;
+        var score = 0.0;
+        if (allowed) {
+            var product = Item(0.0);
+            for (var x = 0u; x < head_items; x++) {
+                product += query[params.query_skip + row * head_items + x] * key[params.key_skip + (first_row + j) * head_items + x];
+            }
+            score = item_sum(product) * params.scale;
+            if (MASK != 0u) {
+                let bits = mask[mask_row + j * params.mask_strides.w];
+                if (MASK == 1u) {
+                    allowed = bits != 0u;
+                } else {
+                    allowed = !(bitcast<f32>(bits) <= FORBIDDEN);
+                    score += bitcast<f32>(bits);
+                }
+            }
+        }
+        tree[local] = select(LOWEST, score, allowed);
+        for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
+            workgroupBarrier();
+            if (local < half) {
+                tree[local] = max(tree[local], tree[local + half]);
+            }
+        }
+        workgroupBarrier();
+        let higher = max(largest, tree[0]);
+        let fade = exp(largest - higher);
+        largest = higher;
+        let weight = select(0.0, exp(score - largest), allowed);
+        total = total * fade + weight;
+        weights[local] = weight;
+        workgroupBarrier();
+
+        sum *= fade;
+        if (column < value_items) {
+            let count = min(WORKGROUP, keys - first);
+            for (var t = slice; t < count; t += WORKGROUP / COLUMNS) {
+                sum += weights[t] * value[params.value_skip + (first_row + first + t) * value_items + column];
+            }
+        }
+    }
+
+    workgroupBarrier();
+    tree[local] = total;
+    slices[local] = sum;
+    for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if (local < half) {
+            tree[local] += tree[local + half];
+            // Slices lie COLUMNS apart: as long as `half` is that much or more, so do the halves.
+            if (half >= COLUMNS) {
+                slices[local] += slices[local + half];
+            }
+        }
+    }
+    workgroupBarrier();
+    if (slice == 0u && column < value_items) {
+        let scale = select(1.0 / tree[0], 0.0, tree[0] == 0.0);
+        output[params.output_skip + row * value_items + column] = slices[local] * scale;
+    }
+}

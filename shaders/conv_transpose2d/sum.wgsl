@@ -1,0 +1,30 @@
+// conv_transpose2d/sum: one invocation per output element adds its slices in order, then the bias.
+#import index
+
+override WORKGROUP: u32 = 64u;
+
+struct Params {
+    count: u32,     // output elements, and elements of a slice
+    slices: u32,
+    plane: u32,     // OH OW
+    channels: u32,
+    has_bias: u32,  // 0 reads the first of the zeros that stand in for it
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> slices: array<f32>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read_write> output: array<f32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let index = group_index(group, groups) * WORKGROUP + local;
+    if (index >= params.count) {
+        return;
+    }
+    var sum = 0.0;
+    for (var slice = 0u; slice < params.slices; slice++) {
+        sum += slices[slice * params.count + index];
+    }
+    output[index] = sum + bias[index / params.plane % params.channels * params.has_bias];
+}

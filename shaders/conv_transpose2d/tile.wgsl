@@ -1,0 +1,215 @@
+// conv_transpose2d/tile: one workgroup computes 64 rows x 64 places of a matrix product, and scatters it to the output.
+//
+// A class of phases (phases.rs) makes one dense product. Rows are (channel, phase y, phase x), places are (image, qy, qx),
+// products are (channel of the input, tap y, tap x); the last of each runs fastest. Each of 64 invocations holds
+// rows 4 down .. 4 down + 3 and 32 more on, times places 4 across .. 4 across + 3 and 32 more on.
+#import index
+
+override DEPTH: u32 = 16u;  // products staged at a time: 4, 8 or 16
+
+struct Params {
+    rows: u32,               // in a group
+    places: u32,
+    row_tiles: u32,
+    place_tiles: u32,
+    groups: u32,             // of channels
+    slices: u32,             // parts of the sum, each to its own copy of the output
+    slice_products: u32,     // a multiple of 16
+    products: u32,
+    input_h: u32,
+    input_w: u32,
+    input_channels: u32,     // between images
+    input_skip: u32,
+    group_channels: u32,     // input channels of a group
+    weight_channel: u32,     // elements of the weight for one input channel
+    weight_plane: u32,       // KH KW
+    weight_row: u32,         // KW
+    weight_first: u32,       // where the first row's first tap lies
+    phases_h: u32,           // phases of this class
+    phases_w: u32,
+    taps_h: u32,
+    taps_w: u32,
+    tap_step_h: u32,         // in the weight, in elements
+    tap_step_w: u32,
+    lag_h: u32,              // inputs from a place back to its first tap
+    lag_w: u32,
+    input_step_h: u32,       // inputs from a tap back to the next
+    input_step_w: u32,
+    places_h: u32,
+    places_w: u32,
+    place_first_h: u32,
+    place_first_w: u32,
+    stride_h: u32,
+    stride_w: u32,
+    origin_h: u32,           // output of place 0 and the first phase, modulo 2^32
+    origin_w: u32,
+    output_h: u32,
+    output_w: u32,
+    output_channels: u32,    // between images
+    group_outputs: u32,      // output channels of a group
+    output_skip: u32,
+    slice_elements: u32,     // from a slice to the next
+    bias_first: u32,
+    has_bias: u32,           // 0 reads the first of the zeros that stand in for it
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(2) var<storage, read> weight: array<Element>;
+@group(0) @binding(3) var<storage, read> bias: array<f32>;
+@group(0) @binding(4) var<storage, read_write> output: array<Element>;
+
+struct Row {
+    weight: u32,  // index of its first tap for the group's first channel
+    output: u32,  // index for place 0
+    y: u32,       // output for place 0, modulo 2^32
+    x: u32,
+    bias: f32,
+}
+
+struct Place {
+    input: u32,   // index of the image's first plane
+    output: u32,
+    y: u32,
+    x: u32,
+}
+
+var<workgroup> rows: array<Row, 64>;
+var<workgroup> places: array<Place, 64>;
+var<workgroup> weights: array<vec4<f32>, DEPTH * 16u>;  // [product][4 rows]
+var<workgroup> inputs: array<vec4<f32>, DEPTH * 16u>;   // [product][4 places]
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let group = group_index(group_id, groups);
+    let row_tile = group % params.row_tiles;
+    let place_tile = group / params.row_tiles % params.place_tiles;
+    let part = group / params.row_tiles / params.place_tiles;
+    let channel_group = part % params.groups;
+    let slice = part / params.groups;
+    if (slice >= params.slices) {
+        return;
+    }
+    rows[local] = row(min(row_tile * 64u + local, params.rows - 1u), channel_group, slice);
+    places[local] = place(min(place_tile * 64u + local, params.places - 1u), channel_group);
+    workgroupBarrier();
+
+    // Each invocation stages 4 rows and 4 places of every fourth product, and walks (channel, tap y, tap x) in steps of 4.
+    let lane = local % 16u;
+    let row_at = vec4(rows[4u * lane].weight, rows[4u * lane + 1u].weight, rows[4u * lane + 2u].weight, rows[4u * lane + 3u].weight);
+    let place0 = places[4u * lane];
+    let place1 = places[4u * lane + 1u];
+    let place2 = places[4u * lane + 2u];
+    let place3 = places[4u * lane + 3u];
+    let begin = slice * params.slice_products;
+    let end = min(begin + params.slice_products, params.products);
+    var product = begin + local / 16u;
+    let taps = max(params.taps_h * params.taps_w, 1u);
+    let taps_w = max(params.taps_w, 1u);
+    var channel = product / taps;
+    var tap_y = product % taps / taps_w;
+    var tap_x = product % taps_w;
+    let step_channel = 4u / taps;
+    let step_y = 4u % taps / taps_w;
+    let step_x = 4u % taps % taps_w;
+
+    let down = local / 8u;
+    let across = local % 8u;
+    var c00 = vec4<f32>(); var c01 = vec4<f32>(); var c02 = vec4<f32>(); var c03 = vec4<f32>();
+    var c04 = vec4<f32>(); var c05 = vec4<f32>(); var c06 = vec4<f32>(); var c07 = vec4<f32>();
+    var c10 = vec4<f32>(); var c11 = vec4<f32>(); var c12 = vec4<f32>(); var c13 = vec4<f32>();
+    var c14 = vec4<f32>(); var c15 = vec4<f32>(); var c16 = vec4<f32>(); var c17 = vec4<f32>();
+    for (var start = begin; start < end; start += DEPTH) {
+        for (var i = 0u; i < DEPTH; i += 4u) {
+            let slot = (i + local / 16u) * 16u + lane;
+            var w = vec4<f32>();
+            var v = vec4<f32>();
+            if (product < end) {
+                w = load_rows(row_at + channel * params.weight_channel + tap_y * params.tap_step_h + tap_x * params.tap_step_w);
+                let back_y = params.lag_h + tap_y * params.input_step_h;
+                let back_x = params.lag_w + tap_x * params.input_step_w;
+                let plane = channel * params.input_h * params.input_w;
+                v = vec4(load(place0, plane, back_y, back_x), load(place1, plane, back_y, back_x),
+                    load(place2, plane, back_y, back_x), load(place3, plane, back_y, back_x));
+            }
+            weights[slot] = w;
+            inputs[slot] = v;
+            product += 4u;
+            channel += step_channel;
+            tap_y += step_y;
+            tap_x += step_x;
+            if (tap_x >= taps_w) {
+                tap_x -= taps_w;
+                tap_y += 1u;
+            }
+            if (tap_y >= params.taps_h) {
+                tap_y -= params.taps_h;
+                channel += 1u;
+            }
+        }
+        workgroupBarrier();
+        for (var k = 0u; k < DEPTH; k++) {
+            let w0 = weights[k * 16u + down];
+            let w1 = weights[k * 16u + 8u + down];
+            let v0 = inputs[k * 16u + across];
+            let v1 = inputs[k * 16u + 8u + across];
+            c00 += w0 * v0.x; c01 += w0 * v0.y; c02 += w0 * v0.z; c03 += w0 * v0.w;
+            c04 += w0 * v1.x; c05 += w0 * v1.y; c06 += w0 * v1.z; c07 += w0 * v1.w;
+            c10 += w1 * v0.x; c11 += w1 * v0.y; c12 += w1 * v0.z; c13 += w1 * v0.w;
+            c14 += w1 * v1.x; c15 += w1 * v1.y; c16 += w1 * v1.z; c17 += w1 * v1.w;
+        }
+        workgroupBarrier();
+    }
+
+    let r = 4u * down;
+    let p = 4u * across;
+    let rows_left = params.rows - row_tile * 64u;
+    let places_left = params.places - place_tile * 64u;
+    store_place(r, p, rows_left, places_left, c00, c10);
+    store_place(r, p + 1u, rows_left, places_left, c01, c11);
+    store_place(r, p + 2u, rows_left, places_left, c02, c12);
+    store_place(r, p + 3u, rows_left, places_left, c03, c13);
+    store_place(r, p + 32u, rows_left, places_left, c04, c14);
+    store_place(r, p + 33u, rows_left, places_left, c05, c15);
+    store_place(r, p + 34u, rows_left, places_left, c06, c16);
+    store_place(r, p + 35u, rows_left, places_left, c07, c17);
+}
+
+fn row(index: u32, channel_group: u32, slice: u32) -> Row {
+    let phase_x = index % params.phases_w;
+    let phase_y = index / params.phases_w % params.phases_h;
+    let channel = index / params.phases_w / params.phases_h;
+    let y = params.origin_h + phase_y;
+    let x = params.origin_w + phase_x;
+    let weight_at = params.weight_first + channel_group * params.group_channels * params.weight_channel
+        + channel * params.weight_plane + phase_y * params.weight_row + phase_x;
+    let plane = channel_group * params.group_outputs + channel;
+    let output_at = params.output_skip + slice * params.slice_elements + (plane * params.output_h + y) * params.output_w + x;
+    return Row(weight_at, output_at, y, x, bias[(params.bias_first + plane) * params.has_bias]);
+}
+
+fn place(index: u32, channel_group: u32) -> Place {
+    let x = params.place_first_w + index % params.places_w;
+    let y = params.place_first_h + index / params.places_w % params.places_h;
+    let n = index / params.places_w / params.places_h;
+    let plane = n * params.input_channels + channel_group * params.group_channels;
+    let output_at = (n * params.output_channels * params.output_h + y * params.stride_h) * params.output_w + x * params.stride_w;
+    return Place(params.input_skip + plane * params.input_h * params.input_w, output_at, y, x);
+}
+
+// The input that a tap meets; in front of the first one the difference wraps around and is out of range too.
+fn load(place: Place, plane: u32, back_y: u32, back_x: u32) -> f32 {
+    let y = place.y - back_y;
+    let x = place.x - back_x;
+    if (y >= params.input_h || x >= params.input_w) {
+        return 0.0;
+    }
+    return input[place.input + plane + y * params.input_w + x];
+}
+
+fn store_place(r: u32, p: u32, rows_left: u32, places_left: u32, low: vec4<f32>, high: vec4<f32>) {
+    if (p < places_left) {
+        store_rows(places[p], r, rows_left, low);
+        store_rows(places[p], r + 32u, rows_left, high);
+    }
+}

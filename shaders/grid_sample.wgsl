@@ -1,0 +1,151 @@
+// grid_sample: one invocation per output pixel and `chunk` channels. Where the pixel lies in the input, and the weights
+// there, are found once. Neighbouring invocations are neighbouring pixels: grid and output are read and written in order.
+#import index
+#import affine
+#import divide
+#import taps
+
+override WORKGROUP: u32 = 64u;
+override MODE: u32 = 0u;         // 0 bilinear, 1 nearest, 2 bicubic
+override PADDING: u32 = 0u;      // 0 zeros, 1 border, 2 reflection
+override AFFINE: bool = false;   // `grid` holds matrices, from which each pixel's place is computed
+
+const BORDER: u32 = 1u;
+const REFLECTION: u32 = 2u;
+const FAR: f32 = 16777216.0;     // f32 cannot tell pixels apart from here on; no side is longer
+const CUBIC: f32 = -0.75;
+
+struct Params {
+    input_size: vec2<u32>,   // w, h
+    output_size: vec2<u32>,
+    span: vec2<f32>,         // input pixels that -1..1 covers
+    output_span: vec2<f32>,  // output pixels that -1..1 covers
+    low: f32,                // where -1 is, in pixels of either
+    channels: u32,
+    chunk: u32,              // channels of one invocation
+    chunks: u32,
+    count: u32,              // N * chunks * OH * OW
+    input_skip: u32,
+    grid_skip: u32,          // in pairs
+    output_skip: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> input: array<f32>;          // (N, C, H, W)
+@group(0) @binding(2) var<storage, read> grid: array<vec2<f32>>;     // (N, OH, OW) of x, y; AFFINE: (N, 2, 3) floats as (N, 3) pairs
+@group(0) @binding(3) var<storage, read_write> output: array<f32>;   // (N, C, OH, OW)
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let index = group_index(group, groups) * WORKGROUP + local;
+    if (index >= params.count) {
+        return;
+    }
+    let area = params.output_size.x * params.output_size.y;
+    let part = divide(index, area);
+    let image = divide(part.x, params.chunks);
+    let pixel = part.y;
+    let n = image.x;
+    let first = image.y * params.chunk;
+    let end = min(first + params.chunk, params.channels);
+
+    let at = place(n, pixel, area);
+    var inside = true;
+    let x = taps(at.x, params.span.x, params.input_size.x, &inside);
+    let y = taps(at.y, params.span.y, params.input_size.y, &inside);
+
+    let width = params.input_size.x;
+    let plane = width * params.input_size.y;
+    var src = params.input_skip + (n * params.channels + first) * plane;
+    var dst = params.output_skip + (n * params.channels + first) * area + pixel;
+    var c = first;
+    for (; c + 4u <= end; c += 4u) {
+        // Four planes' loads before the first store, so that all are under way at once.
+        let a = sample(MODE, src, width, x, y);
+        let b = sample(MODE, src + plane, width, x, y);
+        let d = sample(MODE, src + 2u * plane, width, x, y);
+        let e = sample(MODE, src + 3u * plane, width, x, y);
+        let values = select(vec4<f32>(0.0), vec4<f32>(a, b, d, e), inside);
+        output[dst] = values.x;
+        output[dst + area] = values.y;
+        output[dst + 2u * area] = values.z;
+        output[dst + 3u * area] = values.w;
+        src += 4u * plane;
+        dst += 4u * area;
+    }
+    for (; c < end; c++) {
+        output[dst] = select(0.0, sample(MODE, src, width, x, y), inside);
+        src += plane;
+        dst += area;
+    }
+}
+
+// The normalised place of an output pixel.
+fn place(n: u32, pixel: u32, area: u32) -> vec2<f32> {
+    if (AFFINE) {
+        let matrix = params.grid_skip + 3u * n;
+        let at = pixel_coordinate(divide(pixel, params.output_size.x).yx, params.low, params.output_span);
+        return affine_map(grid[matrix], grid[matrix + 1u], grid[matrix + 2u], at);
+    }
+    return grid[params.grid_skip + n * area + pixel];
+}
+
+// What a coordinate reads along a side of `size` pixels; clears `inside` where it reads none.
+fn taps(coordinate: f32, span: f32, size: u32, inside: ptr<function, bool>) -> Taps {
+    let last = i32(size) - 1;
+    var p = 0.5 * (coordinate + 1.0) * span + params.low;
+    // By its bits: a compiler may assume that no comparison meets a NaN.
+    let nan = (bitcast<u32>(p) & 0x7fffffffu) > 0x7f800000u;
+    let far = nan || abs(p - params.low) >= FAR;
+    if (PADDING == BORDER) {
+        p = select(clamp(p, -FAR, FAR), 0.0, nan);
+    } else {
+        p = select(p, 0.0, far);
+    }
+    if (MODE != BICUBIC) {
+        if (PADDING == BORDER) {
+            p = clamp(p, 0.0, f32(last));
+        } else if (PADDING == REFLECTION) {
+            p = clamp(reflected(p, span), 0.0, f32(last));
+        }
+    }
+    var at: vec4<i32>;
+    var weight: vec4<f32>;
+    if (MODE == NEAREST) {
+        at = vec4<i32>(i32(round(p)));
+        weight = vec4<f32>(1.0, 0.0, 0.0, 0.0);
+    } else {
+        let whole = i32(floor(p));
+        let part = p - floor(p);
+        if (MODE == BICUBIC) {
+            at = whole + vec4<i32>(-1, 0, 1, 2);
+            weight = cubic_weights(part, CUBIC);
+            if (PADDING == BORDER) {
+                at = clamp(at, vec4<i32>(0), vec4<i32>(last));
+            } else if (PADDING == REFLECTION) {
+                at = mirrored(at, span, last);
+            }
+        } else {
+            at = whole + vec4<i32>(0, 1, 1, 1);
+            weight = vec4<f32>(1.0 - part, part, 0.0, 0.0);
+        }
+    }
+    let within = (at >= vec4<i32>(0)) & (at <= vec4<i32>(last));
+    *inside = *inside && any(within) && !(PADDING == 0u && far);
+    return Taps(vec4<u32>(clamp(at, vec4<i32>(0), vec4<i32>(last))), select(vec4<f32>(0.0), weight, within));
+}
+
+// A position mirrored at low and low + span until it lies between them.
+fn reflected(p: f32, span: f32) -> f32 {
+    let turn = 2.0 * span;
+    let away = abs(p - params.low);
+    let extra = away - floor(away / max(turn, 1.0)) * turn;
+    return select(min(extra, turn - extra) + params.low, 0.0, span == 0.0);
+}
+
+// The same for whole pixels, exactly: they repeat after 2 span, and run backwards in the second half.
+fn mirrored(at: vec4<i32>, span: f32, last: i32) -> vec4<i32> {
+    let turn = max(i32(2.0 * span), 1);
+    let once = (at % turn + turn) % turn;
+    return select(once, turn + i32(2.0 * params.low) - once, once > vec4<i32>(last));
+}

@@ -1,0 +1,56 @@
+// reduce/positions: one invocation per position beside the axis that is reduced; neighbours read neighbours.
+// A row is one of `parts` chunks of the axis, so that no chain of additions gets too long.
+#import index
+#import reduction
+
+override WORKGROUP: u32 = 64u;
+
+struct Params {
+    first_row: u32,    // rows (o, part) in front of these
+    rows: u32,
+    parts: u32,        // chunks of each length
+    chunk: u32,        // positions along the axis in a chunk; the last one may be shorter
+    len: u32,          // the size of the axis
+    inner: u32,        // items beside each other
+    input_start: u32,  // items in front of the input's window
+    output_start: u32, // items in front of the output's window
+    identity: u32,     // bits of the number that changes none
+    count: u32,        // numbers behind each result
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> input: array<Item>;         // (outer, len, inner)
+@group(0) @binding(2) var<storage, read_write> output: array<Item>;  // (outer, parts, inner)
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let index = group_index(group, groups) * WORKGROUP + local;
+    if (index >= params.rows * params.inner) {
+        return;
+    }
+    let row = params.first_row + index / params.inner;
+    let x = index % params.inner;
+    let part = row % params.parts * params.chunk;
+    let start = (row / params.parts * params.len + part) * params.inner + x - params.input_start;
+    let end = start + min(params.chunk, params.len - part) * params.inner;
+
+    var result = Item(bitcast<Scalar>(params.identity));
+    if (COMBINE == 4u) {
+        var largest = Floats(result);
+        var total = Floats(0.0);
+        var extreme = Bits(0u);
+        for (var at = start; at < end; at += params.inner) {
+            let item = Floats(input[at]);
+            let factor = exponential(item, largest);
+            total = select(total + factor, total * factor + 1.0, item > largest);
+            largest = max(largest, item);
+            extreme = max(extreme, bitcast<Bits>(item) << Bits(1u));
+        }
+        result = select(Item(largest + log(total)), Item(Floats(nan())), extreme > Bits(INFINITE_SHIFTED));
+    } else {
+        for (var at = start; at < end; at += params.inner) {
+            result = combine(result, convert(input[at]));
+        }
+    }
+    output[row * params.inner + x - params.output_start] = finish(result, params.count);
+}

@@ -1,0 +1,70 @@
+// reduce/rows: TEAM invocations per row, each over every TEAM-th item; their results are combined in a tree of fixed shape.
+// A row is one of `parts` chunks of what is reduced, so that neither a chain of additions nor a dispatch gets too long.
+#import index
+#import reduction
+
+override WORKGROUP: u32 = 64u;
+override TEAM: u32 = 64u;
+
+struct Params {
+    first_row: u32,    // rows (o, part) in front of these
+    rows: u32,
+    parts: u32,        // chunks of each length
+    chunk: u32,        // items in a chunk; the last one may be shorter
+    len: u32,          // items that are reduced together
+    inner: u32,        // 1
+    input_start: u32,  // items in front of the input's window
+    output_start: u32, // items in front of the output's window
+    identity: u32,     // bits of the number that changes none
+    count: u32,        // numbers behind each result
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> input: array<Item>;           // (outer, len)
+@group(0) @binding(2) var<storage, read_write> output: array<Scalar>;  // (outer, parts)
+
+var<workgroup> results: array<Scalar, WORKGROUP>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let number = group_index(group, groups) * (WORKGROUP / TEAM) + local / TEAM;
+    let member = local % TEAM;
+    let row = params.first_row + number;
+    let part = row % params.parts * params.chunk;
+    let items = select(0u, min(params.chunk, params.len - part), number < params.rows);
+    let start = row / params.parts * params.len + part - params.input_start;
+
+    var result = Item(bitcast<Scalar>(params.identity));
+    if (COMBINE == 4u) {
+        var largest = Floats(result);
+        var total = Floats(0.0);
+        var extreme = Bits(0u);
+        for (var k = member; k < items; k += TEAM) {
+            let item = Floats(input[start + k]);
+            let factor = exponential(item, largest);
+            total = select(total + factor, total * factor + 1.0, item > largest);
+            largest = max(largest, item);
+            extreme = max(extreme, bitcast<Bits>(item) << Bits(1u));
+        }
+        result = select(Item(largest + log(total)), Item(Floats(nan())), extreme > Bits(INFINITE_SHIFTED));
+    } else {
+        for (var k = member; k < items; k += TEAM) {
+            result = combine(result, convert(input[start + k]));
+        }
+    }
+
+    var own = lane(result, 0u);
+    for (var i = 1u; i < LANES; i++) {
+        own = combine_scalars(own, lane(result, i));
+    }
+    results[local] = own;
+    for (var half = TEAM / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if (member < half) {
+            results[local] = combine_scalars(results[local], results[local + half]);
+        }
+    }
+    if (member == 0u && number < params.rows) {
+        output[row - params.output_start] = lane(finish(Item(results[local]), params.count), 0u);
+    }
+}

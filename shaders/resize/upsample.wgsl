@@ -1,0 +1,104 @@
+// resize, bilinear upsampling: one invocation per tile of 4 x 4 output pixels and `chunk` planes. Three steps are at most two
+// input pixels, so that a tile comes from 4 x 4 input pixels: one load for each value, where four would be the formula's.
+// The output's rows are whole vec4s; rows below the last are computed and dropped.
+#import divide
+#import index
+#import line
+
+override WORKGROUP: u32 = 64u;
+
+struct Params {
+    x_whole: vec4<u32>,      // a line of positions: include/line.wgsl
+    x_real: vec4<f32>,
+    y_whole: vec4<u32>,
+    y_real: vec4<f32>,
+    input_size: vec2<u32>,   // w, h
+    output_size: vec2<u32>,
+    planes: u32,             // N * C
+    chunk: u32,              // planes of one invocation
+    count: u32,              // tiles * planes / chunk, rounded up
+    input_skip: u32,
+    output_skip: u32,        // in vec4s
+    rounding: u32,           // this and the rest: of resize/gather
+    exclude_outside: u32,
+    extrapolate: u32,
+    extrapolation: f32,
+    cubic_coefficient: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> input: array<f32>;                // (planes, H, W)
+@group(0) @binding(2) var<storage, read_write> output: array<vec4<f32>>;   // (planes, OH, OW / 4)
+
+// Which two of four values each of four pixels lies between, and where.
+struct Between {
+    second: vec4<bool>,   // the second and third
+    third: vec4<bool>,    // the third and fourth; else the first and second
+    part: vec4<f32>,
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let index = group_index(group, groups) * WORKGROUP + local;
+    if (index >= params.count) {
+        return;
+    }
+    let across = params.output_size.x / 4u;
+    let tiles = across * ((params.output_size.y + 3u) / 4u);
+    let part = divide(index, tiles);
+    let tile_x = divide(part.y, across).y;
+    let tile_y = divide(part.y, across).x;
+    let first = part.x * params.chunk;
+    let end = min(first + params.chunk, params.planes);
+
+    let px = place(4u * tile_x + vec4<u32>(0u, 1u, 2u, 3u), params.x_whole, params.x_real);
+    let py = place(4u * tile_y + vec4<u32>(0u, 1u, 2u, 3u), params.y_whole, params.y_real);
+    let x = between(px);
+    let y = between(py);
+    // The four input pixels along each side; outside, the nearest one inside.
+    let columns = pixels(px.whole.x, params.input_size.x);
+    let rows = pixels(py.whole.x, params.input_size.y) * params.input_size.x;
+    let left = params.output_size.y - 4u * tile_y;
+
+    for (var plane = first; plane < end; plane++) {
+        let src = params.input_skip + plane * params.input_size.x * params.input_size.y;
+        let a = spread(src + rows.x + columns, x);
+        let b = spread(src + rows.y + columns, x);
+        let c = spread(src + rows.z + columns, x);
+        let d = spread(src + rows.w + columns, x);
+        var dst = params.output_skip + (plane * params.output_size.y + 4u * tile_y) * across + tile_x;
+        output[dst] = blend(a, b, c, d, y.second.x, y.third.x, y.part.x);
+        if (left > 1u) {
+            output[dst + across] = blend(a, b, c, d, y.second.y, y.third.y, y.part.y);
+        }
+        if (left > 2u) {
+            output[dst + 2u * across] = blend(a, b, c, d, y.second.z, y.third.z, y.part.z);
+        }
+        if (left > 3u) {
+            output[dst + 3u * across] = blend(a, b, c, d, y.second.w, y.third.w, y.part.w);
+        }
+    }
+}
+
+fn between(p: Place) -> Between {
+    let offset = p.whole - p.whole.x;
+    return Between(offset == vec4<i32>(1), offset == vec4<i32>(2), p.part);
+}
+
+fn pixels(whole: i32, size: u32) -> vec4<u32> {
+    return vec4<u32>(clamp(whole + vec4<i32>(0, 1, 2, 3), vec4<i32>(0), vec4<i32>(i32(size) - 1)));
+}
+
+// Four output pixels of an input row from its four pixels.
+fn spread(at: vec4<u32>, x: Between) -> vec4<f32> {
+    let row = vec4<f32>(input[at.x], input[at.y], input[at.z], input[at.w]);
+    let low = select(select(row.xxxx, row.yyyy, x.second), row.zzzz, x.third);
+    let high = select(select(row.yyyy, row.zzzz, x.second), row.wwww, x.third);
+    return low * (1.0 - x.part) + high * x.part;
+}
+
+fn blend(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>, second: bool, third: bool, part: f32) -> vec4<f32> {
+    let low = select(select(a, b, second), c, third);
+    let high = select(select(b, c, second), d, third);
+    return low * (1.0 - part) + high * part;
+}

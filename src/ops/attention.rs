@@ -1,0 +1,322 @@
+//! attention: scaled dot-product attention with heads; the matrix of scores is never stored.
+//!
+//! ```text
+//! score[b, h, i, j]  = scale * query[b, h, i] . key[b, g, j]  (+ mask[b, h, i, j])       g = h / (H / Hk)
+//! weight[b, h, i]    = softmax over the allowed j of score[b, h, i, j], 0 elsewhere
+//! output[b, h, i, x] = sum over j of weight[b, h, i, j] * value[b, g, j, x]
+//! ```
+//!
+//! | tensor | shape |
+//! |---|---|
+//! | query | (B, H, L, D) |
+//! | key | (B, Hk, S, D); Hk divides H, and H / Hk neighbouring query heads share a key head |
+//! | value | (B, Hk, S, Dv) |
+//! | mask | optional, broadcasts to (B, H, L, S): bool, true where j is allowed; or f32, added to the score |
+//! | output | (B, H, L, Dv) |
+//!
+//! `causal` allows j <= i, counted from the start of both (PyTorch's `is_causal`). An added mask of -1e30 or less, -inf among
+//! them, forbids. A query with no allowed key gets zeros, where PyTorch gives NaN.
+//!
+//! Each query keeps the largest score so far, the sum of exponentials and the sum of weighted values, and rescales both sums
+//! when the maximum grows: one pass over keys and values.
+//!
+//! ONNX: Attention (opset 23). PyTorch: `scaled_dot_product_attention`.
+//! Vaswani et al.: Attention Is All You Need, 2017. Milakov, Gimelshein: Online normalizer calculation for softmax, 2018.
+
+use super::{Candidate, Op, Site, check_dtype, check_inputs, check_rank, item_header, lanes, launch_rows, mask_adds, rounded, u32_of};
+use crate::array::{Array, DType, TensorType, strides};
+use crate::error::{Error, Result};
+use crate::gpu::{Capabilities, Kernel, Launch, kernel, params};
+use crate::graph::Var;
+
+params! {
+    struct Params {
+        mask_strides: [u32; 4],
+        heads: u32,
+        sharing: u32,
+        queries: u32,
+        keys: u32,
+        head_size: u32,
+        value_size: u32,
+        pieces: u32,
+        groups: u32,
+        first_batch: u32,
+        query_skip: u32,
+        key_skip: u32,
+        value_skip: u32,
+        output_skip: u32,
+        scale: f32,
+    }
+}
+
+static TILE: Kernel = kernel!("attention/tile", Params, header: "alias Scalar = f32;\n#import vec4\n\
+    const HEAD = 16u;\nconst VALUE = 16u;\nconst SPLIT = 2u;\nconst QUERIES = 1u;\nconst KEYS = 16u;\nconst PRODUCTS = 1024u;\n");
+static QUERY: Kernel = kernel!("attention/query", Params, header: "alias Scalar = f32;\n#import vec4\n");
+pub(super) const KERNELS: &[&Kernel] = &[&TILE, &QUERY];
+
+/// Scaled dot-product attention.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Attention {
+    /// What dot products are multiplied with; `1 / sqrt(D)` if `None`.
+    pub scale: Option<f32>,
+    /// Query i sees key j only if j <= i.
+    pub causal: bool,
+}
+
+impl Var {
+    /// For each query (B, H, L, D), the mean of `value` weighted by how well `key` matches. See [`Attention`].
+    ///
+    /// # Errors
+    /// If the shapes do not belong together, a dtype is not f32 (the mask's may be bool), or the scale is not finite.
+    pub fn attention(&self, key: &Self, value: &Self, mask: Option<&Self>, attributes: Attention) -> Result<Self> {
+        let mut others = vec![key, value];
+        others.extend(mask);
+        self.apply1(attributes, &others)
+    }
+}
+
+/// The sizes of one attention.
+#[derive(Clone, Copy, Debug)]
+struct Sizes {
+    batch: usize,
+    heads: usize,
+    key_heads: usize,
+    queries: usize,
+    keys: usize,
+    head: usize,
+    value: usize,
+}
+
+impl Sizes {
+    /// Of inputs that `infer` has let pass.
+    fn of(query: &[usize], key: &[usize], value: &[usize]) -> Self {
+        Self { batch: query[0], heads: query[1], key_heads: key[1], queries: query[2], keys: key[2], head: query[3], value: value[3] }
+    }
+
+    /// How many query heads share a key head.
+    const fn sharing(self) -> usize {
+        self.heads / self.key_heads
+    }
+}
+
+impl Op for Attention {
+    fn name(&self) -> &'static str {
+        "attention"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
+        check_inputs(self.name(), inputs, 3..=4)?;
+        let layouts = [("query", "(B, H, L, D)"), ("key", "(B, Hk, S, D)"), ("value", "(B, Hk, S, Dv)")];
+        for ((what, layout), ty) in layouts.into_iter().zip(inputs) {
+            check_dtype(self.name(), what, ty, DType::F32)?;
+            check_rank(self.name(), what, ty, 4, layout)?;
+        }
+        let (q, k, v) = (&inputs[0].shape, &inputs[1].shape, &inputs[2].shape);
+        let wrong = |ty: &TensorType, reason: &str| {
+            let reason = format!("{reason}: query is {}, key {}, and there is {ty}", inputs[0], inputs[1]);
+            Err(Error::shape(self.name(), reason))
+        };
+        if k[0] != q[0] || k[3] != q[3] {
+            return wrong(inputs[1], "query and key have another batch or last size");
+        }
+        if k[1] == 0 || !q[1].is_multiple_of(k[1]) {
+            return wrong(inputs[1], "the heads of key do not divide those of query");
+        }
+        if v[..3] != k[..3] {
+            return wrong(inputs[2], "value and key have another batch, number of heads or length");
+        }
+        if let Some(mask) = inputs.get(3) {
+            if !matches!(mask.dtype, DType::Bool | DType::F32) {
+                return Err(Error::unsupported(self.name(), format!("a mask of {mask}; it must be bool or f32")));
+            }
+            if mask_strides(&mask.shape, [q[0], q[1], q[2], k[2]]).is_none() {
+                return wrong(mask, "the mask does not broadcast to batch, heads, queries and keys");
+            }
+        }
+        if self.scale.is_some_and(|s| !s.is_finite()) {
+            return Err(Error::shape(self.name(), format!("scale is {:?}", self.scale)));
+        }
+        Ok(vec![TensorType::f32([q[0], q[1], q[2], v[3]])])
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
+        let s = Sizes::of(inputs[0].shape(), inputs[1].shape(), inputs[2].shape());
+        let [query, key, value] = [0, 1, 2].map(|i| inputs[i].to_f64());
+        let mask = inputs.get(3).map(|m| (m.dtype(), m.to_f64(), mask_strides(m.shape(), [s.batch, s.heads, s.queries, s.keys])));
+        let scale = self.scale(s.head);
+        let mut output = Vec::with_capacity(s.batch * s.heads * s.queries * s.value);
+        for row in 0..s.batch * s.heads * s.queries {
+            let (b, h, i) = (row / s.queries / s.heads, row / s.queries % s.heads, row % s.queries);
+            let first_key = (b * s.key_heads + h / s.sharing()) * s.keys;
+            let score = |j: usize| {
+                let dot: f64 = (0..s.head).map(|x| query[row * s.head + x] * key[(first_key + j) * s.head + x]).sum();
+                let added = mask.as_ref().map_or(Some(0.0), |(dtype, mask, strides)| {
+                    let [of_b, of_h, of_i, of_j] = strides.unwrap_or_default();
+                    mask_adds(*dtype, mask[b * of_b + h * of_h + i * of_i + j * of_j])
+                });
+                added.filter(|_| !self.causal || j <= i).map(|added| dot * f64::from(scale) + added)
+            };
+            let scores: Vec<(usize, f64)> = (0..s.keys).filter_map(|j| Some((j, score(j)?))).collect();
+            let largest = scores.iter().map(|s| s.1).fold(f64::NEG_INFINITY, f64::max);
+            let total: f64 = scores.iter().map(|s| (s.1 - largest).exp()).sum();
+            output.extend((0..s.value).map(|x| {
+                let weighted = |&(j, score): &(usize, f64)| (score - largest).exp() / total * value[(first_key + j) * s.value + x];
+                scores.iter().map(weighted).sum::<f64>()
+            }));
+        }
+        Ok(vec![rounded(&[s.batch, s.heads, s.queries, s.value], output)?])
+    }
+
+    fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
+        let sizes = Sizes::of(&site.inputs[0].shape, &site.inputs[1].shape, &site.inputs[2].shape);
+        let tile = Tile::of(sizes, site.device);
+        let mut candidates = Vec::new();
+        // A tile of queries shares what it loads of the keys. With few queries that is little, and their keys are split instead.
+        if let Some(tile) = tile.filter(|_| sizes.queries >= 8) {
+            candidates.push(self.tiles(site, sizes, tile)?);
+        }
+        candidates.push(self.queries(site, sizes)?);
+        Ok(candidates)
+    }
+}
+
+impl Attention {
+    fn scale(&self, head: usize) -> f32 {
+        self.scale.unwrap_or(1.0 / (head as f32).sqrt())
+    }
+
+    /// A workgroup for each tile of queries.
+    fn tiles(&self, site: &Site<'_>, sizes: Sizes, tile: Tile) -> Result<Candidate> {
+        let tiles = sizes.queries.div_ceil(tile.rows());
+        self.cut(site, sizes, tiles, |params| {
+            Launch::new(&TILE, &params, u64::from(params.groups)).header(tile.header())
+        })
+    }
+
+    /// A workgroup for each query, or several where values are long.
+    fn queries(&self, site: &Site<'_>, sizes: Sizes) -> Result<Candidate> {
+        let workgroup = if site.device.software { 64 } else { 256 };
+        let items = sizes.value / item_lanes(sizes);
+        let columns = items.next_power_of_two().min(workgroup);
+        self.cut(site, sizes, sizes.queries * items.div_ceil(columns), |mut params| {
+            params.pieces = u32_of(items.div_ceil(columns));
+            Launch::new(&QUERY, &params, u64::from(params.groups))
+                .constant("WORKGROUP", u32_of(workgroup))
+                .constant("COLUMNS", u32_of(columns))
+        })
+    }
+
+    /// Launches over parts of the batch that fit a binding, with `per_head` workgroups for each head.
+    fn cut(&self, site: &Site<'_>, s: Sizes, per_head: usize, launch: impl Fn(Params) -> Launch) -> Result<Candidate> {
+        let of_batch = [s.heads * s.queries * s.head, s.key_heads * s.keys * s.head, s.key_heads * s.keys * s.value, s.heads * s.queries * s.value];
+        let mask = site.inputs.get(3);
+        let strides = mask.and_then(|m| mask_strides(&m.shape, [s.batch, s.heads, s.queries, s.keys])).unwrap_or_default();
+        let kind = mask.map_or(0u32, |m| if m.dtype == DType::Bool { 1 } else { 2 });
+        let lanes = item_lanes(s);
+        let launches = launch_rows(self.name(), site.device, s.batch, &of_batch.map(|n| n as u64 * 4), |part| {
+            let windows = of_batch.map(|n| site.device.window((part.start * n) as u64..(part.end * n) as u64, 4));
+            let item = u32_of(lanes);
+            let params = Params {
+                mask_strides: strides.map(u32_of),
+                heads: u32_of(s.heads),
+                sharing: u32_of(s.sharing()),
+                queries: u32_of(s.queries),
+                keys: u32_of(s.keys),
+                head_size: u32_of(s.head),
+                value_size: u32_of(s.value),
+                pieces: u32_of(per_head),
+                groups: u32_of(part.len() * s.heads * per_head),
+                first_batch: u32_of(part.start),
+                query_skip: windows[0].skip / item,
+                key_skip: windows[1].skip / item,
+                value_skip: windows[2].skip / item,
+                output_skip: windows[3].skip / item,
+                scale: self.scale(s.head),
+            };
+            launch(params)
+                .header(item_header(DType::F32, lanes))
+                .constant("MASK", kind)
+                .constant("CAUSAL", u32::from(self.causal))
+                .input_window(0, &windows[0])
+                .input_window(1, &windows[1])
+                .input_window(2, &windows[2])
+                .optional_input(mask.map(|_| 3))
+                .output_window(0, &windows[3])
+        })?;
+        Ok(Candidate::of(launches))
+    }
+}
+
+/// Elements of an item: four if all rows consist of whole ones.
+const fn item_lanes(sizes: Sizes) -> usize {
+    if lanes(sizes.value) == 4 { lanes(sizes.head) } else { 1 }
+}
+
+/// Strides of a mask of `shape` read as (batch, heads, queries, keys), 0 where it is broadcast; `None` if it does not broadcast.
+fn mask_strides(shape: &[usize], to: [usize; 4]) -> Option<[usize; 4]> {
+    let missing = 4usize.checked_sub(shape.len())?;
+    let own = strides(shape);
+    let mut found = [0; 4];
+    for (i, (&size, stride)) in shape.iter().zip(own).enumerate() {
+        match size {
+            _ if size == to[missing + i] => found[missing + i] = if size == 1 { 0 } else { stride },
+            1 => {}
+            _ => return None,
+        }
+    }
+    Some(found)
+}
+
+/// How a workgroup of the tile kernel is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Tile {
+    /// Invocations that share queries: each has every `split`-th vec4 of them and of their outputs in registers.
+    split: usize,
+    /// Queries that they share.
+    queries: usize,
+    /// Keys that are in workgroup memory at a time.
+    keys: usize,
+    /// vec4s of a key, a multiple of `split`.
+    head: usize,
+    /// vec4s of a value, a multiple of `split`.
+    value: usize,
+}
+
+impl Tile {
+    /// `None` where a query does not fit registers, or not even one key and value fit workgroup memory.
+    fn of(s: Sizes, device: &Capabilities) -> Option<Self> {
+        // A GPU with fewer invocations than this is idle in part; a software adapter is busy with any number, and its registers
+        // are the stack, but it unrolls every loop over them.
+        let (busy, registers) = if device.software { (0, 64) } else { (1 << 16, 16) };
+        let memory = if device.software { device.limits.max_compute_workgroup_storage_size as usize } else { 16 << 10 };
+        let rows = s.batch * s.heads * s.queries;
+        let items = s.head.max(s.value).div_ceil(4);
+        let mut split = 1;
+        while split < super::WORKGROUP as usize && (items > registers * split || (items > 4 * split && rows * split < busy)) {
+            if device.software {
+                return None;
+            }
+            split *= 2;
+        }
+        // Each load of a key then serves two queries.
+        let queries = if items <= 8 * split && rows * split >= 2 * busy { 2 } else { 1 };
+        let padded = |size: usize| size.div_ceil(4).next_multiple_of(split);
+        let (head, value) = (padded(s.head), padded(s.value));
+        let exchanged = if split > 1 { queries * super::WORKGROUP as usize * 4 } else { 0 };
+        // An exchange that is not needed still has one element, in memory that is counted by 16 bytes.
+        let keys = [16, 8, 4, 2, 1].into_iter().find(|keys| keys * ((head + value) * 16 + exchanged) + 16 <= memory)?;
+        Some(Self { split, queries, keys, head, value })
+    }
+
+    const fn rows(self) -> usize {
+        super::WORKGROUP as usize / self.split * self.queries
+    }
+
+    fn header(self) -> String {
+        let Self { split, queries, keys, head, value } = self;
+        let products = if split > 1 { queries * keys * super::WORKGROUP as usize } else { 1 };
+        let constants =
+            [("HEAD", head), ("VALUE", value), ("SPLIT", split), ("QUERIES", queries), ("KEYS", keys), ("PRODUCTS", products)];
+        constants.iter().map(|(name, value)| format!("const {name} = {value}u;\n")).collect()
+    }
+}

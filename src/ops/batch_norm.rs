@@ -1,0 +1,112 @@
+//! `batch_norm`: each channel scaled and shifted by statistics that training has left behind (inference).
+//!
+//! ```text
+//! output[n, c, i] = (input[n, c, i] - mean[c]) / sqrt(variance[c] + eps) * scale[c] + bias[c]
+//! ```
+//!
+//! | tensor | shape |
+//! |---|---|
+//! | input | (N, C, ...); i runs over the dimensions after the second |
+//! | scale, bias, mean, variance | (C) each |
+//! | output | as input |
+//!
+//! Statistics of the batch itself, as in training, are not implemented.
+//!
+//! ONNX: `BatchNormalization` with `training_mode` 0. PyTorch: `batch_norm` with `training=False`.
+//! Ioffe, Szegedy: Batch Normalization, 2015.
+
+use super::layer_norm::check_eps;
+use super::{Around, Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, groups, item_header, lanes, launch_rows, rounded, u32_of};
+use crate::array::{Array, DType, TensorType};
+use crate::error::{Error, Result};
+use crate::gpu::{Kernel, Launch, kernel, params};
+use crate::graph::Var;
+
+params! {
+    struct Params {
+        count: u32,
+        inner: u32,
+        channels: u32,
+        first_row: u32,
+        skip: u32,
+        eps: f32,
+    }
+}
+
+static BATCH_NORM: Kernel = kernel!("batch_norm", Params, header: "alias Scalar = f32;\n#import vec4\n");
+pub(super) const KERNELS: &[&Kernel] = &[&BATCH_NORM];
+
+/// Normalisation of each channel by given statistics.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BatchNorm {
+    /// Added to the variance, so that a constant channel does not divide by 0.
+    pub eps: f32,
+}
+
+impl Default for BatchNorm {
+    fn default() -> Self {
+        Self { eps: 1e-5 }
+    }
+}
+
+impl Var {
+    /// Each channel, the second dimension, less its mean, over its standard deviation, times `scale`, plus `bias`.
+    ///
+    /// # Errors
+    /// If there is no second dimension, or the others do not have one element for each of its positions.
+    pub fn batch_norm(&self, scale: &Self, bias: &Self, mean: &Self, variance: &Self, attributes: BatchNorm) -> Result<Self> {
+        self.apply1(attributes, &[scale, bias, mean, variance])
+    }
+}
+
+impl Op for BatchNorm {
+    fn name(&self) -> &'static str {
+        "batch_norm"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
+        check_inputs(self.name(), inputs, 5..=5)?;
+        check_eps(self.name(), self.eps)?;
+        check_dtype(self.name(), "input", inputs[0], DType::F32)?;
+        let Some(&channels) = inputs[0].shape.get(1) else {
+            return Err(Error::shape(self.name(), format!("input must be (N, C, ...), it is {}", inputs[0])));
+        };
+        for (what, ty) in ["scale", "bias", "mean", "variance"].into_iter().zip(&inputs[1..]) {
+            check_dtype(self.name(), what, ty, DType::F32)?;
+            if ty.shape != [channels] {
+                return Err(Error::shape(self.name(), format!("{what} is {ty}, input {} has {channels} channels", inputs[0])));
+            }
+        }
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
+        let Around { len: channels, inner, .. } = Around::axis(inputs[0].shape(), 1);
+        let [input, scale, bias, mean, variance] = [0, 1, 2, 3, 4].map(|i| inputs[i].to_f64());
+        let normalised = |(at, x): (usize, &f64)| {
+            let c = at / inner % channels;
+            (x - mean[c]) / (variance[c] + f64::from(self.eps)).sqrt() * scale[c] + bias[c]
+        };
+        Ok(vec![rounded(inputs[0].shape(), input.iter().enumerate().map(normalised).collect())?])
+    }
+
+    fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
+        let Around { outer, len: channels, inner } = Around::axis(&site.inputs[0].shape, 1);
+        let lanes = lanes(inner);
+        let launches = launch_rows(self.name(), site.device, outer * channels, &[inner as u64 * 4], |part| {
+            let window = site.device.window((part.start * inner) as u64..(part.end * inner) as u64, 4);
+            let count = part.len() * inner / lanes;
+            let params = Params {
+                count: u32_of(count),
+                inner: u32_of(inner / lanes),
+                channels: u32_of(channels),
+                first_row: u32_of(part.start),
+                skip: window.skip / u32_of(lanes),
+                eps: self.eps,
+            };
+            let launch = Launch::new(&BATCH_NORM, &params, groups(count, WORKGROUP)).header(item_header(DType::F32, lanes));
+            (1..=4).fold(launch.input_window(0, &window), Launch::input).output_window(0, &window)
+        })?;
+        Ok(vec![Candidate::of(launches)])
+    }
+}

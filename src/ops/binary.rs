@@ -1,0 +1,185 @@
+//! binary: arithmetic on two tensors, element by element, with NumPy's broadcasting.
+//!
+//! ```text
+//! output[i] = kind(a[i], b[i])
+//! ```
+//!
+//! | tensor | shape |
+//! |---|---|
+//! | a | any; f32, i32 or u32 |
+//! | b | any that broadcasts with a: trailing dimensions are equal, or one of them is 1; a's dtype |
+//! | output | the larger size of each dimension; a's dtype |
+//!
+//! Integers wrap. Their quotient is cut towards zero, and division by zero gives 0, as do both remainders. An integer
+//! to a negative power is 0, except for 1 and -1. Floats: the remainders are exact, and NaN passes through minimum and maximum;
+//! a power is accurate to 2^-23 (8 + |y ln x|), small whole exponents are multiplied out.
+//!
+//! ONNX: Add, Sub, Mul, Div, Pow, Min, Max, Mod. PyTorch: the methods of the same names (`true_divide` on floats,
+//! `divide(rounding_mode="trunc")` on integers).
+
+use super::broadcast::{BINARY, infer_pair, launch_pair, pairs};
+use super::{Candidate, Op, Site};
+use crate::array::{Array, DType, Data, TensorType};
+use crate::error::{Error, Result};
+use crate::gpu::Kernel;
+use crate::graph::Var;
+
+pub(super) const KERNELS: &[&Kernel] = &[&BINARY];
+
+/// Which function of two numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Binary {
+    /// a + b
+    Add,
+    /// a - b
+    Sub,
+    /// a * b
+    Mul,
+    /// a / b
+    Div,
+    /// a to the power of b
+    Pow,
+    /// The smaller one
+    Minimum,
+    /// The larger one
+    Maximum,
+    /// What is left of a after whole multiples of b, with b's sign: Python's and PyTorch's `%`
+    Remainder,
+    /// What is left of a after whole multiples of b, with a's sign: C's and Rust's `%`
+    Fmod,
+}
+
+macro_rules! methods {
+    ($($name:ident $kind:ident $doc:literal),* $(,)?) => {
+        impl Var { $(
+            #[doc = $doc]
+            ///
+            /// # Errors
+            /// If the shapes do not broadcast, the dtypes differ or are neither f32 nor 32-bit integers.
+            pub fn $name(&self, other: &Self) -> Result<Self> {
+                self.apply1(Binary::$kind, &[other])
+            }
+        )* }
+    };
+}
+methods! {
+    add Add "`self + other`, broadcast.",
+    sub Sub "`self - other`, broadcast.",
+    mul Mul "`self * other`, broadcast.",
+    div Div "`self / other`, broadcast. Integers are cut towards zero; by zero they give 0.",
+    pow Pow "`self` to the power of `other`, broadcast.",
+    minimum Minimum "The smaller of `self` and `other`, broadcast. NaN passes through.",
+    maximum Maximum "The larger of `self` and `other`, broadcast. NaN passes through.",
+    remainder Remainder "The remainder of `self / other` with the sign of `other`, broadcast.",
+    fmod Fmod "The remainder of `self / other` with the sign of `self`, broadcast.",
+}
+
+impl Op for Binary {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Sub => "sub",
+            Self::Mul => "mul",
+            Self::Div => "div",
+            Self::Pow => "pow",
+            Self::Minimum => "minimum",
+            Self::Maximum => "maximum",
+            Self::Remainder => "remainder",
+            Self::Fmod => "fmod",
+        }
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
+        infer_pair(self.name(), inputs, &[DType::F32, DType::I32, DType::U32], None)
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
+        let (a, b) = (inputs[0], inputs[1]);
+        Ok(vec![match a.data() {
+            Data::F32(_) => pairs(self.name(), a, b, |a, b| self.of_floats(a, b))?,
+            Data::I32(_) => pairs(self.name(), a, b, |a, b| self.of_signed(a, b))?,
+            Data::U32(_) => pairs(self.name(), a, b, |a, b| self.of_unsigned(a, b))?,
+            _ => return Err(Error::unsupported(self.name(), format!("of {}", a.ty()))),
+        }])
+    }
+
+    fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
+        let import = match site.inputs[0].dtype {
+            DType::F32 => "floats",
+            DType::I32 => "signed",
+            _ => "unsigned",
+        };
+        let float = import == "floats";
+        let (import, formula) = match self {
+            Self::Add => (None, "x + y"),
+            Self::Sub => (None, "x - y"),
+            Self::Mul => (None, "x * y"),
+            Self::Div if float => (None, "x / y"),
+            Self::Div => (Some(import), "divide(x, y)"),
+            Self::Pow => (Some(import), "power(x, y)"),
+            Self::Minimum if float => (Some(import), "smaller(x, y)"),
+            Self::Minimum => (None, "min(x, y)"),
+            Self::Maximum if float => (Some(import), "larger(x, y)"),
+            Self::Maximum => (None, "max(x, y)"),
+            Self::Remainder => (Some(import), "floored_remainder(x, y)"),
+            Self::Fmod => (Some(import), "cut_remainder(x, y)"),
+        };
+        launch_pair(self.name(), site, import, formula)
+    }
+}
+
+impl Binary {
+    /// Through f64, which holds every intermediate result well enough to round once.
+    #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the point")]
+    fn of_floats(self, a: f32, b: f32) -> f32 {
+        let (x, y) = (f64::from(a), f64::from(b));
+        let cut = x % y;
+        (match self {
+            Self::Add => x + y,
+            Self::Sub => x - y,
+            Self::Mul => x * y,
+            Self::Div => x / y,
+            Self::Pow => x.powf(y),
+            Self::Minimum if x.is_nan() || x < y => x,
+            Self::Maximum if x.is_nan() || x > y => x,
+            Self::Minimum | Self::Maximum => y,
+            Self::Remainder if cut != 0.0 && (cut < 0.0) != (y < 0.0) => cut + y,
+            Self::Remainder | Self::Fmod => cut,
+        }) as f32
+    }
+
+    fn of_signed(self, a: i32, b: i32) -> i32 {
+        match self {
+            Self::Add => a.wrapping_add(b),
+            Self::Sub => a.wrapping_sub(b),
+            Self::Mul => a.wrapping_mul(b),
+            Self::Minimum => a.min(b),
+            Self::Maximum => a.max(b),
+            Self::Pow => match (u32::try_from(b), a) {
+                (Ok(b), _) => a.wrapping_pow(b),
+                (_, 1) => 1,
+                (_, -1) => 1 - 2 * (b & 1),
+                _ => 0,
+            },
+            Self::Div | Self::Remainder | Self::Fmod if b == 0 => 0,
+            Self::Div => a.wrapping_div(b),
+            Self::Remainder | Self::Fmod => {
+                let cut = a.wrapping_rem(b);
+                if self == Self::Remainder && cut != 0 && (cut < 0) != (b < 0) { cut + b } else { cut }
+            }
+        }
+    }
+
+    fn of_unsigned(self, a: u32, b: u32) -> u32 {
+        match self {
+            Self::Add => a.wrapping_add(b),
+            Self::Sub => a.wrapping_sub(b),
+            Self::Mul => a.wrapping_mul(b),
+            Self::Pow => a.wrapping_pow(b),
+            Self::Minimum => a.min(b),
+            Self::Maximum => a.max(b),
+            Self::Div => a.checked_div(b).unwrap_or(0),
+            Self::Remainder | Self::Fmod => a.checked_rem(b).unwrap_or(0),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! concat: tensors laid one after another along a dimension.
+//!
+//! ```text
+//! output[.., offset of k + i, ..] = input k[.., i, ..]
+//! ```
+//!
+//! | tensor | shape |
+//! |---|---|
+//! | inputs | the same but for dimension `axis`; any number of them |
+//! | output | in dimension `axis` the sum of theirs |
+//!
+//! Each input is one launch, so that their number meets no limit on bindings. ONNX: Concat. PyTorch: `cat`.
+
+use super::copy::{check_dimension, copies, flat, words};
+use super::{Candidate, Nest, Op, Site, Walk, check_axis, dense};
+use crate::array::{Array, Data, TensorType, elements, f16};
+use crate::error::{Error, Result};
+use crate::gpu::Kernel;
+use crate::graph::Var;
+
+/// It moves elements with the kernel that [`Slice`](super::Slice) lists.
+pub(super) const KERNELS: &[&Kernel] = &[];
+
+/// Joins tensors along a dimension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Concat {
+    /// The dimension.
+    pub axis: usize,
+}
+
+/// `inputs` one after another along dimension `axis`, counted from the end where it is negative.
+///
+/// # Errors
+/// If there are none, or they differ in dtype or in another dimension.
+pub fn concat(inputs: &[&Var], axis: isize) -> Result<Var> {
+    let Some((first, others)) = inputs.split_first() else {
+        return Err(Error::shape("concat", "there are no tensors to join"));
+    };
+    first.apply1(Concat { axis: check_axis("concat", axis, first.ty())? }, others)
+}
+
+/// The nest that moves between a tensor of shape `part` and its place, from `offset` on along `axis`, in one of shape `whole`;
+/// the part first.
+pub(super) fn beside(op: &'static str, part: &[usize], whole: &[usize], axis: usize, offset: usize) -> Result<Nest<2>> {
+    let place = dense(whole);
+    let start = offset as i64 * place.get(axis).copied().unwrap_or(0);
+    Nest::new(op, part, [Walk::new(dense(part)), Walk { start, strides: place }])
+}
+
+impl Concat {
+    /// For each input the nest that moves it to its place.
+    fn nests(&self, inputs: &[&TensorType], output: &[usize]) -> Result<Vec<Nest<2>>> {
+        let mut offset = 0;
+        let nest = |input: &&TensorType| {
+            let Nest { sizes, walks: [part, whole] } = beside(self.name(), &input.shape, output, self.axis, offset)?;
+            offset += input.shape[self.axis];
+            words(self.name(), input.dtype, Nest { sizes, walks: [whole, part] })
+        };
+        inputs.iter().map(nest).collect()
+    }
+}
+
+impl Op for Concat {
+    fn name(&self) -> &'static str {
+        "concat"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
+        let Some(first) = inputs.first() else {
+            return Err(Error::shape(self.name(), "there are no tensors to join"));
+        };
+        check_dimension(self.name(), first, self.axis)?;
+        let mut output = TensorType::clone(first);
+        for ty in &inputs[1..] {
+            let alike = |(i, (a, b)): (usize, (&usize, &usize))| i == self.axis || a == b;
+            let fits = ty.dtype == first.dtype && ty.rank() == first.rank();
+            if !fits || !first.shape.iter().zip(&ty.shape).enumerate().all(alike) {
+                return Err(Error::shape(self.name(), format!("{first} and {ty} cannot be joined along dimension {}", self.axis)));
+            }
+            output.shape[self.axis] = output.shape[self.axis].saturating_add(ty.shape[self.axis]);
+        }
+        output.checked_elements()?;
+        self.nests(inputs, &output.shape)?;
+        Ok(vec![output])
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
+        let mut shape = inputs[0].shape().to_vec();
+        shape[self.axis] = inputs.iter().map(|a| a.shape()[self.axis]).sum();
+        let joined = match inputs[0].data() {
+            Data::F32(_) => Data::F32(self.join::<f32>(inputs, &shape)?),
+            Data::F16(_) => Data::F16(self.join::<f16>(inputs, &shape)?),
+            Data::I32(_) => Data::I32(self.join::<i32>(inputs, &shape)?),
+            Data::U32(_) => Data::U32(self.join::<u32>(inputs, &shape)?),
+            Data::Bool(_) => Data::Bool(self.join::<bool>(inputs, &shape)?),
+        };
+        Ok(vec![Array::from_data(shape, joined)?])
+    }
+
+    fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
+        let nests = self.nests(site.inputs, &site.outputs[0].shape)?;
+        let launches = nests.iter().enumerate().map(|(k, nest)| copies(self.name(), site, k, 0, nest)).collect::<Result<Vec<_>>>()?;
+        Ok(vec![Candidate::of(launches.concat())])
+    }
+}
+
+impl Concat {
+    fn join<T: crate::array::Element + Default>(&self, inputs: &[&Array], shape: &[usize]) -> Result<Vec<T>> {
+        let mut output = vec![T::default(); elements(shape)];
+        let mut offset = 0;
+        for input in inputs {
+            // The dimensions before the axis, the axis, and those after it, as three.
+            let size = input.shape()[self.axis];
+            let inner = elements(&shape[self.axis + 1..]);
+            for (i, &value) in input.values::<T>()?.iter().enumerate() {
+                let (outer, at, x) = (i / inner / size, i / inner % size, i % inner);
+                output[flat(&[0, shape[self.axis], inner], [outer, offset + at, x])] = value;
+            }
+            offset += size;
+        }
+        Ok(output)
+    }
+}

@@ -1,0 +1,85 @@
+//! What the engine knows about an operator.
+
+use crate::array::{Array, TensorType};
+use crate::error::Result;
+use crate::gpu::{Capabilities, Launch};
+use crate::graph::Var;
+use std::fmt::Debug;
+
+/// Everything the engine knows about an operator.
+pub trait Op: Debug + Send + Sync {
+    /// The operator's name: the stem of its file, its shader and its method.
+    fn name(&self) -> &'static str;
+
+    /// Output types, or why these inputs are refused: the only place that refuses them.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) with the numbers, or [`Error::Unsupported`](crate::Error::Unsupported).
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>>;
+
+    /// The definition: naive loops and f64 sums, written to be read. Its inputs have passed `infer`.
+    ///
+    /// # Errors
+    /// As `infer`, for arrays that have not passed it.
+    fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>>;
+
+    /// The ways to compute it here, best guess first; the last one runs on any WebGPU device.
+    ///
+    /// # Errors
+    /// If no way fits the device.
+    fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>>;
+
+    /// Gradients with respect to each input, added to the same graph; `None` where there is none.
+    ///
+    /// # Errors
+    /// If the operator has no gradient.
+    fn gradient(&self, inputs: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let _ = (inputs, outputs, output_grads);
+        Err(crate::Error::unsupported(self.name(), "its gradient is not implemented"))
+    }
+}
+
+/// What a kernel choice may depend on.
+#[derive(Clone, Copy, Debug)]
+pub struct Site<'a> {
+    /// Types of the inputs.
+    pub inputs: &'a [&'a TensorType],
+    /// Types of the outputs, as inferred.
+    pub outputs: &'a [&'a TensorType],
+    /// The device.
+    pub device: &'a Capabilities,
+    /// The precision asked for.
+    pub precision: Precision,
+}
+
+/// How exact products and sums are. Chosen when a plan is compiled, never silently.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Precision {
+    /// f32 products and sums.
+    #[default]
+    F32,
+}
+
+/// One way to compute an operator, as data.
+#[derive(Clone, Debug, Default)]
+pub struct Candidate {
+    /// Dispatches in order.
+    pub launches: Vec<Launch>,
+    /// Bytes of each scratch buffer.
+    pub scratch: Vec<u64>,
+    /// The one output is this input under another shape: nothing to compute.
+    pub alias: Option<usize>,
+}
+
+impl Candidate {
+    /// A way that needs no scratch memory.
+    pub fn of(launches: Vec<Launch>) -> Self {
+        Self { launches, ..Self::default() }
+    }
+
+    /// One dispatch.
+    pub fn one(launch: Launch) -> Self {
+        Self::of(vec![launch])
+    }
+}

@@ -1,0 +1,229 @@
+//! Which kernel computes a convolution here.
+
+use super::parts::{Part, Windows};
+use super::sizes::Sizes;
+use super::strips::{Strips, vectors_for};
+use crate::array::Hw;
+use crate::gpu::{Capabilities, Kernel, Launch, kernel, params};
+use crate::ops::matmul::{self, Product};
+use crate::ops::{Candidate, WORKGROUP, groups, u32_of};
+
+params! {
+    struct Params {
+        input_size: [u32; 2],
+        output_size: [u32; 2],
+        kernel: [u32; 2],
+        stride: [u32; 2],
+        dilation: [u32; 2],
+        padding: [u32; 2],
+        input_channels: u32,
+        output_channels: u32,
+        group_inputs: u32,
+        group_outputs: u32,
+        first_channel: u32,
+        channels: u32,
+        first_image: u32,
+        images: u32,
+        input_skip: u32,
+        weight_skip: u32,
+        bias_skip: u32,
+        output_skip: u32,
+        groups: u32,
+        segment: u32,
+    }
+}
+
+static REGISTER: Kernel = kernel!("conv2d/register", Params);
+static TILE: Kernel = kernel!("conv2d/tile", Params);
+static DEPTHWISE: Kernel = kernel!("conv2d/depthwise", Params);
+static DIRECT: Kernel = kernel!("conv2d/direct", Params);
+pub(in crate::ops) const KERNELS: &[&Kernel] = &[&REGISTER, &TILE, &DEPTHWISE, &DIRECT];
+
+/// Channels that a thread of the register kernel computes.
+const ROWS: usize = 8;
+
+/// The kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// 8 channels of a strip of pixels a thread: for software adapters, and for few channels elsewhere.
+    Register,
+    /// `size` channels x `size` pixels a workgroup, through shared memory: for GPUs.
+    Tile { size: u32, depth: u32 },
+    /// A thread walks down a strip of one channel that has one input channel.
+    Depthwise,
+    /// 4 pixels a thread: whatever the others cannot do.
+    Direct,
+}
+
+/// The ways to compute a convolution whose bias, if any, is the operator's input `bias`.
+pub(super) fn candidates(device: &Capabilities, sizes: &Sizes, bias: Option<usize>) -> Vec<Candidate> {
+    if sizes.is_linear() {
+        return matmul::candidates(device, &[Product::by_rows(sizes.images, sizes.output_channels, sizes.taps(), bias)]);
+    }
+    let sizes = &sizes.simplified();
+    let parts: Vec<_> = Part::all(device, sizes).into_iter().map(|p| (p.windows(device, sizes), p)).collect();
+    let launches = |kind| {
+        let each = parts.iter().map(|(windows, part)| Work { device, sizes, bias, windows, part }.launch(kind));
+        Some(Candidate::of(each.collect::<Option<Vec<_>>>()?))
+    };
+    kinds(device, sizes).into_iter().filter_map(launches).collect()
+}
+
+/// Best guess first; the last computes anything anywhere.
+fn kinds(device: &Capabilities, sizes: &Sizes) -> Vec<Kind> {
+    let mut kinds = Vec::new();
+    // From 8 channels on that share their one input channel, the other kernels read it less often.
+    if fits_depthwise(sizes) && sizes.group_outputs() < ROWS {
+        kinds.push(Kind::Depthwise);
+    }
+    if !device.software && sizes.group_outputs() >= ROWS {
+        kinds.extend(large_tile(device, sizes));
+        kinds.push(Kind::Tile { size: 64, depth: 16 });
+    }
+    kinds.extend([Kind::Register, Kind::Direct]);
+    kinds
+}
+
+/// Whether the depthwise kernel, which holds the weights of a channel in 64 registers, can compute it.
+fn fits_depthwise(sizes: &Sizes) -> bool {
+    let &Sizes { kernel, stride, dilation, .. } = sizes;
+    // Every row of weights that meets the same input row lies a stride after the one before.
+    let rows = ((kernel.h - 1) / stride.h + 1).saturating_mul(stride.h);
+    sizes.group_inputs() == 1 && dilation.h == 1 && kernel.h.max(kernel.w) <= 7 && rows.saturating_mul(kernel.w) <= 64
+}
+
+/// Tiles of 128 where there are enough to keep a large GPU busy: two for each of 128 compute units.
+fn large_tile(device: &Capabilities, sizes: &Sizes) -> Option<Kind> {
+    const MANY: usize = 256;
+    let tiles = blocks(sizes, sizes.output_channels, 128) * sizes.output.area().div_ceil(128) * sizes.images;
+    let depth = if matmul::tile_bytes(128, 16) <= device.limits.max_compute_workgroup_storage_size { 16 } else { 8 };
+    (sizes.group_outputs() >= 128 && tiles >= MANY).then_some(Kind::Tile { size: 128, depth })
+}
+
+/// Blocks of `height` channels, none across groups, that cover `channels`: some of one group, or whole groups.
+fn blocks(sizes: &Sizes, channels: usize, height: usize) -> usize {
+    let group = sizes.group_outputs();
+    if channels <= group { channels.div_ceil(height) } else { channels / group * group.div_ceil(height) }
+}
+
+/// One part of a convolution on a device.
+struct Work<'a> {
+    device: &'a Capabilities,
+    sizes: &'a Sizes,
+    bias: Option<usize>,
+    windows: &'a Windows,
+    part: &'a Part,
+}
+
+impl Work<'_> {
+    /// The dispatch, or `None` if `kind` cannot do it.
+    fn launch(&self, kind: Kind) -> Option<Launch> {
+        match kind {
+            Kind::Register => self.register(),
+            Kind::Tile { size, depth } => Some(self.tile(size, depth)),
+            Kind::Depthwise => self.depthwise(),
+            Kind::Direct => {
+                let output = self.sizes.output;
+                Some(self.start(&DIRECT, groups(self.planes() * output.h * output.w.div_ceil(4), WORKGROUP), 0))
+            }
+        }
+    }
+
+    fn register(&self) -> Option<Launch> {
+        let sizes = self.sizes;
+        let strips = self.strips(vectors_for(sizes.output.w, 4))?;
+        let across = sizes.output.h * sizes.output.w.div_ceil(strips.pixels());
+        let threads = blocks(sizes, self.part.channels.len(), ROWS) * across * self.part.images.len();
+        let launch = self.start(&REGISTER, groups(threads, self.small_group()), 0);
+        let point = sizes.kernel.area() == 1;
+        let launch = launch.constant("WORKGROUP", self.small_group()).constant("STRIDE", u32_of(sizes.stride.w)).constant("POINT", point);
+        Some(strips.constants(launch))
+    }
+
+    fn depthwise(&self) -> Option<Launch> {
+        let Sizes { kernel, stride, dilation, output, .. } = *self.sizes;
+        let strips = self.strips(vectors_for(output.w, if kernel.h.max(kernel.w) > 3 { 2 } else { 4 }))?;
+        let columns = self.planes() * output.w.div_ceil(strips.pixels());
+        // Rows that a thread goes down: as many as leave enough threads, for above each segment it reads some in vain.
+        let (most, enough) = if self.device.software { (output.h, 64) } else { (8, 1 << 15) };
+        let mut segment = output.h.min(most);
+        while segment > 1 && columns * output.h.div_ceil(segment) < enough {
+            segment = segment.div_ceil(2);
+        }
+        let threads = columns * output.h.div_ceil(segment);
+        let launch = self
+            .start(&DEPTHWISE, groups(threads, self.small_group()), segment)
+            .constant("WORKGROUP", self.small_group())
+            .constant("KERNEL_H", u32_of(kernel.h))
+            .constant("KERNEL_W", u32_of(kernel.w))
+            .constant("STRIDE_H", u32_of(stride.h))
+            .constant("STRIDE_W", u32_of(stride.w))
+            .constant("DILATION_W", u32_of(dilation.w));
+        Some(strips.constants(launch))
+    }
+
+    fn tile(&self, size: u32, depth: u32) -> Launch {
+        let sizes = self.sizes;
+        let count = blocks(sizes, self.part.channels.len(), size as usize) * self.part.images.len();
+        let aligned = sizes.taps().is_multiple_of(4) && self.windows.weight.1.is_multiple_of(4);
+        self.start(&TILE, groups(sizes.output.area(), size) * count as u64, 0)
+            .constant("TILE", size)
+            .constant("DEPTH", depth)
+            .constant("WORKGROUP", (size / 8) * (size / 8))
+            .constant("KERNEL_H", u32_of(sizes.kernel.h))
+            .constant("KERNEL_W", u32_of(sizes.kernel.w))
+            .constant("ALIGNED", aligned)
+    }
+
+    /// Threads of a workgroup without shared memory: few waste least on software adapters, GPUs want at least 64.
+    fn small_group(&self) -> u32 {
+        if self.device.software { 8 } else { WORKGROUP }
+    }
+
+    /// Strips of up to `vectors` vectors. On GPUs, neighbouring threads then read neighbouring vectors only with one each.
+    fn strips(&self, vectors: u32) -> Option<Strips> {
+        let vectors = if self.device.software { vectors } else { 1 };
+        let strips = Strips::of(self.sizes, vectors, self.windows.input.1, self.windows.output.1)?;
+        // Elsewhere a driver may write a whole vector where one component is meant, over a neighbour's.
+        (strips.aligned_output || self.device.backend == wgpu::Backend::Vulkan).then_some(strips)
+    }
+
+    /// Output planes of this part.
+    fn planes(&self) -> usize {
+        self.part.images.len() * self.part.channels.len()
+    }
+
+    /// What all kernels are given.
+    fn start(&self, kernel: &'static Kernel, count: u64, segment: usize) -> Launch {
+        let (sizes, part, windows) = (self.sizes, self.part, self.windows);
+        let pair = |size: Hw| [u32_of(size.h), u32_of(size.w)];
+        let params = Params {
+            input_size: pair(sizes.input),
+            output_size: pair(sizes.output),
+            kernel: pair(sizes.kernel),
+            stride: pair(sizes.stride),
+            dilation: pair(sizes.dilation),
+            padding: [u32_of(sizes.padding.top), u32_of(sizes.padding.left)],
+            input_channels: u32_of(sizes.input_channels),
+            output_channels: u32_of(sizes.output_channels),
+            group_inputs: u32_of(sizes.group_inputs()),
+            group_outputs: u32_of(sizes.group_outputs()),
+            first_channel: u32_of(part.channels.start),
+            channels: u32_of(part.channels.len()),
+            first_image: u32_of(part.images.start),
+            images: u32_of(part.images.len()),
+            input_skip: windows.input.1,
+            weight_skip: windows.weight.1,
+            bias_skip: 0,
+            output_skip: windows.output.1,
+            groups: u32::try_from(count).unwrap_or(u32::MAX),
+            segment: u32_of(segment),
+        };
+        Launch::new(kernel, &params, count)
+            .constant("HAS_BIAS", self.bias.is_some())
+            .input_window(0, &windows.input.0)
+            .input_window(1, &windows.weight.0)
+            .optional_input(self.bias)
+            .output_window(0, &windows.output.0)
+    }
+}

@@ -1,0 +1,391 @@
+//! The kernels of transposed convolution, and when each is taken.
+
+use super::parts::{Part, Target};
+use super::phases::{Axis, Run};
+use super::{Candidate, Problem};
+use crate::error::{Error, Result};
+use crate::gpu::{Capabilities, Kernel, Launch, Window, kernel, params};
+use crate::ops::{WORKGROUP, groups, u32_of};
+use std::ops::Range;
+
+params! {
+    struct Tile {
+        rows: u32, places: u32, row_tiles: u32, place_tiles: u32, groups: u32,
+        slices: u32, slice_products: u32, products: u32,
+        input_h: u32, input_w: u32, input_channels: u32, input_skip: u32, group_channels: u32,
+        weight_channel: u32, weight_plane: u32, weight_row: u32, weight_first: u32,
+        phases_h: u32, phases_w: u32, taps_h: u32, taps_w: u32, tap_step_h: u32, tap_step_w: u32,
+        lag_h: u32, lag_w: u32, input_step_h: u32, input_step_w: u32,
+        places_h: u32, places_w: u32, place_first_h: u32, place_first_w: u32,
+        stride_h: u32, stride_w: u32, origin_h: u32, origin_w: u32,
+        output_h: u32, output_w: u32, output_channels: u32, group_outputs: u32, output_skip: u32, slice_elements: u32,
+        bias_first: u32, has_bias: u32,
+    }
+}
+
+params! {
+    struct Direct {
+        y: [[u32; 4]; 2], x: [[u32; 4]; 2], padding: [u32; 2], output_size: [u32; 2],
+        count: u32, groups: u32, out_channels: u32, channels: u32, input_channels: u32,
+        weight_channel: u32, weight_first: u32, input_skip: u32, output_skip: u32, bias_first: u32, has_bias: u32,
+    }
+}
+
+params! {
+    struct Point {
+        columns: u32, column_tiles: u32, batch: u32, batch_tiles: u32, channels: u32, channel_first: u32,
+        input_channels: u32, slices: u32, slice_channels: u32, weight_skip: u32, output_skip: u32,
+    }
+}
+
+params! {
+    struct Sum { count: u32, slices: u32, plane: u32, channels: u32, has_bias: u32 }
+}
+
+/// Rows of a tile that are not neighbours in weight and output.
+const APART: &str = "\
+alias Element = f32;
+fn load_rows(at: vec4<u32>) -> vec4<f32> { return vec4(weight[at.x], weight[at.y], weight[at.z], weight[at.w]); }
+fn store_row(place: Place, r: u32, rows_left: u32, value: f32) {
+    let row = rows[r];
+    let y = row.y + place.y * params.stride_h;
+    let x = row.x + place.x * params.stride_w;
+    if (r < rows_left && y < params.output_h && x < params.output_w) { output[row.output + place.output] = value + row.bias; }
+}
+fn store_rows(place: Place, r: u32, rows_left: u32, values: vec4<f32>) {
+    store_row(place, r, rows_left, values.x);
+    store_row(place, r + 1u, rows_left, values.y);
+    store_row(place, r + 2u, rows_left, values.z);
+    store_row(place, r + 3u, rows_left, values.w);
+}
+";
+
+/// Four phases along x at a time: neighbours in weight and output, all inside or all outside.
+const TOGETHER: &str = "\
+alias Element = vec4<f32>;
+fn load_rows(at: vec4<u32>) -> vec4<f32> { return weight[at.x / 4u]; }
+fn store_rows(place: Place, r: u32, rows_left: u32, values: vec4<f32>) {
+    let row = rows[r];
+    let y = row.y + place.y * params.stride_h;
+    let x = row.x + place.x * params.stride_w;
+    if (r < rows_left && y < params.output_h && x < params.output_w) { output[(row.output + place.output) / 4u] = values + row.bias; }
+}
+";
+
+const ONE_LANE: &str = "alias Lanes = f32;\nconst LANES = 1u;\n";
+const FOUR_LANES: &str = "alias Lanes = vec4<f32>;\nconst LANES = 4u;\n";
+
+static TILE: Kernel = kernel!("conv_transpose2d/tile", Tile, header: APART);
+static DIRECT: Kernel = kernel!("conv_transpose2d/direct", Direct, header: ONE_LANE);
+static POINT: Kernel = kernel!("conv_transpose2d/point", Point, header: ONE_LANE);
+static SUM: Kernel = kernel!("conv_transpose2d/sum", Sum);
+pub(crate) const KERNELS: &[&Kernel] = &[&TILE, &DIRECT, &POINT, &SUM];
+
+/// Rows and places of a tile.
+const SIDE: usize = 64;
+/// Classes of phases, each a launch, beyond which a tile is not worth its launches.
+const MOST_CLASSES: usize = 16;
+/// Multiply-adds of a tile, padding included, for each that counts, up to which it is faster than stepping.
+const MOST_WASTE: u64 = 8;
+/// Images up to which a kernel-sized output is a product of vectors rather than of matrices.
+const FEW_IMAGES: usize = 8;
+
+pub(super) fn candidates(problem: &Problem, device: &Capabilities) -> Result<Vec<Candidate>> {
+    let Some(parts) = Part::all(problem, device) else {
+        let plane = 4 * (problem.y.output * problem.x.output) as u64;
+        let most = device.max_binding();
+        let reason = format!("conv_transpose2d needs {plane} bytes in one binding, {} shows a shader at most {most}", device.name);
+        return Err(Error::Device(reason));
+    };
+    let mut found = Vec::new();
+    if let [_] = parts.as_slice()
+        && problem.is_point()
+    {
+        found.extend(point(problem, device));
+    }
+    let tile = tile(problem, &parts, device);
+    let direct = Candidate::of(parts.iter().map(|part| direct(problem, part, device)).collect());
+    match tile {
+        Some((tile, waste)) if waste <= MOST_WASTE => found.extend([tile, direct]),
+        Some((tile, _)) => found.extend([direct, tile]),
+        None => found.push(direct),
+    }
+    Ok(found)
+}
+
+impl Problem {
+    /// Whether the output is the kernel's size and each of its elements meets one tap.
+    fn is_point(&self) -> bool {
+        let dense = |a: Axis| a.input == 1 && a.dilation == 1 && a.before == 0 && a.output == a.kernel;
+        dense(self.y) && dense(self.x) && self.groups == 1 && self.batch <= FEW_IMAGES
+    }
+
+    /// Elements of the weight for one input channel.
+    fn weight_channel(&self) -> usize {
+        self.out_channels * self.y.kernel * self.x.kernel
+    }
+
+    fn output_elements(&self) -> usize {
+        self.batch * self.groups * self.out_channels * self.y.output * self.x.output
+    }
+
+    /// Input channels whose weights fit a binding: one range, unless the weight is too large and can be cut.
+    fn channel_ranges(&self, device: &Capabilities) -> Option<Vec<Range<usize>>> {
+        if self.groups > 1 {
+            return Some(std::iter::once(0..self.channels).collect());
+        }
+        device.cut(self.channels, &[4 * self.weight_channel() as u64])
+    }
+
+    fn weight_window(&self, range: &Range<usize>, device: &Capabilities) -> Window {
+        let size = self.weight_channel() * if self.groups > 1 { self.groups } else { 1 };
+        device.window((range.start * size) as u64..(range.end * size) as u64, 4)
+    }
+
+    fn bias(&self) -> Option<usize> {
+        self.bias.then_some(2)
+    }
+
+    /// Adds `slices` copies of the output in scratch memory, and the bias.
+    fn sum(&self, slices: usize) -> Launch {
+        let count = self.output_elements();
+        let params = Sum {
+            count: u32_of(count),
+            slices: u32_of(slices),
+            plane: u32_of(self.y.output * self.x.output),
+            channels: u32_of(self.groups * self.out_channels),
+            has_bias: self.bias.into(),
+        };
+        Launch::new(&SUM, &params, groups(count, WORKGROUP)).scratch(0).optional_input(self.bias()).output(0)
+    }
+
+    /// `launches` that write `slices` copies to scratch memory, then their sum.
+    fn summed(&self, mut launches: Vec<Launch>, slices: usize) -> Candidate {
+        launches.push(self.sum(slices));
+        Candidate { launches, scratch: vec![4 * slices as u64 * self.output_elements() as u64], alias: None }
+    }
+}
+
+/// Workgroups that keep a device busy.
+fn enough_workgroups(device: &Capabilities) -> usize {
+    if device.software { 8 } else { 512 }
+}
+
+/// Slices of a sum of `length` products, none shorter than `least`, for `workgroups` that alone would leave the device idle.
+fn slices(device: &Capabilities, workgroups: usize, length: usize, least: usize) -> usize {
+    (enough_workgroups(device) / workgroups.max(1)).min(length / least).clamp(1, 16)
+}
+
+/// A class of phases: one dense matrix product.
+struct Class {
+    y: Run,
+    x: Run,
+}
+
+/// Matrix products over the classes of phases, and how many multiply-adds they do for each that counts.
+fn tile(problem: &Problem, parts: &[Part], device: &Capabilities) -> Option<(Candidate, u64)> {
+    let problem = &Problem { y: problem.y.simplified(), x: problem.x.simplified(), ..*problem };
+    let (runs_y, runs_x) = (problem.y.runs()?, problem.x.runs()?);
+    if runs_y.len() * runs_x.len() > MOST_CLASSES {
+        return None;
+    }
+    let classes: Vec<Class> = runs_y.iter().flat_map(|&y| runs_x.iter().map(move |&x| Class { y, x })).collect();
+    let (mut work, mut tiles) = (0u64, 0);
+    for class in &classes {
+        let (rows, places) = (class.rows(problem.out_channels), class.places(problem.batch));
+        let most = u32::MAX as usize - SIDE;
+        if rows > most || places > most {
+            return None;
+        }
+        let products = problem.channels * class.y.taps * class.x.taps;
+        let here = rows.div_ceil(SIDE).saturating_mul(places.div_ceil(SIDE));
+        tiles = tiles.max(here);
+        work = work.saturating_add((here as u64).saturating_mul((SIDE * SIDE * products.next_multiple_of(depth(products))) as u64));
+    }
+    let places = (problem.batch * problem.y.input * problem.x.input) as u64;
+    let useful = places.saturating_mul((problem.weight_channel() * problem.channels) as u64);
+    let waste = work / useful.max(1);
+
+    let ranges = problem.channel_ranges(device)?;
+    let longest = problem.channels * classes.iter().map(|c| c.y.taps * c.x.taps).max()?;
+    let split = if parts.len() == 1 { slices(device, tiles * problem.groups, longest, 256) } else { 1 };
+    if let ([range], 1) = (ranges.as_slice(), split) {
+        let launches = parts.iter().flat_map(|part| {
+            let target = Target::Output(part.output(problem, device));
+            classes.iter().map(move |class| class.launch(problem, part, range, &target, 1, device))
+        });
+        return Some((Candidate::of(launches.collect()), waste));
+    }
+    let [part] = parts else { return None };
+    let each = split.div_ceil(ranges.len());
+    let mut launches = Vec::new();
+    for (number, range) in ranges.iter().enumerate() {
+        let target = Target::Slices(number * each);
+        launches.extend(classes.iter().map(|class| class.launch(problem, part, range, &target, each, device)));
+    }
+    Some((problem.summed(launches, each * ranges.len()), waste))
+}
+
+/// Products staged at a time: 16, or fewer where that would add more than an eighth of zeros.
+fn depth(products: usize) -> usize {
+    match products {
+        0..=4 => 4,
+        _ if products.next_multiple_of(16) > products + products / 8 => 8,
+        _ => 16,
+    }
+}
+
+impl Class {
+    fn rows(&self, channels: usize) -> usize {
+        channels.saturating_mul(self.y.count * self.x.count)
+    }
+
+    fn places(&self, batch: usize) -> usize {
+        batch.saturating_mul(self.y.places.saturating_mul(self.x.places))
+    }
+
+    fn launch(&self, problem: &Problem, part: &Part, range: &Range<usize>, target: &Target, slices: usize, device: &Capabilities) -> Launch {
+        let Problem { y, x, .. } = *problem;
+        let (rows, places) = (self.rows(part.channels.len()), self.places(part.batch.len()));
+        let (row_tiles, place_tiles) = (rows.div_ceil(SIDE), places.div_ceil(SIDE));
+        let products = range.len() * self.y.taps * self.x.taps;
+        let slice_products = products.div_ceil(slices).next_multiple_of(16).max(16);
+        let (weight, kernel) = (problem.weight_window(range, device), y.kernel * x.kernel);
+        let weight_first = weight.skip as usize
+            + part.groups.start * problem.channels * problem.weight_channel()
+            + part.channels.start * kernel
+            + self.y.tap * x.kernel
+            + self.x.tap;
+        let input = part.input(problem, device);
+        let output_skip = target.skip(problem.output_elements());
+        let has_bias = problem.bias && matches!(target, Target::Output(_));
+        let modulo = |phase: usize, before: usize| u32_of(phase).wrapping_sub(u32_of(before));
+        let params = Tile {
+            rows: u32_of(rows),
+            places: u32_of(places),
+            row_tiles: u32_of(row_tiles),
+            place_tiles: u32_of(place_tiles),
+            groups: u32_of(part.groups.len()),
+            slices: u32_of(slices),
+            slice_products: u32_of(slice_products),
+            products: u32_of(products),
+            input_h: u32_of(y.input),
+            input_w: u32_of(x.input),
+            input_channels: u32_of(problem.groups * problem.channels),
+            input_skip: input.skip + u32_of(range.start * y.input * x.input),
+            group_channels: u32_of(problem.channels),
+            weight_channel: u32_of(problem.weight_channel()),
+            weight_plane: u32_of(kernel),
+            weight_row: u32_of(x.kernel),
+            weight_first: u32_of(weight_first),
+            phases_h: u32_of(self.y.count),
+            phases_w: u32_of(self.x.count),
+            taps_h: u32_of(self.y.taps),
+            taps_w: u32_of(self.x.taps),
+            tap_step_h: u32_of(y.steps().0 * x.kernel),
+            tap_step_w: u32_of(x.steps().0),
+            lag_h: u32_of(self.y.lag),
+            lag_w: u32_of(self.x.lag),
+            input_step_h: u32_of(y.steps().1),
+            input_step_w: u32_of(x.steps().1),
+            places_h: u32_of(self.y.places),
+            places_w: u32_of(self.x.places),
+            place_first_h: u32_of(self.y.first),
+            place_first_w: u32_of(self.x.first),
+            stride_h: u32_of(y.stride),
+            stride_w: u32_of(x.stride),
+            origin_h: modulo(self.y.phase, y.before),
+            origin_w: modulo(self.x.phase, x.before),
+            output_h: u32_of(y.output),
+            output_w: u32_of(x.output),
+            output_channels: u32_of(problem.groups * problem.out_channels),
+            group_outputs: u32_of(problem.out_channels),
+            output_skip: u32_of(output_skip),
+            slice_elements: u32_of(problem.output_elements()),
+            bias_first: u32_of(part.groups.start * problem.out_channels + part.channels.start),
+            has_bias: has_bias.into(),
+        };
+        let fours = [self.x.count, self.x.phase + x.before, x.stride, x.output, x.kernel, x.steps().0, weight_first, output_skip];
+        let together = self.x.taps > 0 && self.x.phase.is_multiple_of(4) && fours.iter().all(|n| n.is_multiple_of(4));
+        let workgroups = row_tiles as u64 * place_tiles as u64 * part.groups.len() as u64 * slices as u64;
+        let launch = Launch::new(&TILE, &params, workgroups)
+            .header(if together { TOGETHER } else { APART })
+            .constant("DEPTH", u32_of(depth(products)))
+            .input_window(0, &input)
+            .input_window(1, &weight)
+            .optional_input(problem.bias().filter(|_| has_bias));
+        target.bind(launch)
+    }
+}
+
+/// Stepping from tap to tap: every attribute, any size.
+fn direct(problem: &Problem, part: &Part, device: &Capabilities) -> Launch {
+    let Problem { y, x, .. } = *problem;
+    let (input, output) = (part.input(problem, device), part.output(problem, device));
+    let fours = [x.stride, x.before, x.output, x.kernel, output.skip as usize];
+    let (lanes, header) = if x.dilation == 1 && fours.iter().all(|n| n.is_multiple_of(4)) { (4, FOUR_LANES) } else { (1, ONE_LANE) };
+    let planes = part.batch.len() * part.groups.len() * part.channels.len();
+    let count = planes * y.output * x.output / lanes;
+    let axis = |a: Axis| {
+        let (stride, dilation) = a.steps();
+        [[a.stride, a.stride / stride, a.inverse(), stride].map(u32_of), [a.dilation, dilation, a.kernel, a.input].map(u32_of)]
+    };
+    let first = part.groups.start * problem.channels * problem.weight_channel() + part.channels.start * y.kernel * x.kernel;
+    let params = Direct {
+        y: axis(y),
+        x: axis(x),
+        padding: [y.before, x.before].map(u32_of),
+        output_size: [y.output, x.output].map(u32_of),
+        count: u32_of(count),
+        groups: u32_of(part.groups.len()),
+        out_channels: u32_of(part.channels.len()),
+        channels: u32_of(problem.channels),
+        input_channels: u32_of(problem.groups * problem.channels),
+        weight_channel: u32_of(problem.weight_channel()),
+        weight_first: u32_of(first),
+        input_skip: input.skip,
+        output_skip: output.skip,
+        bias_first: u32_of(part.groups.start * problem.out_channels + part.channels.start),
+        has_bias: problem.bias.into(),
+    };
+    let dilated = u8::from(y.dilation * x.dilation > 1);
+    let launch = Launch::new(&DIRECT, &params, groups(count, WORKGROUP)).header(header).constant("DILATED", dilated);
+    let launch = launch.input_window(0, &input).input(1);
+    launch.optional_input(problem.bias()).output_window(0, &output)
+}
+
+/// Maps of one pixel whose outputs are the kernel itself: vectors times the weight as a matrix.
+fn point(problem: &Problem, device: &Capabilities) -> Option<Candidate> {
+    let ranges = problem.channel_ranges(device)?;
+    let elements = problem.weight_channel();
+    let (lanes, header) = if elements.is_multiple_of(4) { (4, FOUR_LANES) } else { (1, ONE_LANE) };
+    let columns = elements / lanes;
+    let across: u32 = if device.software { 64 } else { 16 };
+    let column_tiles = columns.div_ceil(across as usize);
+    let images = if problem.batch == 1 { 1 } else { 4 };
+    let batch_tiles = problem.batch.div_ceil(images);
+    let each = slices(device, column_tiles * batch_tiles / 4, problem.channels / ranges.len(), 128);
+    let whole = ranges.len() == 1 && each == 1 && !problem.bias;
+    let mut launches = Vec::new();
+    for (number, range) in ranges.iter().enumerate() {
+        let weight = problem.weight_window(range, device);
+        let params = Point {
+            columns: u32_of(columns),
+            column_tiles: u32_of(column_tiles),
+            batch: u32_of(problem.batch),
+            batch_tiles: u32_of(batch_tiles),
+            channels: u32_of(range.len()),
+            channel_first: u32_of(range.start),
+            input_channels: u32_of(problem.channels),
+            slices: u32_of(each),
+            slice_channels: u32_of(range.len().div_ceil(each)),
+            weight_skip: weight.skip,
+            output_skip: u32_of(number * each * problem.output_elements()),
+        };
+        let workgroups = (column_tiles * batch_tiles * each) as u64;
+        let launch = Launch::new(&POINT, &params, workgroups).header(header).constant("ACROSS", across);
+        let launch = launch.constant("IMAGES", u32_of(images)).input(0).input_window(1, &weight);
+        launches.push(if whole { launch.output(0) } else { launch.scratch_mut(0) });
+    }
+    Some(if whole { Candidate::of(launches) } else { problem.summed(launches, each * ranges.len()) })
+}

@@ -1,0 +1,119 @@
+//! `gather_elements`: for each place one element of a dimension, picked by index.
+//!
+//! ```text
+//! output[.., i, ..] = input[.., indices[.., i, ..], ..]      in dimension axis
+//! ```
+//!
+//! | tensor | shape |
+//! |---|---|
+//! | input | any dtype but f16 |
+//! | indices | the input's rank, i32; no larger than the input but in dimension `axis` |
+//! | output | the indices' |
+//!
+//! Negative indices count from the end, and those out of range pick the nearest element. ONNX: `GatherElements`. PyTorch: `gather`.
+
+use super::copy::{check_dimension, flat, rearranged};
+use super::gather::picked_place;
+use super::{Candidate, Cut, Nest, Op, Part, Site, WORKGROUP, Walk, check_axis, check_dtype, check_inputs, dense, groups, u32_of};
+use crate::array::{Array, DType, TensorType};
+use crate::error::{Error, Result};
+use crate::gpu::{Kernel, Launch, kernel, params};
+use crate::graph::Var;
+
+params! {
+    struct Params {
+        sizes: [[u32; 4]; 2],
+        input_strides: [[u32; 4]; 2],
+        count: u32,
+        size: u32,
+        axis_stride: u32,
+        input_start: u32,
+        start: u32,
+    }
+}
+
+static GATHER_ELEMENTS: Kernel = kernel!("gather_elements", Params);
+pub(super) const KERNELS: &[&Kernel] = &[&GATHER_ELEMENTS];
+
+/// Picks one element of a dimension for each place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GatherElements {
+    /// The dimension.
+    pub axis: usize,
+}
+
+impl Var {
+    /// For each place of `indices`, the element of dimension `axis` that stands there.
+    ///
+    /// # Errors
+    /// If there is no such dimension, the indices are not i32 or are larger than this tensor in another dimension.
+    pub fn gather_elements(&self, axis: isize, indices: &Self) -> Result<Self> {
+        self.apply1(GatherElements { axis: check_axis("gather_elements", axis, self.ty())? }, &[indices])
+    }
+}
+
+impl GatherElements {
+    fn nest(&self, input: &[usize], indices: &[usize]) -> Result<Nest<2>> {
+        let mut strides = dense(input);
+        strides[self.axis] = 0;
+        Nest::new(self.name(), indices, [Walk::new(dense(indices)), Walk::new(strides)])
+    }
+}
+
+impl Op for GatherElements {
+    fn name(&self) -> &'static str {
+        "gather_elements"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
+        check_inputs(self.name(), inputs, 2..=2)?;
+        let (input, indices) = (inputs[0], inputs[1]);
+        check_dimension(self.name(), input, self.axis)?;
+        check_dtype(self.name(), "indices", indices, DType::I32)?;
+        if input.dtype == DType::F16 {
+            return Err(Error::unsupported(self.name(), format!("of {input}; cast it first")));
+        }
+        let reaches = |(d, (size, picks)): (usize, (&usize, &usize))| d == self.axis || picks <= size;
+        if indices.rank() != input.rank() || !input.shape.iter().zip(&indices.shape).enumerate().all(reaches) {
+            let reason = format!("indices {indices} reach outside {input} in a dimension that is not {}", self.axis);
+            return Err(Error::shape(self.name(), reason));
+        }
+        self.nest(&input.shape, &indices.shape)?;
+        Ok(vec![TensorType::new(input.dtype, indices.shape.clone())])
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
+        let (input, indices) = (inputs[0], inputs[1]);
+        let picks = indices.values::<i32>()?;
+        let output = rearranged(input, indices.shape(), |at| {
+            let index = picks[flat(indices.shape(), at.iter().copied())];
+            let place = |(d, &at): (usize, &usize)| if d == self.axis { picked_place(index, input.shape()[d]) } else { at };
+            flat(input.shape(), at.iter().enumerate().map(place))
+        });
+        Ok(vec![output?])
+    }
+
+    fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
+        let (input, indices, output) = (site.inputs[0], site.inputs[1], site.outputs[0]);
+        let nest = self.nest(&input.shape, &indices.shape)?;
+        // The input is bound whole: the indices may pick any of it.
+        let launch = |part: &Part<2>| {
+            let count = part.nest.count(1);
+            let params = Params {
+                sizes: part.nest.packed_sizes(1),
+                input_strides: part.nest.packed_strides(1, 1),
+                count: u32_of(count),
+                size: u32_of(input.shape[self.axis]),
+                axis_stride: u32_of(crate::array::strides(&input.shape)[self.axis]),
+                input_start: part.nest.packed_start(1, 1),
+                start: part.nest.packed_start(0, 1),
+            };
+            Launch::new(&GATHER_ELEMENTS, &params, groups(count, WORKGROUP))
+                .constant("LOOPS", u32_of(part.nest.sizes.len()))
+                .input(0)
+                .input_window(1, &part.windows[0])
+                .output_window(0, &part.windows[0])
+        };
+        Ok(vec![Candidate::of(nest.parts(self.name(), site.device, [output.device_bytes(), 0], Cut::Outermost)?.iter().map(launch).collect())])
+    }
+}

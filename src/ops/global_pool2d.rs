@@ -1,0 +1,143 @@
+//! `global_avg_pool2d` and `global_max_pool2d`: each plane's mean or largest value.
+//!
+//! ```text
+//! output[n, c, 0, 0] = mean or max over y, x of input[n, c, y, x]
+//! ```
+//!
+//! | tensor | shape |
+//! |---|---|
+//! | input | (N, C, H, W) |
+//! | output | (N, C, 1, 1) |
+//!
+//! A NaN makes its plane's maximum NaN. ONNX: `GlobalAveragePool`, `GlobalMaxPool`. PyTorch: `adaptive_avg_pool2d`,
+//! `adaptive_max_pool2d` with output size 1.
+
+use super::{Candidate, Op, Site, check_dtype, check_inputs, check_rank, groups, launch_rows, rounded, types, u32_of};
+use crate::array::{Array, DType, TensorType};
+use crate::error::Result;
+use crate::gpu::{Kernel, Launch, kernel, params};
+use crate::graph::Var;
+
+params! {
+    struct Params { planes: u32, elements: u32, length: u32, input_skip: u32, output_skip: u32 }
+}
+
+const ONE_LANE: &str = "alias Lanes = f32;\nconst LANES = 1u;\nfn merged(lanes: f32) -> f32 { return lanes; }\n";
+const FOUR_LANES: &str = "\
+alias Lanes = vec4<f32>;
+const LANES = 4u;
+fn merged(lanes: vec4<f32>) -> f32 { return merge(merge(lanes.x, lanes.y), merge(lanes.z, lanes.w)); }
+";
+const AVERAGE: &str = "\
+const IS_MAX = false;
+fn merge(a: f32, b: f32) -> f32 { return a + b; }
+fn merge_lanes(a: Lanes, b: Lanes) -> Lanes { return a + b; }
+";
+const ONE_MAX: &str = "\
+const IS_MAX = true;
+fn merge(a: f32, b: f32) -> f32 { return select(a, b, is_larger(b, a)); }
+fn merge_lanes(a: f32, b: f32) -> f32 { return select(a, b, is_larger(b, a)); }
+";
+const FOUR_MAX: &str = "\
+const IS_MAX = true;
+fn merge(a: f32, b: f32) -> f32 { return select(a, b, is_larger(b, a)); }
+fn merge_lanes(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> { return select(a, b, are_larger(b, a)); }
+";
+const DEFAULT: &str = "\
+alias Lanes = f32;
+const LANES = 1u;
+fn merged(lanes: f32) -> f32 { return lanes; }
+const IS_MAX = false;
+fn merge(a: f32, b: f32) -> f32 { return a + b; }
+fn merge_lanes(a: Lanes, b: Lanes) -> Lanes { return a + b; }
+";
+
+static GLOBAL: Kernel = kernel!("global_pool2d", Params, header: DEFAULT);
+pub(super) const KERNELS: &[&Kernel] = &[&GLOBAL];
+
+/// What becomes of a plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GlobalPool2d {
+    /// Its mean.
+    Average,
+    /// Its largest value.
+    Max,
+}
+
+impl Var {
+    /// The mean of each plane of (N, C, H, W), as (N, C, 1, 1).
+    ///
+    /// # Errors
+    /// If it is not f32 of four dimensions.
+    pub fn global_avg_pool2d(&self) -> Result<Self> {
+        self.apply1(GlobalPool2d::Average, &[])
+    }
+
+    /// The largest value of each plane of (N, C, H, W), as (N, C, 1, 1).
+    ///
+    /// # Errors
+    /// If it is not f32 of four dimensions.
+    pub fn global_max_pool2d(&self) -> Result<Self> {
+        self.apply1(GlobalPool2d::Max, &[])
+    }
+}
+
+impl Op for GlobalPool2d {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Average => "global_avg_pool2d",
+            Self::Max => "global_max_pool2d",
+        }
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
+        check_inputs(self.name(), inputs, 1..=1)?;
+        check_rank(self.name(), "input", inputs[0], 4, "(N, C, H, W)")?;
+        check_dtype(self.name(), "input", inputs[0], DType::F32)?;
+        Ok(vec![TensorType::f32([inputs[0].shape[0], inputs[0].shape[1], 1, 1])])
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
+        let output = self.infer(&types(inputs).iter().collect::<Vec<_>>())?.remove(0).shape;
+        let shape = inputs[0].shape();
+        let elements = (shape[2] * shape[3]).max(1);
+        let pool = |plane: &[f32]| match self {
+            Self::Average => plane.iter().map(|&v| f64::from(v)).sum::<f64>() / elements as f64,
+            Self::Max => plane.iter().map(|&v| f64::from(v)).fold(f64::NEG_INFINITY, |best, v| if v > best || v.is_nan() { v } else { best }),
+        };
+        Ok(vec![rounded(&output, inputs[0].values::<f32>()?.chunks_exact(elements).map(pool).collect())?])
+    }
+
+    fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
+        let shape = &site.inputs[0].shape;
+        let (planes, elements) = (shape[0] * shape[1], shape[2] * shape[3]);
+        let launches = launch_rows(self.name(), site.device, planes, &[4 * elements as u64], |range| {
+            let window = |size: usize| site.device.window((range.start * size) as u64..(range.end * size) as u64, 4);
+            let (read, write) = (window(elements), window(1));
+            let four = elements % 4 == 0 && read.skip % 4 == 0;
+            let length = if four { elements / 4 } else { elements };
+            // Invocations of a workgroup, and of those how many share a plane.
+            let (workgroup, share) = match site.device.software {
+                true => (64, if range.len() >= 64 { 1 } else { 64 }),
+                false => (256, if length >= 512 { 256 } else { 32 }),
+            };
+            let header = match (self, four) {
+                (Self::Average, false) => [ONE_LANE, AVERAGE],
+                (Self::Average, true) => [FOUR_LANES, AVERAGE],
+                (Self::Max, false) => [ONE_LANE, ONE_MAX],
+                (Self::Max, true) => [FOUR_LANES, FOUR_MAX],
+            };
+            let params = Params {
+                planes: u32_of(range.len()),
+                elements: u32_of(elements),
+                length: u32_of(length),
+                input_skip: read.skip,
+                output_skip: write.skip,
+            };
+            let launch = Launch::new(&GLOBAL, &params, groups(range.len(), workgroup / share)).header(header.concat());
+            let launch = launch.constant("WORKGROUP", workgroup).constant("SHARE", share);
+            launch.input_window(0, &read).output_window(0, &write)
+        })?;
+        Ok(vec![Candidate::of(launches)])
+    }
+}

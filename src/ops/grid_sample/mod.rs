@@ -1,0 +1,231 @@
+//! `grid_sample`: an image read at given places.
+//!
+//! ```text
+//! (gx, gy) = grid[n, y, x]                       -1..1 is the image, x before y
+//! px = (gx + 1) / 2 * span + low                 align_corners: low = 0, span = W - 1;  else low = -0.5, span = W
+//! output[n, c, y, x] = sum over (i, j) of  wy(py, i) wx(px, j) input[n, c, i, j]
+//! ```
+//!
+//! | mode | weights along one side |
+//! |---|---|
+//! | nearest | 1 at round(p), halves to the even pixel |
+//! | bilinear | max(0, 1 - abs(p - j)) |
+//! | bicubic | Keys' cubic with a = -0.75 at floor(p) - 1 .. floor(p) + 2 |
+//!
+//! | padding | a pixel outside the image |
+//! |---|---|
+//! | zeros | is 0 |
+//! | border | is the nearest one inside |
+//! | reflection | is its mirror image at low and low + span |
+//!
+//! Border and reflection move the position itself for nearest and bilinear, each of the four pixels for bicubic.
+//!
+//! Places that are none: with zeros a coordinate that is NaN or infinite gives 0; with border NaN counts as pixel 0; with
+//! reflection NaN, infinities and positions 2^24 pixels away or more count as pixel 0. Where PyTorch's CPU kernels give a
+//! number there, it is this one; where they give NaN (weights of `inf - inf`), this is still the number said here.
+//!
+//! | tensor | shape |
+//! |---|---|
+//! | input | (N, C, H, W) |
+//! | grid | (N, OH, OW, 2) |
+//! | output | (N, C, OH, OW) |
+//!
+//! ONNX: `GridSample`. PyTorch: `torch.nn.functional.grid_sample`. Source: Jaderberg et al., Spatial Transformer Networks (2015).
+
+mod taps;
+
+pub(crate) use taps::{FAR, Side, cubic_weights};
+
+use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, planes_per_thread, rounded, u32_of};
+use crate::array::{Array, DType, Hw, TensorType};
+use crate::error::{Error, Result};
+use crate::gpu::{Kernel, Launch, kernel, params};
+use crate::graph::Var;
+
+params! {
+    struct Params {
+        input_size: [u32; 2],
+        output_size: [u32; 2],
+        span: [f32; 2],
+        output_span: [f32; 2],
+        low: f32,
+        channels: u32,
+        chunk: u32,
+        chunks: u32,
+        count: u32,
+        input_skip: u32,
+        grid_skip: u32,
+        output_skip: u32,
+    }
+}
+
+static GRID_SAMPLE: Kernel = kernel!("grid_sample", Params);
+pub(super) const KERNELS: &[&Kernel] = &[&GRID_SAMPLE];
+
+/// How values between pixels are found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SampleMode {
+    /// From the four pixels around.
+    #[default]
+    Bilinear,
+    /// The closest pixel, halves to the even one.
+    Nearest,
+    /// From sixteen pixels, by Keys' cubic with a = -0.75.
+    Bicubic,
+}
+
+/// What lies outside the image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PaddingMode {
+    /// Zeros.
+    #[default]
+    Zeros,
+    /// The pixels at the border, repeated.
+    Border,
+    /// The image, mirrored.
+    Reflection,
+}
+
+/// How an image is read at given places; the default is PyTorch's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct GridSample {
+    /// How values between pixels are found.
+    pub mode: SampleMode,
+    /// What lies outside the image.
+    pub padding: PaddingMode,
+    /// Whether -1 and 1 are the centres of the corner pixels rather than the image's edges.
+    pub align_corners: bool,
+}
+
+impl Var {
+    /// Reads these images (N, C, H, W) at the places of `grid` (N, OH, OW, 2), whose last dimension is x, y in -1..1.
+    ///
+    /// # Errors
+    /// If shapes or dtypes do not fit.
+    pub fn grid_sample(&self, grid: &Self, options: GridSample) -> Result<Self> {
+        self.apply1(options, &[grid])
+    }
+}
+
+impl Op for GridSample {
+    fn name(&self) -> &'static str {
+        "grid_sample"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
+        check_inputs(self.name(), inputs, 2..=2)?;
+        let grid = inputs[1];
+        check_rank(self.name(), "grid", grid, 4, "(N, OH, OW, 2)")?;
+        check_dtype(self.name(), "grid", grid, DType::F32)?;
+        if grid.shape[3] != 2 {
+            return Err(Error::shape(self.name(), format!("grid {grid} must end in 2: x and y")));
+        }
+        let size = Hw::new(grid.shape[1], grid.shape[2]);
+        sampled(self.name(), inputs[0], ("grid", grid), size)
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
+        let (grid, shape) = (inputs[1].values::<f32>()?, inputs[1].shape());
+        let (h, w) = (shape[1], shape[2]);
+        let at = |n: usize, y: usize, x: usize| {
+            let pair = 2 * ((n * h + y) * w + x);
+            (f64::from(grid[pair]), f64::from(grid[pair + 1]))
+        };
+        self.sample(inputs[0], Hw::new(h, w), at)
+    }
+
+    fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
+        self.launch_on(site, false)
+    }
+}
+
+impl GridSample {
+    /// `input` read at `at(n, y, x)` = normalised (x, y) for each output pixel: the definition.
+    pub(super) fn sample(self, input: &Array, size: Hw, at: impl Fn(usize, usize, usize) -> (f64, f64)) -> Result<Vec<Array>> {
+        let (values, shape) = (input.values::<f32>()?, input.shape());
+        let &[images, channels, h, w] = shape else {
+            return Err(Error::shape("grid_sample", format!("input must be (N, C, H, W), it is {}", input.ty())));
+        };
+        let (rows, columns) = (Side::new(h, self.align_corners), Side::new(w, self.align_corners));
+        let mut output = vec![0.0; images * channels * size.area()];
+        for n in 0..images {
+            for y in 0..size.h {
+                for x in 0..size.w {
+                    let (gx, gy) = at(n, y, x);
+                    let across = columns.taps(columns.position(gx), self.mode, self.padding);
+                    let down = rows.taps(rows.position(gy), self.mode, self.padding);
+                    for c in 0..channels {
+                        let plane = n * channels + c;
+                        let pixel = |i: usize, j: usize| f64::from(values[(plane * h + i) * w + j]);
+                        output[(plane * size.h + y) * size.w + x] =
+                            down.iter().map(|&(i, wy)| across.iter().map(|&(j, wx)| wy * wx * pixel(i, j)).sum::<f64>()).sum();
+                    }
+                }
+            }
+        }
+        Ok(vec![rounded(&[images, channels, size.h, size.w], output)?])
+    }
+
+    /// Launches with input 1 as the grid or, if `affine`, as the matrices (N, 2, 3) that make it.
+    pub(super) fn launch_on(self, site: &Site<'_>, affine: bool) -> Result<Vec<Candidate>> {
+        let (input, grid, output) = (site.inputs[0], site.inputs[1], site.outputs[0]);
+        let [images, channels, h, w] = [0, 1, 2, 3].map(|i| input.shape[i]);
+        let (out_h, out_w) = (output.shape[2], output.shape[3]);
+        let span = |size: usize| Side::new(size, self.align_corners).span as f32;
+        let chunk = planes_per_thread(images * out_h * out_w, channels, site.device);
+        let chunks = channels.div_ceil(chunk);
+        let row = [input, grid, output].map(|t| t.elements() as u64 / images as u64);
+        let launches = launch_rows("grid_sample", site.device, images, &row.map(|r| r * 4), |part| {
+            let [from, at, to] = row.map(|r| site.device.window(part.start as u64 * r..part.end as u64 * r, 4));
+            let count = part.len() * chunks * out_h * out_w;
+            let params = Params {
+                input_size: [u32_of(w), u32_of(h)],
+                output_size: [u32_of(out_w), u32_of(out_h)],
+                span: [span(w), span(h)],
+                output_span: [span(out_w), span(out_h)],
+                low: Side::new(w, self.align_corners).low as f32,
+                channels: u32_of(channels),
+                chunk: u32_of(chunk),
+                chunks: u32_of(chunks),
+                count: u32_of(count),
+                input_skip: from.skip,
+                // Rows are whole pairs and windows start at multiples of 8 bytes or at the row itself.
+                grid_skip: at.skip / 2,
+                output_skip: to.skip,
+            };
+            Launch::new(&GRID_SAMPLE, &params, groups(count, WORKGROUP))
+                .constant("MODE", self.mode as u32)
+                .constant("PADDING", self.padding as u32)
+                .constant("AFFINE", u32::from(affine))
+                .input_window(0, &from)
+                .input_window(1, &at)
+                .output_window(0, &to)
+        })?;
+        Ok(vec![Candidate::of(launches)])
+    }
+}
+
+/// The output type of sampling `input` at as many images' places as `places` has, `size` each; checks what both operators need.
+pub(super) fn sampled(op: &'static str, input: &TensorType, places: (&str, &TensorType), size: Hw) -> Result<Vec<TensorType>> {
+    check_rank(op, "input", input, 4, "(N, C, H, W)")?;
+    check_dtype(op, "input", input, DType::F32)?;
+    let (what, places) = places;
+    if places.shape[0] != input.shape[0] {
+        return Err(Error::shape(op, format!("{what} {places} is for {} images, input {input} has {}", places.shape[0], input.shape[0])));
+    }
+    if input.elements() == 0 {
+        return Err(Error::shape(op, format!("input {input} has no pixels to sample")));
+    }
+    check_sides(op, &[input.shape[2], input.shape[3], size.h, size.w])?;
+    let output = TensorType::f32([input.shape[0], input.shape[1], size.h, size.w]);
+    output.checked_elements()?;
+    Ok(vec![output])
+}
+
+/// Refuses images whose pixels f32 coordinates cannot tell apart.
+pub(super) fn check_sides(op: &'static str, sides: &[usize]) -> Result<()> {
+    match sides.iter().find(|&&side| side as f64 > FAR) {
+        Some(side) => Err(Error::unsupported(op, format!("a side of {side} pixels; f32 coordinates tell at most 2^24 apart"))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,54 @@
+//! The kernel of operators that turn each element into one: a formula, run on four elements at a time.
+
+use super::{Candidate, Site, WORKGROUP, aliases, groups, launch_rows, u32_of, vector};
+use crate::array::DType;
+use crate::error::Result;
+use crate::gpu::{Kernel, Launch, kernel, params};
+
+params! {
+    struct Params {
+        count: u32,
+        alpha: f32,
+        beta: f32,
+    }
+}
+
+/// One function of one element; the header says which.
+pub(super) static UNARY: Kernel = kernel!("unary", Params, header: "#import activations\nalias Element = vec4<f32>;\n\
+    alias Word = vec4<u32>;\nalias Int = vec4<i32>;\nalias Flag = vec4<bool>;\nalias Input = Element;\nalias Output = Element;\n\
+    fn apply(x: Input) -> Output { return relu(x); }\n");
+
+/// Elements of a block that is never cut: a multiple of every buffer alignment, whatever the dtype.
+const BLOCK: usize = 256;
+
+/// An expression of WGSL on `x`, the include that it needs, and its parameters.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Formula {
+    pub(super) import: Option<&'static str>,
+    pub(super) text: &'static str,
+    /// `params.alpha` and `params.beta`.
+    pub(super) params: [f32; 2],
+}
+
+/// `formula` on every element of the input.
+pub(super) fn launch_map(op: &'static str, site: &Site<'_>, formula: Formula) -> Result<Vec<Candidate>> {
+    let (input, output) = (site.inputs[0], site.outputs[0]);
+    let elements = input.elements();
+    // Four f16 are two words.
+    let four = |dtype: DType| if dtype == DType::F16 { "vec2<u32>".to_owned() } else { vector(dtype.wgsl(), 4) };
+    let mut header = aliases(input.dtype, 4) + &format!("alias Input = {};\nalias Output = {};\n", four(input.dtype), four(output.dtype));
+    header += &formula.import.map(|name| format!("#import {name}\n")).unwrap_or_default();
+    header += &format!("fn apply(x: Input) -> Output {{ return {}; }}\n", formula.text);
+    let bytes = [input.dtype.device_bytes(), output.dtype.device_bytes()];
+    let launches = launch_rows(op, site.device, elements.div_ceil(BLOCK), &bytes.map(|b| b * BLOCK as u64), |blocks| {
+        let range = blocks.start * BLOCK..elements.min(blocks.end * BLOCK);
+        let window = |size| site.device.window(range.start as u64..range.end as u64, size);
+        let count = range.len().div_ceil(4);
+        let params = Params { count: u32_of(count), alpha: formula.params[0], beta: formula.params[1] };
+        Launch::new(&UNARY, &params, groups(count, WORKGROUP))
+            .header(&header)
+            .input_window(0, &window(bytes[0]))
+            .output_window(0, &window(bytes[1]))
+    })?;
+    Ok(vec![Candidate::of(launches)])
+}

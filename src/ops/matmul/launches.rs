@@ -1,0 +1,207 @@
+//! Which kernel computes a product here, and how it is cut where bindings are too small.
+
+use super::Product;
+use crate::gpu::{Capabilities, Kernel, Launch, Window, kernel, params};
+use crate::ops::{Candidate, groups, u32_of};
+use std::ops::Range;
+
+params! {
+    struct Params {
+        rows: u32,
+        columns: u32,
+        depth: u32,
+        batches: u32,
+        a_stride: u32,
+        b_stride: u32,
+        output_stride: u32,
+        output_pitch: u32,
+        a_skip: u32,
+        b_skip: u32,
+        bias_skip: u32,
+        output_skip: u32,
+        groups: u32,
+    }
+}
+
+static REGISTER: Kernel = kernel!("matmul/register", Params);
+static GEMV: Kernel = kernel!("matmul/gemv", Params);
+static TILE: Kernel = kernel!("matmul/tile", Params);
+pub(crate) const KERNELS: &[&Kernel] = &[&REGISTER, &GEMV, &TILE];
+
+/// Bytes of an element.
+const F32: u64 = 4;
+
+/// Tiles of 128 x 128 from which they keep a large GPU busy: two for each of 128 compute units.
+const MANY_TILES: usize = 256;
+
+/// The kernels, with what distinguishes their pipelines.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    /// 8 x 16 elements a thread, no shared memory: for software adapters.
+    Register,
+    /// Up to four rows: each element of b is used once, so all that counts is to read it well.
+    Gemv { workgroup: u32, lanes: u32, rows: u32 },
+    /// `size` x `size` elements a workgroup, `depth` steps at a time through shared memory: for GPUs.
+    Tile { size: u32, depth: u32 },
+}
+
+/// A part of a product whose windows fit the device's bindings.
+#[derive(Clone, Debug)]
+struct Part {
+    batches: Range<usize>,
+    rows: Range<usize>,
+    columns: Range<usize>,
+}
+
+/// The ways to compute `products`, which have their sizes in common.
+pub(crate) fn candidates(device: &Capabilities, products: &[Product]) -> Vec<Candidate> {
+    let Some(first) = products.first() else { return Vec::new() };
+    let parts = parts(device, first);
+    let launches = |kind| {
+        let each = products.iter().flat_map(|product| parts.iter().map(move |part| launch(device, kind, product, part)));
+        Some(Candidate::of(each.collect::<Option<Vec<_>>>()?))
+    };
+    kinds(device, first).into_iter().filter_map(launches).collect()
+}
+
+/// Best guess first; the last serves everywhere.
+fn kinds(device: &Capabilities, product: &Product) -> Vec<Kind> {
+    let &Product { rows, columns, depth, transposed, .. } = product;
+    let baseline = Kind::Tile { size: 64, depth: 16 };
+    if rows <= 4 {
+        let rows = u32_of(rows);
+        if device.software {
+            return vec![Kind::Gemv { workgroup: 8, lanes: 1, rows }, baseline];
+        }
+        // Neighbouring threads read along depth if b is transposed, else along columns; a lane's step is 4 deep.
+        let most = if transposed { 64 } else { 8 };
+        let useful = u32_of(depth / 4).clamp(1, most);
+        return vec![Kind::Gemv { workgroup: 64, lanes: 1 << useful.ilog2(), rows }, baseline];
+    }
+    if device.software {
+        return vec![Kind::Register, baseline];
+    }
+    let large = rows >= 128 && columns >= 128 && rows.div_ceil(128) * columns.div_ceil(128) * product.batches >= MANY_TILES;
+    if large { vec![large_tile(device), baseline] } else { vec![baseline] }
+}
+
+/// Tiles of 128 with as deep a step as shared memory allows.
+fn large_tile(device: &Capabilities) -> Kind {
+    let depth = if tile_bytes(128, 16) <= device.limits.max_compute_workgroup_storage_size { 16 } else { 8 };
+    Kind::Tile { size: 128, depth }
+}
+
+/// Shared memory of a tile kernel: `depth` rows of `size` numbers and a vector of padding, for both factors.
+pub(crate) fn tile_bytes(size: u32, depth: u32) -> u32 {
+    2 * depth * (size / 4 + 1) * 16
+}
+
+/// Batches where single matrices fit a binding, else rows of a and the output and, if b is transposed, rows of b.
+/// What still does not fit is left whole: the plan then refuses it with the numbers.
+fn parts(device: &Capabilities, product: &Product) -> Vec<Part> {
+    let &Product { rows, columns, depth, batches, transposed, .. } = product;
+    let whole = Part { batches: 0..batches, rows: 0..rows, columns: 0..columns };
+    let matrices = [rows * depth, depth * columns, rows * columns];
+    let strides = [product.a.stride, product.b.stride, product.output.1];
+    let bytes = |elements: usize| elements as u64 * F32;
+    let cut_batches = || {
+        // Each range must hold one matrix even where all batches share it.
+        device.cut(1, &matrices.map(bytes)).and_then(|_| device.cut(batches, &strides.map(bytes)))
+    };
+    if matrices.iter().all(|&m| bytes(m) <= device.max_binding())
+        && let Some(ranges) = cut_batches()
+    {
+        return ranges.into_iter().map(|batches| Part { batches, ..whole.clone() }).collect();
+    }
+    let Some(row_ranges) = device.cut(rows, &[bytes(depth), bytes(columns)]) else { return vec![whole] };
+    // Columns of b that is not transposed do not lie together.
+    let column_bytes = if transposed { bytes(depth) } else { 0 };
+    let Some(column_ranges) = device.cut(columns, &[column_bytes]) else { return vec![whole] };
+    let mut parts = Vec::new();
+    for batch in 0..batches {
+        for rows in &row_ranges {
+            let of = |columns: &Range<usize>| Part { batches: batch..batch + 1, rows: rows.clone(), columns: columns.clone() };
+            parts.extend(column_ranges.iter().map(of));
+        }
+    }
+    parts
+}
+
+/// The windows of a, b and the output that `part` touches.
+fn windows(device: &Capabilities, product: &Product, part: &Part) -> [Window; 3] {
+    let window = |start: usize, stride: usize, first: usize, end: usize| {
+        let (from, to) = (start + part.batches.start * stride + first, start + (part.batches.end - 1) * stride + end);
+        device.window(from as u64..to as u64, F32)
+    };
+    let &Product { columns, depth, a, b, output, .. } = product;
+    let b_range = if product.transposed { part.columns.start * depth..part.columns.end * depth } else { 0..depth * columns };
+    let last_row = (part.rows.end - 1) * columns;
+    [
+        window(a.start, a.stride, part.rows.start * depth, part.rows.end * depth),
+        window(b.start, b.stride, b_range.start, b_range.end),
+        window(output.0, output.1, part.rows.start * columns + part.columns.start, last_row + part.columns.end),
+    ]
+}
+
+/// The dispatch for `part`, or `None` if `kind` cannot compute it on this device.
+fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part) -> Option<Launch> {
+    let [a, b, output] = windows(device, product, part);
+    let (rows, columns, batches) = (part.rows.len(), part.columns.len(), part.batches.len());
+    let transposed = product.transposed;
+    // What must divide by 4 for whole vectors to be read from a and b, and to be written.
+    let multiples = |numbers: &[usize]| numbers.iter().all(|n| n.is_multiple_of(4));
+    let a_aligned = multiples(&[product.depth, product.a.stride, a.skip as usize]);
+    let b_aligned = multiples(&[if transposed { product.depth } else { columns }, product.b.stride, b.skip as usize]);
+    let output_aligned = multiples(&[columns, product.columns, product.output.1, output.skip as usize]);
+
+    let (kernel, count) = match kind {
+        Kind::Register => (&REGISTER, groups(rows.div_ceil(8) * columns.div_ceil(16) * batches, 8)),
+        Kind::Gemv { workgroup, lanes, rows: tall } => {
+            (&GEMV, groups(columns, 4 * workgroup / lanes) * groups(rows, tall) * batches as u64)
+        }
+        Kind::Tile { size, .. } => (&TILE, groups(rows, size) * groups(columns, size) * batches as u64),
+    };
+    let params = Params {
+        rows: u32_of(rows),
+        columns: u32_of(columns),
+        depth: u32_of(product.depth),
+        batches: u32_of(batches),
+        a_stride: u32_of(product.a.stride),
+        b_stride: u32_of(product.b.stride),
+        output_stride: u32_of(product.output.1),
+        output_pitch: u32_of(product.columns),
+        a_skip: a.skip,
+        b_skip: b.skip,
+        bias_skip: u32_of(part.columns.start),
+        output_skip: output.skip,
+        groups: u32::try_from(count).unwrap_or(u32::MAX),
+    };
+    let launch = Launch::new(kernel, &params, count)
+        .constant("TRANSPOSE_B", transposed)
+        .constant("HAS_BIAS", product.bias.is_some())
+        .input_window(product.a.input, &a)
+        .input_window(product.b.input, &b)
+        .optional_input(product.bias)
+        .output_window(0, &output);
+    Some(match kind {
+        Kind::Register => {
+            let aligned = output_aligned && (transposed || b_aligned);
+            // Elsewhere a driver may write a whole vector where one component is meant, over a neighbour's.
+            if !aligned && device.backend != wgpu::Backend::Vulkan {
+                return None;
+            }
+            launch.constant("ALIGNED", aligned)
+        }
+        Kind::Gemv { workgroup, lanes, rows } => launch
+            .constant("WORKGROUP", workgroup)
+            .constant("LANES", lanes)
+            .constant("ROWS", rows)
+            .constant("ALIGNED", a_aligned && b_aligned),
+        Kind::Tile { size, depth } => launch
+            .constant("TILE", size)
+            .constant("DEPTH", depth)
+            .constant("WORKGROUP", (size / 8) * (size / 8))
+            .constant("ALIGNED_A", a_aligned)
+            .constant("ALIGNED_B", b_aligned),
+    })
+}

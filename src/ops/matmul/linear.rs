@@ -1,0 +1,98 @@
+//! linear: a fully connected layer.
+//!
+//! ```text
+//! output[.., o] = bias[o] + sum over i of x[.., i] * weight[o, i]
+//! ```
+//!
+//! | tensor | shape |
+//! |---|---|
+//! | x | (.., inputs) |
+//! | weight | (outputs, inputs) |
+//! | bias | (outputs), optional |
+//! | output | (.., outputs) |
+//!
+//! ONNX: `Gemm` with transB = 1. PyTorch: `nn.functional.linear`.
+
+use super::{Operand, Product, candidates};
+use crate::array::{Array, DType, TensorType, elements};
+use crate::error::{Error, Result};
+use crate::graph::Var;
+use crate::ops::{Candidate, Op, Site, check_dtype, check_inputs, check_rank, rounded};
+
+/// A fully connected layer: x times the transpose of its weight, plus a bias.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Linear;
+
+impl Var {
+    /// `self` (.., inputs) times the transpose of `weight` (outputs, inputs), plus `bias` (outputs).
+    ///
+    /// # Errors
+    /// If a tensor is not f32 or the sizes do not agree.
+    pub fn linear(&self, weight: &Self, bias: Option<&Self>) -> Result<Self> {
+        let others: Vec<&Self> = std::iter::once(weight).chain(bias).collect();
+        self.apply1(Linear, &others)
+    }
+}
+
+impl Op for Linear {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
+        check_inputs(self.name(), inputs, 2..=3)?;
+        for (what, ty) in ["x", "weight", "bias"].into_iter().zip(inputs) {
+            check_dtype(self.name(), what, ty, DType::F32)?;
+        }
+        let (x, weight) = (inputs[0], inputs[1]);
+        check_rank(self.name(), "weight", weight, 2, "(outputs, inputs)")?;
+        let [outputs, wanted] = [weight.shape[0], weight.shape[1]];
+        let Some((&given, front)) = x.shape.split_last() else {
+            return Err(Error::shape(self.name(), format!("x must be (.., inputs), it is {x}")));
+        };
+        if given != wanted {
+            return Err(Error::shape(self.name(), format!("weight {weight} wants {wanted} inputs, x {x} has {given}")));
+        }
+        if let Some(bias) = inputs.get(2).filter(|bias| bias.shape != [outputs]) {
+            return Err(Error::shape(self.name(), format!("bias must be f32[{outputs}] with weight {weight}, it is {bias}")));
+        }
+        Ok(vec![TensorType::f32([front, &[outputs]].concat())])
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
+        let (x, weight) = (inputs[0].values::<f32>()?, inputs[1].values::<f32>()?);
+        let bias = inputs.get(2).map(|b| b.values::<f32>()).transpose()?;
+        let [outputs, depth] = [inputs[1].shape()[0], inputs[1].shape()[1]];
+        let mut shape = inputs[0].shape().to_vec();
+        shape.pop();
+        shape.push(outputs);
+        let mut sums = Vec::with_capacity(elements(&shape));
+        for x in x.chunks(depth.max(1)) {
+            for (o, weight) in weight.chunks(depth.max(1)).enumerate() {
+                let products = x.iter().zip(weight).map(|(&x, &w)| f64::from(x) * f64::from(w));
+                sums.push(bias.map_or(0.0, |b| f64::from(b[o])) + products.sum::<f64>());
+            }
+        }
+        Ok(vec![rounded(&shape, sums)?])
+    }
+
+    fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
+        let [columns, depth] = [site.inputs[1].shape[0], site.inputs[1].shape[1]];
+        let bias = (site.inputs.len() > 2).then_some(2);
+        let rows = site.inputs[0].shape.iter().rev().skip(1).product();
+        Ok(candidates(site.device, &[Product::by_rows(rows, columns, depth, bias)]))
+    }
+}
+
+impl Product {
+    /// Input 0, (rows, depth), by the transpose of input 1, (columns, depth).
+    pub(crate) fn by_rows(rows: usize, columns: usize, depth: usize, bias: Option<usize>) -> Self {
+        let operand = |input| Operand { input, start: 0, stride: 0 };
+        let product = Self { rows, columns, depth, batches: 1, a: operand(0), b: operand(1), transposed: true, bias, output: (0, 0) };
+        // One column is a row of the transposed product; a bias would then be its every element's.
+        if columns == 1 && bias.is_none() {
+            return Self { rows: 1, columns: rows, a: product.b, b: product.a, ..product };
+        }
+        product
+    }
+}

@@ -1,0 +1,137 @@
+//! matmul and linear: products of matrices, of batches of them, and of matrices with vectors.
+//!
+//! ```text
+//! output[.., i, j] = sum over k of a[.., i, k] * b[.., k, j]
+//! ```
+//!
+//! | tensor | shape |
+//! |---|---|
+//! | a | (.., rows, depth) |
+//! | b | (.., depth, columns) |
+//! | output | (.., rows, columns) |
+//!
+//! What stands in front of the matrices are batches, which broadcast as NumPy's do: their sizes are equal, or one of them
+//! is 1 or missing. A vector `a` is one row and a vector `b` one column; the output then lacks that dimension.
+//! [`Linear`] is the same with the second factor as layers store it, and a bias.
+//!
+//! ONNX: `MatMul`; `NumPy` and PyTorch: `matmul`.
+
+mod launches;
+mod linear;
+mod products;
+
+pub(super) use launches::{KERNELS, candidates, tile_bytes};
+pub use linear::Linear;
+pub(super) use products::{Operand, Product};
+
+use super::{Candidate, Op, Site, check_dtype, check_inputs, rounded, types};
+use crate::array::{Array, DType, TensorType, elements};
+use crate::error::{Error, Result};
+use crate::graph::Var;
+
+/// The product of two matrices, or of batches of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Matmul;
+
+impl Var {
+    /// The matrix product of this tensor and `other`, as `NumPy` defines it.
+    ///
+    /// # Errors
+    /// If a tensor is not f32 or has no dimensions, the depths differ or the batches do not broadcast.
+    pub fn matmul(&self, other: &Self) -> Result<Self> {
+        self.apply1(Matmul, &[other])
+    }
+}
+
+/// What a product of two tensors amounts to.
+#[derive(Debug)]
+struct Sizes {
+    rows: usize,
+    columns: usize,
+    depth: usize,
+    /// The batches of a, of b and of the output, all of one rank.
+    a_batch: Vec<usize>,
+    b_batch: Vec<usize>,
+    batch: Vec<usize>,
+    /// The output's shape.
+    output: Vec<usize>,
+}
+
+impl Sizes {
+    fn of(a: &TensorType, b: &TensorType) -> Result<Self> {
+        let (Some((&depth, a_front)), Some((&b_last, b_front))) = (a.shape.split_last(), b.shape.split_last()) else {
+            return Err(Error::shape("matmul", format!("{a} by {b}: a tensor without dimensions is no matrix")));
+        };
+        // The last dimension of b is its columns, unless it is a vector: then it is its depth.
+        let (b_batch, b_depth, columns) = match b_front.split_last() {
+            Some((&b_depth, batch)) => (batch, b_depth, b_last),
+            None => (b_front, b_last, 1),
+        };
+        let (a_batch, rows) = match a_front.split_last() {
+            Some((&rows, batch)) => (batch, rows),
+            None => (a_front, 1),
+        };
+        if depth != b_depth {
+            return Err(Error::shape("matmul", format!("{a} by {b}: {depth} columns meet {b_depth} rows")));
+        }
+        let rank = a_batch.len().max(b_batch.len());
+        let padded = |batch: &[usize]| [vec![1; rank - batch.len()], batch.to_vec()].concat();
+        let (a_batch, b_batch) = (padded(a_batch), padded(b_batch));
+        let one = |(&x, &y): (&usize, &usize)| match (x, y) {
+            (x, y) if x == y || y == 1 => Ok(x),
+            (1, y) => Ok(y),
+            (x, y) => Err(Error::shape("matmul", format!("{a} by {b}: batches of {x} and {y} do not broadcast"))),
+        };
+        let batch = a_batch.iter().zip(&b_batch).map(one).collect::<Result<Vec<_>>>()?;
+        let mut output = batch.clone();
+        output.extend((a.rank() > 1).then_some(rows));
+        output.extend((b.rank() > 1).then_some(columns));
+        Ok(Self { rows, columns, depth, a_batch, b_batch, batch, output })
+    }
+}
+
+impl Op for Matmul {
+    fn name(&self) -> &'static str {
+        "matmul"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
+        check_inputs(self.name(), inputs, 2..=2)?;
+        check_dtype(self.name(), "a", inputs[0], DType::F32)?;
+        check_dtype(self.name(), "b", inputs[1], DType::F32)?;
+        Ok(vec![TensorType::f32(Sizes::of(inputs[0], inputs[1])?.output)])
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
+        let types = types(inputs);
+        let Sizes { rows, columns, depth, a_batch, b_batch, batch, output } = Sizes::of(&types[0], &types[1])?;
+        let (a, b) = (inputs[0].values::<f32>()?, inputs[1].values::<f32>()?);
+        let mut sums = Vec::with_capacity(elements(&output));
+        for matrix in 0..elements(&batch) {
+            let a = &a[broadcast(matrix, &batch, &a_batch) * rows * depth..];
+            let b = &b[broadcast(matrix, &batch, &b_batch) * depth * columns..];
+            for i in 0..rows {
+                for j in 0..columns {
+                    sums.push((0..depth).map(|k| f64::from(a[i * depth + k]) * f64::from(b[k * columns + j])).sum::<f64>());
+                }
+            }
+        }
+        Ok(vec![rounded(&output, sums)?])
+    }
+
+    fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
+        let sizes = Sizes::of(site.inputs[0], site.inputs[1])?;
+        Ok(candidates(site.device, &products::of_batches(&sizes)))
+    }
+}
+
+/// Which of the matrices of an operand of shape `own` belongs to matrix `index` of a batch of shape `batch`.
+fn broadcast(index: usize, batch: &[usize], own: &[usize]) -> usize {
+    let (mut rest, mut stride, mut found) = (index, 1, 0);
+    for (&size, &own) in batch.iter().zip(own).rev() {
+        found += if own == 1 { 0 } else { rest % size * stride };
+        rest /= size;
+        stride *= own;
+    }
+    found
+}

@@ -1,0 +1,355 @@
+//! reduce: the numbers along any set of axes become one.
+//!
+//! ```text
+//! reduce_sum      sum x            reduce_l1           sum |x|
+//! reduce_mean     sum x / count    reduce_l2           sqrt(sum x^2)
+//! reduce_max      the largest x    reduce_sum_square   sum x^2
+//! reduce_min      the smallest x   reduce_log_sum      log(sum x)
+//! reduce_prod     product of x     reduce_log_sum_exp  log(sum exp(x)), without overflow
+//! ```
+//!
+//! | tensor | shape |
+//! |---|---|
+//! | input | any; f32, or i32 for sum, max, min and prod, which wrap |
+//! | output | the input's without the reduced axes, or with size 1 there |
+//!
+//! The order of additions is fixed by the shape and the device. No chain of them has more than 1024: longer reductions go in
+//! stages, each over the results of the one before. A sum is within `1040 * stages * eps * sum |x|`; one stage does up to 4096
+//! terms along rows or 256 across them, each further one at least 64 times as many. A NaN wins in max and min, as in PyTorch.
+//!
+//! ONNX: `ReduceSum`, `ReduceMean`, `ReduceMax`, `ReduceMin`, `ReduceProd`, `ReduceL1`, `ReduceL2`, `ReduceSumSquare`, `ReduceLogSum`,
+//! `ReduceLogSumExp`. PyTorch: `sum`, `mean`, `amax`, `amin`, `prod`, `norm`, `logsumexp`.
+
+use super::{Around, Candidate, Op, Site, Team, WORKGROUP, check_axis, check_inputs, groups, item_header, lanes, launch_rows, rounded, u32_of};
+use crate::array::{Array, DType, TensorType, elements, strides};
+use crate::error::{Error, Result};
+use crate::gpu::{Capabilities, Kernel, Launch, Slot, kernel, params};
+use crate::graph::Var;
+
+params! {
+    struct Params {
+        first_row: u32,
+        rows: u32,
+        parts: u32,
+        chunk: u32,
+        len: u32,
+        inner: u32,
+        input_start: u32,
+        output_start: u32,
+        identity: u32,
+        count: u32,
+    }
+}
+
+const HEADER: &str = "alias Scalar = i32;\n#import vec4\n";
+static ROWS: Kernel = kernel!("reduce/rows", Params, header: HEADER);
+static POSITIONS: Kernel = kernel!("reduce/positions", Params, header: HEADER);
+pub(super) const KERNELS: &[&Kernel] = &[&ROWS, &POSITIONS];
+
+/// What becomes of the numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReduceKind {
+    /// sum x
+    Sum,
+    /// sum x / count
+    Mean,
+    /// the largest x
+    Max,
+    /// the smallest x
+    Min,
+    /// product of x
+    Prod,
+    /// sum |x|
+    L1,
+    /// sqrt(sum x^2); the squares must not overflow
+    L2,
+    /// sum x^2
+    SumSquare,
+    /// log(sum x)
+    LogSum,
+    /// log(sum exp(x)), without overflow
+    LogSumExp,
+}
+
+/// One number from those along `axes`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reduce {
+    /// What becomes of the numbers.
+    pub kind: ReduceKind,
+    /// The axes that go, each from the end where negative; none means all.
+    pub axes: Vec<isize>,
+    /// Whether they stay with size 1.
+    pub keepdims: bool,
+}
+
+macro_rules! methods {
+    ($($name:ident $kind:ident $doc:literal),* $(,)?) => {
+        impl Var { $(
+            #[doc = $doc]
+            ///
+            /// # Errors
+            /// If an axis does not exist or is named twice, or the dtype is not supported.
+            pub fn $name(&self, axes: &[isize], keepdims: bool) -> Result<Self> {
+                self.apply1(Reduce { kind: ReduceKind::$kind, axes: axes.to_vec(), keepdims }, &[])
+            }
+        )* }
+    };
+}
+methods! {
+    reduce_sum Sum "The sum along `axes`, all if there are none.",
+    reduce_mean Mean "The mean along `axes`, all if there are none.",
+    reduce_max Max "The largest element along `axes`, all if there are none.",
+    reduce_min Min "The smallest element along `axes`, all if there are none.",
+    reduce_prod Prod "The product along `axes`, all if there are none.",
+    reduce_l1 L1 "The sum of absolute values along `axes`, all if there are none.",
+    reduce_l2 L2 "The Euclidean norm along `axes`, all if there are none.",
+    reduce_sum_square SumSquare "The sum of squares along `axes`, all if there are none.",
+    reduce_log_sum LogSum "The logarithm of the sum along `axes`, all if there are none.",
+    reduce_log_sum_exp LogSumExp "The logarithm of the sum of exponentials along `axes`, all if there are none.",
+}
+
+impl Op for Reduce {
+    fn name(&self) -> &'static str {
+        match self.kind {
+            ReduceKind::Sum => "reduce_sum",
+            ReduceKind::Mean => "reduce_mean",
+            ReduceKind::Max => "reduce_max",
+            ReduceKind::Min => "reduce_min",
+            ReduceKind::Prod => "reduce_prod",
+            ReduceKind::L1 => "reduce_l1",
+            ReduceKind::L2 => "reduce_l2",
+            ReduceKind::SumSquare => "reduce_sum_square",
+            ReduceKind::LogSum => "reduce_log_sum",
+            ReduceKind::LogSumExp => "reduce_log_sum_exp",
+        }
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
+        check_inputs(self.name(), inputs, 1..=1)?;
+        let integers = matches!(self.kind, ReduceKind::Sum | ReduceKind::Max | ReduceKind::Min | ReduceKind::Prod);
+        match inputs[0].dtype {
+            DType::F32 => {}
+            DType::I32 if integers => {}
+            _ => return Err(Error::unsupported(self.name(), format!("of {}; cast it first", inputs[0]))),
+        }
+        let reduced = self.reduced(inputs[0])?;
+        let sizes = inputs[0].shape.iter().zip(reduced);
+        let shape: Vec<usize> = sizes.filter_map(|(&d, gone)| if !gone { Some(d) } else { self.keepdims.then_some(1) }).collect();
+        Ok(vec![TensorType::new(inputs[0].dtype, shape)])
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
+        let ty = inputs[0].ty();
+        let output = self.infer(&[&ty])?.remove(0);
+        let reduced = self.reduced(&ty)?;
+        let (kept, along) = (offsets(&ty.shape, |d| !reduced[d]), offsets(&ty.shape, |d| reduced[d]));
+        if ty.dtype == DType::I32 {
+            let input = inputs[0].values::<i32>()?;
+            let values = kept.iter().map(|start| self.integer(along.iter().map(|a| input[start + a])));
+            return Ok(vec![Array::new(output.shape, values.collect::<Vec<i32>>())?]);
+        }
+        let input = inputs[0].to_f64();
+        let values = kept.iter().map(|start| self.float(&|k| input[start + along[k]], along.len()));
+        Ok(vec![rounded(&output.shape, values.collect())?])
+    }
+
+    fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
+        let reduced = self.reduced(site.inputs[0])?;
+        let stages = stages(&site.inputs[0].shape, &reduced, site.device);
+        let last = stages.len() - 1;
+        let mut candidate = Candidate::default();
+        for (number, stage) in stages.iter().enumerate() {
+            let input = if number == 0 { Slot::Input(0) } else { Slot::Scratch(number - 1) };
+            let output = if number == last { Slot::Output(0) } else { Slot::Scratch(number) };
+            let (convert, combine, finish) = self.steps();
+            let steps = (if number == 0 { convert } else { 0 }, combine, if number == last { finish } else { 0 });
+            candidate.launches.extend(self.stage(site, stage, steps, input, output)?);
+            if number != last {
+                candidate.scratch.push((stage.around.outer * stage.parts * stage.around.inner * 4) as u64);
+            }
+        }
+        Ok(vec![candidate])
+    }
+}
+
+impl Reduce {
+    /// Which of the dimensions go.
+    fn reduced(&self, ty: &TensorType) -> Result<Vec<bool>> {
+        let mut reduced = vec![self.axes.is_empty(); ty.rank()];
+        for &axis in &self.axes {
+            let dimension = check_axis(self.name(), axis, ty)?;
+            if std::mem::replace(&mut reduced[dimension], true) {
+                return Err(Error::shape(self.name(), format!("axes {:?} of {ty} name dimension {dimension} twice", self.axes)));
+            }
+        }
+        Ok(reduced)
+    }
+
+    fn float(&self, x: &dyn Fn(usize) -> f64, count: usize) -> f64 {
+        let all = || (0..count).map(x);
+        let extreme = |better: fn(f64, f64) -> f64| all().reduce(|a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { better(a, b) });
+        match self.kind {
+            ReduceKind::Sum => all().sum(),
+            ReduceKind::Mean => all().sum::<f64>() / count as f64,
+            ReduceKind::Max => extreme(f64::max).unwrap_or(f64::NEG_INFINITY),
+            ReduceKind::Min => extreme(f64::min).unwrap_or(f64::INFINITY),
+            ReduceKind::Prod => all().product(),
+            ReduceKind::L1 => all().map(f64::abs).sum(),
+            ReduceKind::L2 => all().map(|x| x * x).sum::<f64>().sqrt(),
+            ReduceKind::SumSquare => all().map(|x| x * x).sum(),
+            ReduceKind::LogSum => all().sum::<f64>().ln(),
+            ReduceKind::LogSumExp => {
+                let largest = all().fold(f64::NEG_INFINITY, f64::max);
+                let shift = if largest.is_finite() { largest } else { 0.0 };
+                shift + all().map(|x| (x - shift).exp()).sum::<f64>().ln()
+            }
+        }
+    }
+
+    fn integer(&self, values: impl Iterator<Item = i32>) -> i32 {
+        match self.kind {
+            ReduceKind::Max => values.fold(i32::MIN, i32::max),
+            ReduceKind::Min => values.fold(i32::MAX, i32::min),
+            ReduceKind::Prod => values.fold(1, i32::wrapping_mul),
+            _ => values.fold(0, i32::wrapping_add),
+        }
+    }
+
+    /// `CONVERT`, `COMBINE` and `FINISH` of the shaders.
+    fn steps(&self) -> (u32, u32, u32) {
+        match self.kind {
+            ReduceKind::Sum => (0, 0, 0),
+            ReduceKind::Mean => (0, 0, 1),
+            ReduceKind::Max => (0, 2, 0),
+            ReduceKind::Min => (0, 3, 0),
+            ReduceKind::Prod => (0, 1, 0),
+            ReduceKind::L1 => (1, 0, 0),
+            ReduceKind::L2 => (2, 0, 2),
+            ReduceKind::SumSquare => (2, 0, 0),
+            ReduceKind::LogSum => (0, 0, 3),
+            ReduceKind::LogSumExp => (0, 4, 0),
+        }
+    }
+
+    /// Bits of the number that changes no other.
+    fn identity(&self, dtype: DType) -> u32 {
+        let of = |float: f32, integer: i32| if dtype == DType::I32 { integer.cast_unsigned() } else { float.to_bits() };
+        match self.kind {
+            ReduceKind::Max | ReduceKind::LogSumExp => of(f32::NEG_INFINITY, i32::MIN),
+            ReduceKind::Min => of(f32::INFINITY, i32::MAX),
+            ReduceKind::Prod => of(1.0, 1),
+            _ => 0,
+        }
+    }
+
+    fn stage(&self, site: &Site<'_>, stage: &Stage, steps: (u32, u32, u32), input: Slot, output: Slot) -> Result<Vec<Launch>> {
+        let Stage { around: Around { outer, len, inner }, chunk, parts } = *stage;
+        let dtype = site.inputs[0].dtype;
+        let rowwise = inner == 1;
+        let lanes = if rowwise { lanes(len) } else { lanes(inner) };
+        // Of the sizes along and beside the axis, one is counted in items.
+        let (along, beside) = if rowwise { (lanes, 1) } else { (1, lanes) };
+        let count = site.inputs[0].elements() / site.outputs[0].elements();
+        let bytes = [(chunk * inner * 4) as u64, (inner * 4) as u64];
+        launch_rows(self.name(), site.device, outer * parts, &bytes, |rows| {
+            let from = |row: usize| ((row / parts * len + row % parts * chunk) * inner) as u64;
+            let to = |row: usize| (row * inner) as u64;
+            let read = site.device.window(from(rows.start)..from(rows.end), 4);
+            let write = site.device.window(to(rows.start)..to(rows.end), 4);
+            let params = Params {
+                first_row: u32_of(rows.start),
+                rows: u32_of(rows.len()),
+                parts: u32_of(parts),
+                chunk: u32_of(chunk / along),
+                len: u32_of(len / along),
+                inner: u32_of(inner / beside),
+                input_start: u32::try_from(read.bytes.start / (4 * lanes as u64)).unwrap_or(u32::MAX),
+                output_start: u32::try_from(write.bytes.start / (4 * beside as u64)).unwrap_or(u32::MAX),
+                identity: self.identity(dtype),
+                count: u32_of(count),
+            };
+            let launch = if rowwise {
+                let team = Team::of(site.device, rows.len(), chunk / lanes);
+                team.set(Launch::new(&ROWS, &params, team.groups(rows.len())))
+            } else {
+                Launch::new(&POSITIONS, &params, groups(rows.len() * inner / lanes, WORKGROUP))
+            };
+            launch
+                .header(item_header(dtype, lanes))
+                .constant("FLOAT", u32::from(dtype == DType::F32))
+                .constant("CONVERT", steps.0)
+                .constant("COMBINE", steps.1)
+                .constant("FINISH", steps.2)
+                .bind(input, false, Some(read.bytes))
+                .bind(output, true, Some(write.bytes))
+        })
+    }
+}
+
+/// One pass over a tensor: every `chunk` elements along the axis become one, `parts` of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stage {
+    around: Around,
+    chunk: usize,
+    parts: usize,
+}
+
+/// The passes that reduce `shape`, the innermost neighbouring axes first.
+fn stages(shape: &[usize], reduced: &[bool], device: &Capabilities) -> Vec<Stage> {
+    // Neighbouring dimensions with the same fate are one; those of size 1 have none.
+    let mut merged: Vec<(usize, bool)> = Vec::new();
+    for (&size, &gone) in shape.iter().zip(reduced).filter(|(size, _)| **size != 1) {
+        match merged.last_mut() {
+            Some((all, fate)) if *fate == gone => *all *= size,
+            _ => merged.push((size, gone)),
+        }
+    }
+    let mut stages = Vec::new();
+    while let Some(at) = merged.iter().rposition(|(_, gone)| *gone) {
+        let product = |dimensions: &[(usize, bool)]| dimensions.iter().map(|(size, _)| size).product();
+        let mut around = Around { outer: product(&merged[..at]), len: merged[at].0, inner: product(&merged[at + 1..]) };
+        loop {
+            let chunk = chunk(around, device);
+            let parts = around.len.div_ceil(chunk);
+            stages.push(Stage { around, chunk, parts });
+            if parts == 1 {
+                break;
+            }
+            around.len = parts;
+        }
+        merged.remove(at);
+    }
+    if stages.is_empty() {
+        stages.push(Stage { around: Around { outer: elements(shape), len: 1, inner: 1 }, chunk: 1, parts: 1 });
+    }
+    stages
+}
+
+/// Elements along the axis for one invocation (across rows) or one team (along them): few enough that rounding stays small, that
+/// a device has enough to do in parallel and that a binding holds them with what lies beside them.
+fn chunk(around: Around, device: &Capabilities) -> usize {
+    let Around { outer, len, inner } = around;
+    let (least, most, busy, others) = if inner == 1 {
+        (1024, 8192, if device.software { 16 } else { 1024 }, outer)
+    } else {
+        (64, 1024, if device.software { 1 << 10 } else { 1 << 16 }, outer * (inner / lanes(inner)))
+    };
+    let wanted = if len <= 4 * least && len <= most {
+        len
+    } else {
+        let parts = usize::div_ceil(busy, others.max(1)).max(len.div_ceil(most));
+        len.div_ceil(parts).next_multiple_of(4).clamp(least, most)
+    };
+    let window = device.max_binding().saturating_sub(u64::from(device.limits.min_storage_buffer_offset_alignment));
+    let fits = usize::try_from(window / (inner as u64 * 4)).unwrap_or(usize::MAX);
+    // A chunk of one element would get nowhere: what does not fit in fours is refused where it is launched.
+    if wanted > fits && fits >= 4 { fits / 4 * 4 } else { wanted }
+}
+
+/// The offset of every position in the dimensions that `of` chooses, in row-major order.
+fn offsets(shape: &[usize], of: impl Fn(usize) -> bool) -> Vec<usize> {
+    let steps = strides(shape);
+    (0..shape.len()).filter(|&d| of(d)).fold(vec![0], |all, d| {
+        all.iter().flat_map(|start| (0..shape[d]).map(move |k| (start, k))).map(|(start, k)| start + k * steps[d]).collect()
+    })
+}

@@ -1,0 +1,381 @@
+//! resize: images of another size.
+//!
+//! ```text
+//! output[n, c, y, x] = sum over (i, j) of  w(py(y), i) w(px(x), j) input[n, c, i, j]
+//! ```
+//!
+//! where `p` is the input position of an output pixel, for a side of I pixels resized to O, scale s = O / I or as given:
+//!
+//! | coordinates | p(x) |
+//! |---|---|
+//! | `HalfPixel` | (x + 1/2) / s - 1/2 |
+//! | `PytorchHalfPixel` | the same; 0 if O = 1 |
+//! | `HalfPixelSymmetric` | I/2 (1 - O / (s I)) + (x + 1/2) / s - 1/2 |
+//! | `AlignCorners` | x (I - 1) / (O - 1); 0 if O = 1 |
+//! | Asymmetric | x / s |
+//! | `TfHalfPixelForNn` | (x + 1/2) / s |
+//! | `TfCropAndResize` | start (I - 1) + x (end - start) (I - 1) / (O - 1); (start + end) (I - 1) / 2 if O = 1 |
+//!
+//! | mode | weights w(p, i) |
+//! |---|---|
+//! | Nearest | 1 at p, rounded as `rounding` says |
+//! | Bilinear | max(0, 1 - abs(p - i)) |
+//! | Bicubic | Keys' cubic with `cubic_coefficient` at floor(p) - 1 .. floor(p) + 2 |
+//!
+//! Pixels outside are the nearest inside; bicubic with `exclude_outside` leaves them out and scales the other weights to sum 1.
+//! (Nearest and bilinear would give the same either way.)
+//!
+//! With `antialias`, for an image that shrinks, the weights are `w((p - i) s)`: as wide as the step between output pixels, so
+//! that every input pixel counts. Pixels outside are left out and the weights scaled to sum 1, as PyTorch and Pillow do.
+//!
+//! Positions are fractions of whole numbers, and a kernel computes them as such: see [`line`]. A scale is read as the simplest
+//! fraction that rounds to it.
+//!
+//! | tensor | shape |
+//! |---|---|
+//! | input | (N, C, H, W) |
+//! | output | (N, C, size.h, size.w) |
+//!
+//! ONNX: Resize, Upsample. PyTorch: `torch.nn.functional.interpolate`: bilinear and bicubic are `HalfPixel` or `AlignCorners`,
+//! `nearest` is Asymmetric with Floor, `nearest-exact` `HalfPixel` with `RoundPreferCeil`.
+
+mod line;
+mod smooth;
+
+use super::grid_sample::{check_sides, cubic_weights};
+use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, planes_per_thread, rounded, u32_of};
+use crate::array::{Array, DType, Hw, TensorType};
+use crate::error::{Error, Result};
+use crate::gpu::{Kernel, Launch, kernel, params};
+use crate::graph::Var;
+use line::{Line, ShaderLine, fraction};
+use smooth::ANTIALIAS;
+
+params! {
+    struct Params {
+        x_whole: [u32; 4],
+        x_real: [f32; 4],
+        y_whole: [u32; 4],
+        y_real: [f32; 4],
+        input_size: [u32; 2],
+        output_size: [u32; 2],
+        planes: u32,
+        chunk: u32,
+        count: u32,
+        input_skip: u32,
+        output_skip: u32,
+        rounding: u32,
+        exclude_outside: u32,
+        extrapolate: u32,
+        extrapolation: f32,
+        cubic_coefficient: f32,
+    }
+}
+
+static GATHER: Kernel = kernel!("resize/gather", Params);
+static UPSAMPLE: Kernel = kernel!("resize/upsample", Params);
+pub(super) const KERNELS: &[&Kernel] = &[&ANTIALIAS, &GATHER, &UPSAMPLE];
+
+/// How values between pixels are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ResizeMode {
+    /// From the four pixels around.
+    Bilinear,
+    /// One pixel, chosen by [`NearestRounding`].
+    Nearest,
+    /// From sixteen pixels, by Keys' cubic.
+    Bicubic,
+}
+
+/// Which input position an output pixel has; the formulas are in ONNX's words and stand in [`Resize`]'s module.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Coordinates {
+    /// Pixels are squares and the images' edges coincide.
+    HalfPixel,
+    /// [`Coordinates::HalfPixel`], but a single output pixel lies at 0.
+    PytorchHalfPixel,
+    /// [`Coordinates::HalfPixel`] about the centre, for scales that the sizes do not follow exactly.
+    HalfPixelSymmetric,
+    /// Pixels are points and the corner pixels coincide.
+    AlignCorners,
+    /// Pixels are points and the first ones coincide.
+    Asymmetric,
+    /// [`Coordinates::HalfPixel`] without the half pixel taken off again.
+    TfHalfPixelForNn,
+    /// A part of the image.
+    TfCropAndResize {
+        /// Its upper and left ends, 0 the first and 1 the last pixel.
+        start: (f32, f32),
+        /// Its lower and right ends.
+        end: (f32, f32),
+        /// The value of output pixels that lie outside the image.
+        extrapolation: f32,
+    },
+}
+
+/// Which pixel is nearest to a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NearestRounding {
+    /// The closest, of two the lower.
+    RoundPreferFloor,
+    /// The closest, of two the upper.
+    RoundPreferCeil,
+    /// The one below.
+    Floor,
+    /// The one above.
+    Ceil,
+}
+
+/// How images are resized: [`Resize::to`] a size, and what differs from ONNX's defaults.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Resize {
+    /// The output's size.
+    pub size: Hw,
+    /// How values between pixels are found.
+    pub mode: ResizeMode,
+    /// Which input position an output pixel has.
+    pub coordinates: Coordinates,
+    /// Which pixel is nearest, for [`ResizeMode::Nearest`].
+    pub rounding: NearestRounding,
+    /// The `a` of [`ResizeMode::Bicubic`].
+    pub cubic_coefficient: f32,
+    /// Whether [`ResizeMode::Bicubic`] leaves out pixels outside the image rather than repeating its border.
+    pub exclude_outside: bool,
+    /// The scales (vertical, horizontal) that positions follow where they are not the ratios of the sizes.
+    pub scales: Option<(f32, f32)>,
+    /// Whether bilinear and bicubic weights widen where the image shrinks. PyTorch then has a `cubic_coefficient` of -0.5.
+    pub antialias: bool,
+}
+
+impl Resize {
+    /// To `size` with ONNX's defaults: nearest, half-pixel coordinates, halves to the lower pixel, a = -0.75.
+    pub const fn to(size: Hw) -> Self {
+        Self {
+            size,
+            mode: ResizeMode::Nearest,
+            coordinates: Coordinates::HalfPixel,
+            rounding: NearestRounding::RoundPreferFloor,
+            cubic_coefficient: -0.75,
+            exclude_outside: false,
+            scales: None,
+            antialias: false,
+        }
+    }
+
+    /// To `size`, bilinear, without antialiasing: PyTorch's `interpolate(mode="bilinear")`.
+    pub const fn bilinear(size: Hw) -> Self {
+        Self { mode: ResizeMode::Bilinear, ..Self::to(size) }
+    }
+
+    /// To `size`, bilinear with antialiasing: what photos are made smaller with.
+    pub const fn smooth(size: Hw) -> Self {
+        Self { antialias: true, ..Self::bilinear(size) }
+    }
+}
+
+impl Var {
+    /// These images (N, C, H, W) at another size.
+    ///
+    /// # Errors
+    /// If the shape, the dtype or an attribute does not fit.
+    pub fn resize(&self, options: Resize) -> Result<Self> {
+        self.apply1(options, &[])
+    }
+}
+
+impl Op for Resize {
+    fn name(&self) -> &'static str {
+        "resize"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
+        check_inputs(self.name(), inputs, 1..=1)?;
+        let input = inputs[0];
+        check_rank(self.name(), "input", input, 4, "(N, C, H, W)")?;
+        check_dtype(self.name(), "input", input, DType::F32)?;
+        if self.antialias && self.mode == ResizeMode::Nearest {
+            return Err(Error::shape(self.name(), "antialias has no meaning for Nearest"));
+        }
+        if self.antialias && matches!(self.coordinates, Coordinates::TfCropAndResize { .. }) {
+            return Err(Error::unsupported(self.name(), "antialias with TfCropAndResize"));
+        }
+        let [n, c, h, w] = [0, 1, 2, 3].map(|i| input.shape[i]);
+        if input.elements() == 0 {
+            return Err(Error::shape(self.name(), format!("input {input} has no pixels to resize")));
+        }
+        check_sides(self.name(), &[h, w, self.size.h, self.size.w])?;
+        let output = TensorType::f32([n, c, self.size.h, self.size.w]);
+        output.checked_elements()?;
+        self.check_attributes(Hw::new(h, w))?;
+        Ok(vec![output])
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
+        let values = inputs[0].values::<f32>()?;
+        let &[n, c, h, w] = inputs[0].shape() else {
+            return Err(Error::shape(self.name(), format!("input must be (N, C, H, W), it is {}", inputs[0].ty())));
+        };
+        let [rows, columns] = self.lines(Hw::new(h, w));
+        let down: Vec<_> = (0..self.size.h).map(|y| self.taps(rows, y, h)).collect();
+        let across: Vec<_> = (0..self.size.w).map(|x| self.taps(columns, x, w)).collect();
+        let mut output = Vec::with_capacity(n * c * self.size.area());
+        for plane in 0..n * c {
+            let pixel = |i: usize, j: usize| f64::from(values[(plane * h + i) * w + j]);
+            for y in &down {
+                for x in &across {
+                    output.push(match (self.coordinates, y, x) {
+                        (_, Some(y), Some(x)) => {
+                            y.iter().map(|&(i, wy)| x.iter().map(|&(j, wx)| wy * wx * pixel(i, j)).sum::<f64>()).sum()
+                        }
+                        (Coordinates::TfCropAndResize { extrapolation, .. }, ..) => f64::from(extrapolation),
+                        _ => 0.0,
+                    });
+                }
+            }
+        }
+        Ok(vec![rounded(&[n, c, self.size.h, self.size.w], output)?])
+    }
+
+    fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
+        if self.antialias {
+            return self.launch_smooth(site);
+        }
+        let [n, c, h, w] = [0, 1, 2, 3].map(|i| site.inputs[0].shape[i]);
+        let [rows, columns] = self.lines(Hw::new(h, w));
+        let (y, x) = (rows.for_shader(self.size.h), columns.for_shader(self.size.w));
+        let extrapolation = match self.coordinates {
+            Coordinates::TfCropAndResize { extrapolation, .. } => Some(extrapolation),
+            _ => None,
+        };
+        // Upsampling makes tiles of 4 x 4 pixels from 4 x 4: enough if three steps are no more than two input pixels.
+        let dense = |line: Line, shader: ShaderLine| shader.whole[2] != 0 && 3.0 * line.a <= 2.0 * line.d;
+        let tiles = self.mode == ResizeMode::Bilinear && self.size.w.is_multiple_of(4) && extrapolation.is_none();
+        let tiles = tiles && dense(rows, y) && dense(columns, x);
+
+        let items = if tiles { self.size.w / 4 * self.size.h.div_ceil(4) } else { self.size.area() };
+        let row = [(h * w) as u64, self.size.area() as u64];
+        let launches = launch_rows(self.name(), site.device, n * c, &row.map(|r| r * 4), |part| {
+            let [from, to] = row.map(|r| site.device.window(part.start as u64 * r..part.end as u64 * r, 4));
+            let chunk = planes_per_thread(items, part.len(), site.device);
+            let count = items * part.len().div_ceil(chunk);
+            let params = Params {
+                x_whole: x.whole,
+                x_real: x.real,
+                y_whole: y.whole,
+                y_real: y.real,
+                input_size: [u32_of(w), u32_of(h)],
+                output_size: [u32_of(self.size.w), u32_of(self.size.h)],
+                planes: u32_of(part.len()),
+                chunk: u32_of(chunk),
+                count: u32_of(count),
+                input_skip: from.skip,
+                output_skip: if tiles { to.skip / 4 } else { to.skip },
+                rounding: self.rounding as u32,
+                exclude_outside: u32::from(self.exclude_outside),
+                extrapolate: u32::from(extrapolation.is_some()),
+                extrapolation: extrapolation.unwrap_or(0.0),
+                cubic_coefficient: self.cubic_coefficient,
+            };
+            let kernel = if tiles { &UPSAMPLE } else { &GATHER };
+            let launch = Launch::new(kernel, &params, groups(count, WORKGROUP)).input_window(0, &from).output_window(0, &to);
+            if tiles { launch } else { launch.constant("MODE", self.mode as u32) }
+        })?;
+        Ok(vec![Candidate::of(launches)])
+    }
+}
+
+impl Resize {
+    fn check_attributes(&self, input: Hw) -> Result<()> {
+        let refused = |reason: String| Err(Error::shape("resize", reason));
+        if !self.cubic_coefficient.is_finite() {
+            return refused(format!("cubic_coefficient is {}", self.cubic_coefficient));
+        }
+        let limits = 2f32.powi(-24)..=2f32.powi(24);
+        if let Some((y, x)) = self.scales.filter(|(y, x)| !limits.contains(y) || !limits.contains(x)) {
+            return refused(format!("scales {y} x {x} must lie between 2^-24 and 2^24"));
+        }
+        if let Coordinates::TfCropAndResize { start, end, .. } = self.coordinates {
+            let [a, b, c, d] = [start.0, start.1, end.0, end.1];
+            // A NaN is in no range.
+            if ![a, b, c, d].iter().all(|v| (-*limits.end()..=*limits.end()).contains(v)) {
+                return refused(format!("the part from {start:?} to {end:?} must lie between -2^24 and 2^24"));
+            }
+        } else if self.antialias || (self.mode == ResizeMode::Bicubic && self.exclude_outside) {
+            for (line, input, output) in self.lines(input).into_iter().zip([input.h, input.w]).zip([self.size.h, self.size.w]).map(|((l, i), o)| (l, i, o)) {
+                let ends = [line.position(0), line.position(output.saturating_sub(1))];
+                if let Some(p) = ends.into_iter().find(|&p| p <= -1.0 || p >= input as f64) {
+                    return refused(format!("an output pixel at {p} of {input} has no neighbour inside, and all others are left out"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Positions along y and x.
+    fn lines(&self, input: Hw) -> [Line; 2] {
+        let (start, end) = match self.coordinates {
+            Coordinates::TfCropAndResize { start, end, .. } => (start, end),
+            _ => ((0.0, 0.0), (1.0, 1.0)),
+        };
+        let scale = (self.scales.map(|s| s.0), self.scales.map(|s| s.1));
+        [
+            self.line(input.h, self.size.h, scale.0, (start.0, end.0)),
+            self.line(input.w, self.size.w, scale.1, (start.1, end.1)),
+        ]
+    }
+
+    /// The table of the module docs as `(a x + b) / d`, with s = p / q.
+    fn line(&self, input: usize, output: usize, scale: Option<f32>, (start, end): (f32, f32)) -> Line {
+        let (i, o) = (input as f64, output as f64);
+        let (p, q) = scale.map_or((o, i), fraction);
+        let (start, end) = (f64::from(start), f64::from(end));
+        match self.coordinates {
+            Coordinates::PytorchHalfPixel | Coordinates::AlignCorners if output == 1 => Line::ZERO,
+            Coordinates::HalfPixel | Coordinates::PytorchHalfPixel => Line { a: 2.0 * q, b: q - p, d: 2.0 * p },
+            Coordinates::HalfPixelSymmetric => Line { a: 2.0 * q, b: (1.0 - o) * q + (i - 1.0) * p, d: 2.0 * p },
+            Coordinates::AlignCorners => Line { a: i - 1.0, b: 0.0, d: o - 1.0 },
+            Coordinates::Asymmetric => Line { a: q, b: 0.0, d: p },
+            Coordinates::TfHalfPixelForNn => Line { a: 2.0 * q, b: q, d: 2.0 * p },
+            Coordinates::TfCropAndResize { .. } if output == 1 => Line { a: 0.0, b: (start + end) * (i - 1.0), d: 2.0 },
+            Coordinates::TfCropAndResize { .. } => Line { a: (end - start) * (i - 1.0), b: start * (i - 1.0) * (o - 1.0), d: o - 1.0 },
+        }
+    }
+
+    /// Pixels and weights along a side of `size` pixels, or `None` where the value is the extrapolated one.
+    fn taps(&self, line: Line, x: usize, size: usize) -> Option<Vec<(usize, f64)>> {
+        let (position, last) = (line.position(x), size as f64 - 1.0);
+        if self.antialias {
+            return Some(self.smooth_taps(position, line.widening(), size));
+        }
+        if matches!(self.coordinates, Coordinates::TfCropAndResize { .. }) && !(0.0..=last).contains(&position) {
+            return None;
+        }
+        let (whole, part) = (position.floor(), position - position.floor());
+        let mut taps = match self.mode {
+            ResizeMode::Nearest => vec![(self.rounding.round(position), 1.0)],
+            ResizeMode::Bilinear => vec![(whole, 1.0 - part), (whole + 1.0, part)],
+            ResizeMode::Bicubic => {
+                let weights = cubic_weights(part, f64::from(self.cubic_coefficient));
+                weights.into_iter().zip([-1.0, 0.0, 1.0, 2.0]).map(|(weight, i)| (whole + i, weight)).collect()
+            }
+        };
+        if self.mode == ResizeMode::Bicubic && self.exclude_outside {
+            taps.retain(|(at, _)| (0.0..=last).contains(at));
+            let sum: f64 = taps.iter().map(|(_, weight)| weight).sum();
+            taps.iter_mut().for_each(|(_, weight)| *weight /= sum);
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole numbers from 0 to the side's last pixel")]
+        Some(taps.into_iter().map(|(at, weight)| (at.clamp(0.0, last) as usize, weight)).collect())
+    }
+}
+
+impl NearestRounding {
+    fn round(self, position: f64) -> f64 {
+        match self {
+            Self::RoundPreferFloor => (position - 0.5).ceil(),
+            Self::RoundPreferCeil => (position + 0.5).floor(),
+            Self::Floor => position.floor(),
+            Self::Ceil => position.ceil(),
+        }
+    }
+}

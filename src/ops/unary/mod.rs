@@ -1,0 +1,257 @@
+//! unary: one function of every element.
+//!
+//! ```text
+//! output[i] = kind(input[i])
+//! ```
+//!
+//! | tensor | shape |
+//! |---|---|
+//! | input | any; f32, and what each kind says |
+//! | output | the same shape and dtype; bool for `is_nan` and `is_inf` |
+//!
+//! The transcendental functions are this crate's own (`shaders/include/math.wgsl`), because WGSL's may be as coarse as 2^-11:
+//! relative error under 6e-7 (3e-6 for tan), absolute where they pass through zero away from 0, on every device. NaN stays NaN.
+//! Numbers below 1.2e-38 may count as 0, as GPUs have it.
+//!
+//! ONNX and PyTorch: the operators of the same names.
+
+mod definition;
+mod methods;
+
+use super::map::{Formula, UNARY, launch_map};
+use super::{Candidate, Op, Site, check_inputs};
+use crate::array::{Array, DType, Data, TensorType};
+use crate::error::{Error, Result};
+use crate::gpu::Kernel;
+
+pub(super) const KERNELS: &[&Kernel] = &[&UNARY];
+
+/// Which function of one number, f32 unless it says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Unary {
+    /// |x|; i32 too, where the least number stays as it is.
+    Abs,
+    /// -x; i32 too, where the least number stays as it is.
+    Neg,
+    /// -1, 0 or 1, and 0 of NaN; i32 too.
+    Sign,
+    /// max(x, 0); i32 too.
+    Relu,
+    /// e^x
+    Exp,
+    /// ln x
+    Log,
+    /// The square root.
+    Sqrt,
+    /// 1 / sqrt x
+    Rsqrt,
+    /// 1 / x
+    Reciprocal,
+    /// sin x, in radians. Accurate for |x| up to 50,000.
+    Sin,
+    /// cos x, in radians. Accurate for |x| up to 50,000.
+    Cos,
+    /// tan x, in radians. Accurate for |x| up to 50,000.
+    Tan,
+    /// arcsin x
+    Asin,
+    /// arccos x
+    Acos,
+    /// arctan x
+    Atan,
+    /// (e^x - e^-x) / 2
+    Sinh,
+    /// (e^x + e^-x) / 2
+    Cosh,
+    /// sinh x / cosh x
+    Tanh,
+    /// The inverse of sinh.
+    Asinh,
+    /// The inverse of cosh.
+    Acosh,
+    /// The inverse of tanh.
+    Atanh,
+    /// 2 / sqrt pi, times the integral of e^(-t t) from 0 to x.
+    Erf,
+    /// 1 / (1 + e^-x)
+    Sigmoid,
+    /// ln(1 + e^x)
+    Softplus,
+    /// x / (1 + |x|)
+    Softsign,
+    /// x, or alpha x below 0.
+    LeakyRelu {
+        /// The slope below 0.
+        alpha: f32,
+    },
+    /// x, or alpha (e^x - 1) below 0.
+    Elu {
+        /// How far it goes down.
+        alpha: f32,
+    },
+    /// x, or alpha (e^(x / alpha) - 1) below 0.
+    Celu {
+        /// How far it goes down; not 0.
+        alpha: f32,
+    },
+    /// gamma x, or gamma alpha (e^x - 1) below 0.
+    Selu {
+        /// How far it goes down, before gamma.
+        alpha: f32,
+        /// The factor of it all.
+        gamma: f32,
+    },
+    /// x above alpha, else 0.
+    ThresholdedRelu {
+        /// The threshold.
+        alpha: f32,
+    },
+    /// alpha x + beta, between 0 and 1.
+    Hardsigmoid {
+        /// The slope.
+        alpha: f32,
+        /// The value at 0.
+        beta: f32,
+    },
+    /// x times x / 6 + 1 / 2 brought between 0 and 1.
+    Hardswish,
+    /// x sigmoid(x)
+    Silu,
+    /// x (1 + erf(x / sqrt 2)) / 2
+    Gelu,
+    /// x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
+    GeluTanh,
+    /// x tanh(softplus(x))
+    Mish,
+    /// The next whole number down.
+    Floor,
+    /// The next whole number up.
+    Ceil,
+    /// The nearest whole number, the even one of two.
+    Round,
+    /// The next whole number towards 0.
+    Trunc,
+    /// Whether it is NaN.
+    IsNan,
+    /// Whether it is infinite, of either sign.
+    IsInf,
+    /// Of bool: whether it is false.
+    Not,
+    /// Of i32 or u32: every bit turned.
+    BitwiseNot,
+}
+
+impl Op for Unary {
+    fn name(&self) -> &'static str {
+        self.row().0
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
+        check_inputs(self.name(), inputs, 1..=1)?;
+        let dtypes: &[DType] = match self {
+            Self::Abs | Self::Neg | Self::Sign | Self::Relu => &[DType::F32, DType::I32],
+            Self::Not => &[DType::Bool],
+            Self::BitwiseNot => &[DType::I32, DType::U32],
+            _ => &[DType::F32],
+        };
+        if !dtypes.contains(&inputs[0].dtype) {
+            let wanted = dtypes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+            return Err(Error::unsupported(self.name(), format!("input must be {wanted}, it is {}; cast it first", inputs[0])));
+        }
+        if matches!(self, Self::Celu { alpha } if *alpha == 0.0) {
+            return Err(Error::shape(self.name(), "alpha is 0"));
+        }
+        if self.params().iter().any(|p| !p.is_finite()) {
+            return Err(Error::shape(self.name(), format!("{self:?} has parameters that are not finite")));
+        }
+        let test = matches!(self, Self::IsNan | Self::IsInf);
+        Ok(vec![TensorType::new(if test { DType::Bool } else { inputs[0].dtype }, inputs[0].shape.clone())])
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
+        let shape = inputs[0].shape();
+        Ok(vec![match (inputs[0].data(), self) {
+            (Data::F32(x), Self::IsNan) => Array::from_fn(shape, |i| x[i].is_nan()),
+            (Data::F32(x), Self::IsInf) => Array::from_fn(shape, |i| x[i].is_infinite()),
+            #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the point")]
+            (Data::F32(x), _) => Array::from_fn(shape, |i| self.of(f64::from(x[i])) as f32),
+            (Data::I32(x), _) => Array::from_fn(shape, |i| self.of_signed(x[i])),
+            (Data::U32(x), _) => Array::from_fn(shape, |i| !x[i]),
+            (Data::Bool(x), _) => Array::from_fn(shape, |i| !x[i]),
+            (Data::F16(_), _) => return Err(Error::unsupported(self.name(), "f16")),
+        }])
+    }
+
+    fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
+        let (_, text, import) = self.row();
+        let formula = match (site.inputs[0].dtype, self) {
+            (DType::I32, Self::Sign) => Formula { import: None, text: "sign(x)", params: [0.0; 2] },
+            (DType::I32, Self::Relu) => Formula { import: None, text: "max(x, Element())", params: [0.0; 2] },
+            _ => Formula { import, text, params: self.params() },
+        };
+        launch_map(self.name(), site, formula)
+    }
+}
+
+impl Unary {
+    /// The name, the formula of `x` in WGSL, and the include that the formula needs.
+    fn row(&self) -> (&'static str, &'static str, Option<&'static str>) {
+        let (math, activations) = (Some("math"), Some("activations"));
+        match self {
+            Self::Abs => ("abs", "abs(x)", None),
+            Self::Neg => ("neg", "-x", None),
+            Self::Sign => ("sign", "sign_of(x)", activations),
+            Self::Relu => ("relu", "relu(x)", activations),
+            Self::Exp => ("exp", "exponential(x)", math),
+            Self::Log => ("log", "logarithm(x)", math),
+            Self::Sqrt => ("sqrt", "sqrt(x)", None),
+            Self::Rsqrt => ("rsqrt", "1.0 / sqrt(x)", None),
+            Self::Reciprocal => ("reciprocal", "1.0 / x", None),
+            Self::Sin => ("sin", "sine(x)", math),
+            Self::Cos => ("cos", "cosine(x)", math),
+            Self::Tan => ("tan", "tangent(x)", math),
+            Self::Asin => ("asin", "arcsine(x)", math),
+            Self::Acos => ("acos", "arccosine(x)", math),
+            Self::Atan => ("atan", "arctangent(x)", math),
+            Self::Sinh => ("sinh", "hyperbolic_sine(x)", math),
+            Self::Cosh => ("cosh", "hyperbolic_cosine(x)", math),
+            Self::Tanh => ("tanh", "hyperbolic_tangent(x)", math),
+            Self::Asinh => ("asinh", "inverse_hyperbolic_sine(x)", math),
+            Self::Acosh => ("acosh", "inverse_hyperbolic_cosine(x)", math),
+            Self::Atanh => ("atanh", "inverse_hyperbolic_tangent(x)", math),
+            Self::Erf => ("erf", "error_function(x)", math),
+            Self::Sigmoid => ("sigmoid", "sigmoid(x)", activations),
+            Self::Softplus => ("softplus", "softplus(x)", activations),
+            Self::Softsign => ("softsign", "softsign(x)", activations),
+            Self::LeakyRelu { .. } => ("leaky_relu", "leaky_relu(x, params.alpha)", activations),
+            Self::Elu { .. } => ("elu", "elu(x, params.alpha)", activations),
+            Self::Celu { .. } => ("celu", "celu(x, params.alpha)", activations),
+            Self::Selu { .. } => ("selu", "selu(x, params.alpha, params.beta)", activations),
+            Self::ThresholdedRelu { .. } => ("thresholded_relu", "thresholded_relu(x, params.alpha)", activations),
+            Self::Hardsigmoid { .. } => ("hardsigmoid", "hard_sigmoid(x, params.alpha, params.beta)", activations),
+            Self::Hardswish => ("hardswish", "hard_swish(x)", activations),
+            Self::Silu => ("silu", "x * sigmoid(x)", activations),
+            Self::Gelu => ("gelu", "gelu(x)", activations),
+            Self::GeluTanh => ("gelu_tanh", "gelu_tanh(x)", activations),
+            Self::Mish => ("mish", "mish(x)", activations),
+            Self::Floor => ("floor", "floor(x)", None),
+            Self::Ceil => ("ceil", "ceil(x)", None),
+            Self::Round => ("round", "round(x)", None),
+            Self::Trunc => ("trunc", "trunc(x)", None),
+            Self::IsNan => ("is_nan", "Output(is_nan(x))", math),
+            Self::IsInf => ("is_inf", "Output((bitcast<Word>(x) << Word(1u)) == Word(0xff000000u))", None),
+            Self::Not => ("not", "Element(1u) - x", None),
+            Self::BitwiseNot => ("bitwise_not", "~x", None),
+        }
+    }
+
+    /// `params.alpha` and `params.beta`.
+    fn params(&self) -> [f32; 2] {
+        match *self {
+            Self::LeakyRelu { alpha } | Self::Elu { alpha } | Self::Celu { alpha } | Self::ThresholdedRelu { alpha } => [alpha, 0.0],
+            Self::Selu { alpha, gamma } => [alpha, gamma],
+            Self::Hardsigmoid { alpha, beta } => [alpha, beta],
+            _ => [0.0; 2],
+        }
+    }
+}
