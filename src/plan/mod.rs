@@ -1,0 +1,211 @@
+//! Plans: a graph made ready to run on one device, again and again.
+//!
+//! [`Plan::compile`] orders the nodes, folds constants, chooses kernels, shares buffers by lifetime and makes
+//! pipelines and bind groups. [`Plan::run`] uploads, replays the dispatches and downloads; it allocates nothing.
+
+mod cache;
+mod cpu;
+mod device;
+mod memory;
+mod profile;
+mod program;
+mod run;
+
+pub use cache::PlanCache;
+pub use profile::{Profile, Row};
+
+use crate::array::{Array, TensorType};
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::graph::Var;
+use crate::ops::Precision;
+use program::Program;
+
+/// Where a plan runs.
+#[derive(Clone, Debug)]
+pub enum Device {
+    /// The operators' kernels, on an adapter.
+    Gpu(Gpu),
+    /// The operators' references, on the host.
+    Cpu,
+}
+
+impl From<&Gpu> for Device {
+    fn from(gpu: &Gpu) -> Self {
+        Self::Gpu(gpu.clone())
+    }
+}
+
+impl From<&Self> for Device {
+    fn from(device: &Self) -> Self {
+        device.clone()
+    }
+}
+
+impl Device {
+    /// The adapter's name, or `CPU reference`.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Gpu(gpu) => &gpu.capabilities().name,
+            Self::Cpu => "CPU reference",
+        }
+    }
+}
+
+/// What a plan may be asked for beyond its outputs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// How exact products and sums are.
+    pub precision: Precision,
+}
+
+/// A computation ready to run. See the [module](self).
+#[derive(Debug)]
+pub struct Plan {
+    program: Program,
+    backend: Backend,
+}
+
+#[derive(Debug)]
+enum Backend {
+    Gpu(Box<device::Compiled>),
+    Cpu(cpu::Interpreter),
+}
+
+impl Plan {
+    /// Makes `outputs`, and the state updates they need, ready to run on `device`.
+    ///
+    /// # Errors
+    /// If the outputs are of different graphs, or the device cannot hold or compute a node, which is then named.
+    pub fn compile(device: impl Into<Device>, outputs: &[&Var]) -> Result<Self> {
+        Self::compile_with(device, outputs, Options::default())
+    }
+
+    /// [`Plan::compile`] with options.
+    ///
+    /// # Errors
+    /// As [`Plan::compile`].
+    pub fn compile_with(device: impl Into<Device>, outputs: &[&Var], options: Options) -> Result<Self> {
+        let program = Program::of(outputs)?;
+        let backend = match device.into() {
+            Device::Gpu(gpu) => Backend::Gpu(Box::new(device::Compiled::new(&gpu, &program, options)?)),
+            Device::Cpu => Backend::Cpu(cpu::Interpreter::new(&program)),
+        };
+        Ok(Self { program, backend })
+    }
+
+    /// Runs once: `inputs` by name, the outputs in the order given to [`Plan::compile`].
+    ///
+    /// # Errors
+    /// If an input is unknown, missing or of another type, or the device fails.
+    pub fn run(&mut self, inputs: &[(&str, &Array)]) -> Result<Vec<Array>> {
+        let given = self.program.bind(inputs)?;
+        match &mut self.backend {
+            Backend::Gpu(compiled) => compiled.run(&self.program, &given),
+            Backend::Cpu(interpreter) => interpreter.run(&self.program, &given),
+        }
+    }
+
+    /// [`Plan::run`] for callers with an executor: never blocks the thread it is polled on while a GPU works.
+    ///
+    /// # Errors
+    /// As [`Plan::run`].
+    pub async fn run_async(&mut self, inputs: &[(&str, &Array)]) -> Result<Vec<Array>> {
+        let given = self.program.bind(inputs)?;
+        match &mut self.backend {
+            Backend::Gpu(compiled) => compiled.run_async(&self.program, &given).await,
+            Backend::Cpu(interpreter) => interpreter.run(&self.program, &given),
+        }
+    }
+
+    /// Name and type of every input, in the order the graph got them.
+    pub fn inputs(&self) -> impl Iterator<Item = (&str, &TensorType)> {
+        self.program.inputs.iter().map(|(name, value)| (name.as_str(), self.program.ty(*value)))
+    }
+
+    /// Types of the outputs.
+    pub fn outputs(&self) -> impl Iterator<Item = &TensorType> {
+        self.program.outputs.iter().map(|value| self.program.ty(*value))
+    }
+
+    /// The state called `name`, as the last run left it.
+    ///
+    /// # Errors
+    /// If there is no such state or the device fails.
+    pub fn state(&mut self, name: &str) -> Result<Array> {
+        let index = self.program.state(name)?;
+        match &mut self.backend {
+            Backend::Gpu(compiled) => compiled.read_state(&self.program, index),
+            Backend::Cpu(interpreter) => Ok(interpreter.states[index].clone()),
+        }
+    }
+
+    /// Replaces the state called `name`.
+    ///
+    /// # Errors
+    /// If there is no such state or `array` is of another type.
+    pub fn set_state(&mut self, name: &str, array: &Array) -> Result<()> {
+        let index = self.program.state(name)?;
+        let ty = self.program.ty(self.program.states[index].value);
+        if *ty != array.ty() {
+            return Err(Error::shape("set_state", format!("state '{name}' is {ty}, not {}", array.ty())));
+        }
+        match &mut self.backend {
+            Backend::Gpu(compiled) => compiled.write_state(index, array),
+            Backend::Cpu(interpreter) => {
+                interpreter.states[index] = array.clone();
+                Ok(())
+            }
+        }
+    }
+
+    /// Sets every state back to what the graph gave it.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn reset_states(&mut self) -> Result<()> {
+        let initial: Vec<_> = self.program.states.iter().map(|s| (s.name.clone(), s.initial.clone())).collect();
+        initial.iter().try_for_each(|(name, array)| self.set_state(name, array))
+    }
+
+    /// Nodes, kernels and bytes, a line each.
+    pub fn describe(&self) -> String {
+        match &self.backend {
+            Backend::Gpu(compiled) => compiled.describe(&self.program),
+            Backend::Cpu(_) => self.program.describe(),
+        }
+    }
+
+    /// Bytes of GPU memory that the plan holds: weights, inputs, intermediate values, scratch and staging.
+    pub fn device_bytes(&self) -> u64 {
+        match &self.backend {
+            Backend::Gpu(compiled) => compiled.device_bytes(),
+            Backend::Cpu(_) => 0,
+        }
+    }
+
+    /// Runs once and times every dispatch on the GPU.
+    ///
+    /// # Errors
+    /// As [`Plan::run`], and if the device has no timestamps.
+    pub fn profile(&mut self, inputs: &[(&str, &Array)]) -> Result<Profile> {
+        let given = self.program.bind(inputs)?;
+        self.gpu("profile")?.1.profile(&given)
+    }
+
+    /// Replays all dispatches `repeats` times in one pass, `samples` times, on the inputs of the last run, after
+    /// keeping the device busy for `warm_up`. Returns the GPU microseconds of one replay for each sample.
+    ///
+    /// # Errors
+    /// If the device fails or has no timestamps.
+    pub fn time(&mut self, repeats: u32, samples: u32, warm_up: std::time::Duration) -> Result<Vec<f64>> {
+        self.gpu("time")?.1.time(repeats, samples, warm_up)
+    }
+
+    fn gpu(&mut self, what: &'static str) -> Result<(&Program, &mut device::Compiled)> {
+        match &mut self.backend {
+            Backend::Gpu(compiled) => Ok((&self.program, compiled)),
+            Backend::Cpu(_) => Err(Error::unsupported(what, "the plan runs on the CPU reference, which has no GPU timestamps")),
+        }
+    }
+}
