@@ -1,0 +1,146 @@
+//! `foveate bench`
+
+use super::AdapterArgs;
+use super::bench_cases::{Built, Case};
+use clap::{Args, ValueEnum};
+use foveate::array::file;
+use foveate::gpu::Gpu;
+use foveate::plan::Plan;
+use foveate::{Error, Result};
+use serde::Serialize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A row is ten dispatches in one pass, timed on the GPU; the time is a tenth of the median of twenty passes. The device is
+kept busy for 150 ms before each row. A row that would take longer than --budget gets fewer dispatches, and says so.
+FLOP count useful products and sums only; bytes are those of inputs and outputs, each once.
+
+Examples:
+  foveate bench --only deconv
+  foveate bench --cases my-cases.json --json out.json
+  foveate bench --adapter nvidia --precision f32 --json ours.json")]
+pub(super) struct Bench {
+    /// The rows to run; the built-in ones if not given
+    #[arg(long, value_name = "FILE")]
+    cases: Option<PathBuf>,
+    /// How exact products and sums are
+    #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
+    precision: PrecisionArg,
+    /// Only rows whose name contains this
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    only: String,
+    /// Write the rows to this file too
+    #[arg(long, value_name = "OUT")]
+    json: Option<PathBuf>,
+    /// Seconds that one row may take, roughly
+    #[arg(long, value_name = "SECONDS", default_value_t = 20.0)]
+    budget: f64,
+    #[command(flatten)]
+    adapter: AdapterArgs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum PrecisionArg {
+    /// f32 products and sums
+    F32,
+}
+
+const BUILT_IN: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/cases.json"));
+const REPEATS: u32 = 10;
+const SAMPLES: u32 = 20;
+
+#[derive(Debug, Serialize)]
+struct Report {
+    device: String,
+    rows: Vec<Row>,
+    missing: Vec<Missing>,
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    name: String,
+    precision: &'static str,
+    us: f64,
+    gflops: f64,
+    gbytes: f64,
+    repeats: u32,
+    samples: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct Missing {
+    name: String,
+    reason: String,
+}
+
+impl Bench {
+    pub(super) fn run(self) -> Result<ExitCode> {
+        let cases = self.read()?;
+        let gpu = self.adapter.open()?;
+        let device = gpu.capabilities();
+        println!("{} ({})", device.name, device.driver);
+        println!("{:36} {:>12} {:>10} {:>9}", "row", "us", "GFLOP/s", "GB/s");
+        let mut report = Report { device: device.name.clone(), rows: Vec::new(), missing: Vec::new() };
+        for case in cases {
+            match self.row(&gpu, &case) {
+                Ok(row) => {
+                    let cut = if (row.repeats, row.samples) == (REPEATS, SAMPLES) {
+                        String::new()
+                    } else {
+                        format!("  {} x {}", row.repeats, row.samples)
+                    };
+                    println!("{:36} {:>12.1} {:>10.1} {:>9.1}{cut}", row.name, row.us, row.gflops, row.gbytes);
+                    report.rows.push(row);
+                }
+                Err(error) => {
+                    println!("{:36} missing: {error}", case.name);
+                    report.missing.push(Missing { name: case.name, reason: error.to_string() });
+                }
+            }
+        }
+        println!("{} rows, {} missing", report.rows.len(), report.missing.len());
+        if let Some(path) = &self.json {
+            let text = serde_json::to_string_pretty(&report).map_err(|e| Error::model("report", e.to_string()))?;
+            file::write(path, (text + "\n").as_bytes())?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn read(&self) -> Result<Vec<Case>> {
+        let (name, text) = match &self.cases {
+            Some(path) => (path.display().to_string(), std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?),
+            None => ("the built-in cases".to_owned(), BUILT_IN.to_owned()),
+        };
+        let mut cases: Vec<Case> = serde_json::from_str(&text).map_err(|e| Error::model(name.clone(), e.to_string()))?;
+        cases.retain(|c| c.name.contains(&self.only));
+        if cases.is_empty() {
+            return Err(Error::model(name, format!("has no row whose name contains '{}'", self.only)));
+        }
+        Ok(cases)
+    }
+
+    fn row(&self, gpu: &Gpu, case: &Case) -> Result<Row> {
+        let Built { outputs, flops, bytes } = case.build()?;
+        let mut plan = Plan::compile(gpu, &outputs.iter().collect::<Vec<_>>())?;
+        // One replay to compile and to know how many the budget allows.
+        let once = plan.time(1, 2, Duration::ZERO)?.into_iter().fold(f64::MAX, f64::min);
+        let allowed = self.budget * 1e6 / once.max(0.1);
+        let repeats = allowed_repeats(allowed);
+        let samples = ((allowed / f64::from(repeats)) as u32).clamp(3, SAMPLES);
+        let mut times = plan.time(repeats, samples, Duration::from_millis(150))?;
+        times.sort_by(f64::total_cmp);
+        let us = times[times.len() / 2];
+        let precision = match self.precision {
+            PrecisionArg::F32 => "f32",
+        };
+        Ok(Row { name: case.name.clone(), precision, us, gflops: flops / us / 1e3, gbytes: bytes / us / 1e3, repeats, samples })
+    }
+}
+
+/// As many of the ten dispatches as leave room for twenty samples, and at least one.
+fn allowed_repeats(dispatches: f64) -> u32 {
+    ((dispatches / f64::from(SAMPLES)) as u32).clamp(1, REPEATS)
+}

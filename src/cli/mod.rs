@@ -1,0 +1,82 @@
+//! Commands and the options they share.
+
+mod background;
+mod bench;
+mod bench_cases;
+mod devices;
+mod photos;
+mod segment;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use foveate::Result;
+use foveate::gpu::{Gpu, GpuOptions};
+use foveate::plan::Device;
+use std::process::ExitCode;
+
+/// GPU compute for the networks that look: convolution, transposed convolution, grid sampling, attention.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, propagate_version = true, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Find the person in photos and cut them out
+    Segment(segment::Segment),
+    /// List the adapters of this machine with their features and limits
+    Devices(devices::Devices),
+    /// Time the operators on the GPU
+    Bench(bench::Bench),
+}
+
+impl Cli {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        match self.command {
+            Command::Segment(command) => command.run(),
+            Command::Devices(command) => command.run(),
+            Command::Bench(command) => command.run(),
+        }
+    }
+}
+
+/// Where to compute.
+#[derive(Debug, Args)]
+struct DeviceArgs {
+    /// Compute with kernels on an adapter, or with the references on the CPU
+    #[arg(long, value_enum, default_value_t = DeviceKind::Gpu)]
+    device: DeviceKind,
+    #[command(flatten)]
+    adapter: AdapterArgs,
+}
+
+/// Which adapter to compute on.
+#[derive(Debug, Args)]
+struct AdapterArgs {
+    /// Part of the adapter's name, driver or backend, as `foveate devices` lists them
+    #[arg(long, value_name = "NAME", env = "FOVEATE_ADAPTER")]
+    adapter: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum DeviceKind {
+    Gpu,
+    Cpu,
+}
+
+impl DeviceArgs {
+    fn open(&self) -> Result<Device> {
+        match self.device {
+            DeviceKind::Gpu => Ok(Device::Gpu(self.adapter.open()?)),
+            DeviceKind::Cpu => Ok(Device::Cpu),
+        }
+    }
+}
+
+impl AdapterArgs {
+    fn open(&self) -> Result<Gpu> {
+        let adapter = self.adapter.clone().filter(|name| !name.is_empty());
+        Gpu::open(&GpuOptions { adapter, ..GpuOptions::default() })
+    }
+}

@@ -1,0 +1,94 @@
+//! Which photos a command works on, and where the results of each go.
+
+use foveate::array::picture::Picture;
+use foveate::{Error, Result};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// The photo for those who give none, and its name.
+const BUILT_IN: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/astronaut.png"));
+const BUILT_IN_NAME: &str = "astronaut.png";
+
+/// One photo.
+#[derive(Debug)]
+pub(super) struct Photo {
+    /// `None` is the built-in one.
+    path: Option<PathBuf>,
+    /// The folder for its results.
+    pub(super) output: PathBuf,
+}
+
+impl Photo {
+    pub(super) fn name(&self) -> String {
+        self.path.as_ref().map_or_else(|| BUILT_IN_NAME.to_owned(), |p| p.display().to_string())
+    }
+
+    pub(super) fn read(&self) -> Result<Picture> {
+        match &self.path {
+            Some(path) => Picture::open(path),
+            None => Picture::from_bytes(BUILT_IN, BUILT_IN_NAME),
+        }
+    }
+}
+
+/// The photos that `arguments` name, folders opened, and the folder for each one's results: `output` itself for a single
+/// photo that was not found in a folder, else one in it called after the photo.
+///
+/// # Errors
+/// If a folder cannot be read or holds no photo. A file that does not exist fails when its turn comes.
+pub(super) fn find(arguments: &[PathBuf], output: &Path) -> Result<Vec<Photo>> {
+    match arguments {
+        [] => return Ok(vec![Photo { path: None, output: output.to_path_buf() }]),
+        [one] if !one.is_dir() => return Ok(vec![Photo { path: Some(one.clone()), output: output.to_path_buf() }]),
+        _ => {}
+    }
+    let mut taken = BTreeSet::new();
+    let mut photos = Vec::new();
+    for argument in arguments {
+        let paths = if argument.is_dir() { inside(argument)? } else { vec![argument.clone()] };
+        for path in paths {
+            let stem = path.file_stem().map_or_else(|| "photo".to_owned(), |s| s.to_string_lossy().into_owned());
+            // Two photos of one name get folders name and name-2.
+            let name = (1..).map(|n| if n == 1 { stem.clone() } else { format!("{stem}-{n}") }).find(|n| !taken.contains(n));
+            let name = name.unwrap_or(stem);
+            photos.push(Photo { path: Some(path), output: output.join(&name) });
+            taken.insert(name);
+        }
+    }
+    Ok(photos)
+}
+
+/// The pictures of a folder by their extensions, in alphabetical order.
+fn inside(folder: &Path) -> Result<Vec<PathBuf>> {
+    let failed = |e| Error::io(folder, e);
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+        if path.is_file() && matches!(extension.as_deref(), Some("png" | "jpg" | "jpeg" | "webp")) {
+            paths.push(path);
+        }
+    }
+    if paths.is_empty() {
+        return Err(Error::model(folder.display().to_string(), "holds no .png, .jpg, .jpeg or .webp file"));
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_photo_goes_to_the_folder_itself_and_several_to_folders_in_it() {
+        let out = Path::new("out");
+        let outputs = |arguments: &[&str]| -> Vec<PathBuf> {
+            let arguments: Vec<PathBuf> = arguments.iter().map(PathBuf::from).collect();
+            find(&arguments, out).unwrap().into_iter().map(|p| p.output).collect()
+        };
+        assert_eq!(outputs(&[]), [out]);
+        assert_eq!(outputs(&["a/me.jpg"]), [out]);
+        assert_eq!(outputs(&["a/me.jpg", "b/me.png", "you.png"]), [out.join("me"), out.join("me-2"), out.join("you")]);
+    }
+}
