@@ -1,0 +1,150 @@
+//! Case tables: each row is refused as it says, or reference = outside numbers and GPU = reference.
+
+use super::{Bound, compare, gpu};
+use foveate::array::{Array, Data};
+use foveate::gpu::Gpu;
+use foveate::graph::Graph;
+use foveate::ops::Op;
+use foveate::plan::{Device, Plan};
+use std::sync::Arc;
+
+/// One row of an operator's case table.
+pub struct Case {
+    /// What it is about.
+    pub name: String,
+    /// The operator with its attributes.
+    pub op: Arc<dyn Op>,
+    /// Its inputs.
+    pub inputs: Vec<Array>,
+    /// What should come of it.
+    pub expect: Expect,
+    /// How far GPU and reference, and reference and outside numbers, may differ.
+    pub bound: Bound,
+    /// The fewest dispatches that the plan must take.
+    pub dispatches: usize,
+    /// A kernel that must be among them.
+    pub kernel: Option<&'static str>,
+}
+
+/// What should come of a case.
+pub enum Expect {
+    /// The GPU agrees with the reference; there are no outside numbers for this row.
+    Reference,
+    /// These outputs, computed elsewhere.
+    Outputs(Vec<Array>),
+    /// A refusal whose message contains this.
+    Refused(&'static str),
+}
+
+impl Case {
+    /// A case without outside numbers, held to `bound`.
+    pub fn new(name: impl Into<String>, op: impl Op + 'static, inputs: Vec<Array>, bound: Bound) -> Self {
+        Self { name: name.into(), op: Arc::new(op), inputs, expect: Expect::Reference, bound, dispatches: 0, kernel: None }
+    }
+
+    /// The same, which must take at least so many dispatches: a tensor that is cut takes more than one.
+    pub fn dispatches(mut self, least: usize) -> Self {
+        self.dispatches = least;
+        self
+    }
+
+    /// The same, which must run this kernel.
+    pub fn kernel(mut self, name: &'static str) -> Self {
+        self.kernel = Some(name);
+        self
+    }
+
+    /// The same with outputs computed elsewhere.
+    pub fn outputs(mut self, outputs: Vec<Array>) -> Self {
+        self.expect = Expect::Outputs(outputs);
+        self
+    }
+
+    /// A case that must be refused with a message that contains `text`.
+    pub fn refused(name: impl Into<String>, op: impl Op + 'static, inputs: Vec<Array>, text: &'static str) -> Self {
+        let mut case = Self::new(name, op, inputs, Bound::Exact);
+        case.expect = Expect::Refused(text);
+        case
+    }
+}
+
+/// Runs all cases and reports every failing row together.
+#[track_caller]
+pub fn check(cases: Vec<Case>) {
+    check_on(gpu(), cases);
+}
+
+/// [`check`] on a device of the test's own.
+#[track_caller]
+pub fn check_on(gpu: &Gpu, cases: Vec<Case>) {
+    assert!(!cases.is_empty(), "an empty case table proves nothing");
+    let failures: Vec<String> = cases.iter().filter_map(|case| run(gpu, case).err().map(|e| format!("{}: {e}", case.name))).collect();
+    assert!(failures.is_empty(), "{} of {} cases failed:\n{}", failures.len(), cases.len(), failures.join("\n"));
+}
+
+fn run(gpu: &Gpu, case: &Case) -> Result<(), String> {
+    let graph = Graph::new();
+    let names: Vec<String> = (0..case.inputs.len()).map(|i| format!("input{i}")).collect();
+    let vars: Result<Vec<_>, _> = names.iter().zip(&case.inputs).map(|(name, array)| graph.input(name, array.ty())).collect();
+    let outputs = vars.and_then(|vars| graph.apply_dyn(Arc::clone(&case.op), &vars.iter().collect::<Vec<_>>()));
+    let outputs = match (outputs, &case.expect) {
+        (Err(error), Expect::Refused(text)) => {
+            let message = error.to_string();
+            return if message.contains(text) { Ok(()) } else { Err(format!("refused with '{message}', which does not say '{text}'")) };
+        }
+        (Ok(_), Expect::Refused(text)) => return Err(format!("was not refused; expected '{text}'")),
+        (Err(error), _) => return Err(format!("refused: {error}")),
+        (Ok(outputs), _) => outputs,
+    };
+    let inputs: Vec<&Array> = case.inputs.iter().collect();
+    let reference = case.op.reference(&inputs).map_err(|e| format!("reference: {e}"))?;
+    for (i, (array, var)) in reference.iter().zip(&outputs).enumerate() {
+        if array.ty() != *var.ty() {
+            return Err(format!("reference output {i} is {}, infer said {}", array.ty(), var.ty()));
+        }
+    }
+    let scale = match case.bound {
+        Bound::Terms(_) => {
+            let absolute: Vec<Array> = case.inputs.iter().map(absolute).collect();
+            Some(case.op.reference(&absolute.iter().collect::<Vec<_>>()).map_err(|e| format!("reference: {e}"))?)
+        }
+        _ => None,
+    };
+    let scale = |i: usize| scale.as_ref().map(|s| &s[i]);
+    if let Expect::Outputs(expected) = &case.expect {
+        if expected.len() != reference.len() {
+            return Err(format!("has {} outputs, {} are expected", reference.len(), expected.len()));
+        }
+        for (i, (array, expected)) in reference.iter().zip(expected).enumerate() {
+            compare(array, expected, scale(i), case.bound).map_err(|e| format!("reference output {i} against the outside numbers: {e}"))?;
+        }
+    }
+    let given: Vec<(&str, &Array)> = names.iter().map(String::as_str).zip(&case.inputs).collect();
+    let vars: Vec<_> = outputs.iter().collect();
+    let mut plan = Plan::compile(Device::Gpu(gpu.clone()), &vars).map_err(|e| format!("plan: {e}"))?;
+    dispatched(case, &plan.describe())?;
+    let computed = plan.run(&given).map_err(|e| format!("run: {e}"))?;
+    for (i, (array, expected)) in computed.iter().zip(&reference).enumerate() {
+        compare(array, expected, scale(i), case.bound).map_err(|e| format!("GPU output {i} against the reference: {e}"))?;
+    }
+    Ok(())
+}
+
+/// Whether the plan dispatches what the case says it must.
+fn dispatched(case: &Case, plan: &str) -> Result<(), String> {
+    let found = plan.lines().filter(|line| line.contains("workgroups")).count();
+    if found < case.dispatches {
+        return Err(format!("takes {found} dispatches, at least {} are expected:\n{plan}", case.dispatches));
+    }
+    match case.kernel {
+        Some(kernel) if !plan.contains(&format!("{kernel} ")) => Err(format!("does not run {kernel}:\n{plan}")),
+        _ => Ok(()),
+    }
+}
+
+fn absolute(array: &Array) -> Array {
+    match array.data() {
+        Data::F32(v) => Array::from_fn(array.shape(), |i| v[i].abs()),
+        _ => array.clone(),
+    }
+}

@@ -1,0 +1,73 @@
+//! Operators as another device would run them: kernels meant for GPUs, or for small bindings, on the adapter of the tests.
+
+use foveate::Result;
+use foveate::array::{Array, TensorType};
+use foveate::gpu::Capabilities;
+use foveate::ops::{Candidate, Op, Site};
+use std::sync::Arc;
+
+/// An operator that is told of a device other than the one it runs on.
+#[derive(Clone, Debug)]
+pub struct Elsewhere {
+    op: Arc<dyn Op>,
+    change: fn(&mut Capabilities),
+    kernel: Option<&'static str>,
+}
+
+/// Makes a device one that shows a shader 4 KiB at a time, from multiples of 256 bytes on.
+pub fn small_bindings(device: &mut Capabilities) {
+    device.limits.max_storage_buffer_binding_size = 4096;
+    device.limits.min_storage_buffer_offset_alignment = 256;
+}
+
+impl Elsewhere {
+    /// `op` on a device that differs by `change`.
+    pub fn new(op: impl Op + 'static, change: fn(&mut Capabilities)) -> Self {
+        Self::of(Arc::new(op), change)
+    }
+
+    /// [`Elsewhere::new`] for an operator that is shared already.
+    pub fn of(op: Arc<dyn Op>, change: fn(&mut Capabilities)) -> Self {
+        Self { op, change, kernel: None }
+    }
+
+    /// `op` as a GPU would run it.
+    pub fn gpu(op: impl Op + 'static) -> Self {
+        Self::new(op, |device| device.software = false)
+    }
+
+    /// `op` cut into the windows of a device with [`small_bindings`].
+    pub fn windows(op: impl Op + 'static) -> Self {
+        Self::new(op, small_bindings)
+    }
+
+    /// Only the candidates whose every launch is of `kernel`.
+    pub fn only(mut self, kernel: &'static str) -> Self {
+        self.kernel = Some(kernel);
+        self
+    }
+}
+
+impl Op for Elsewhere {
+    fn name(&self) -> &'static str {
+        self.op.name()
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
+        self.op.infer(inputs)
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
+        self.op.reference(inputs)
+    }
+
+    fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
+        let mut device = site.device.clone();
+        (self.change)(&mut device);
+        let mut candidates = self.op.launch(&Site { device: &device, ..*site })?;
+        if let Some(kernel) = self.kernel {
+            candidates.retain(|c| c.launches.iter().all(|l| l.kernel.name == kernel));
+        }
+        Ok(candidates)
+    }
+}

@@ -1,0 +1,71 @@
+//! What every test needs: the GPU, case tables, fixtures, comparison.
+#![allow(dead_code, unused_imports, reason = "each test binary uses its part")]
+
+mod cases;
+mod close;
+mod elsewhere;
+
+pub use cases::{Case, Expect, check, check_on};
+pub use close::{Bound, compare};
+pub use elsewhere::{Elsewhere, small_bindings};
+
+use foveate::array::{Array, npy};
+use foveate::gpu::Gpu;
+use foveate::graph::{Graph, Var};
+use foveate::plan::{Device, Plan};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+/// The adapter that tests run on: `FOVEATE_ADAPTER`, else the best. Without one every test fails.
+pub fn gpu() -> &'static Gpu {
+    static GPU: LazyLock<Gpu> = LazyLock::new(|| Gpu::new().unwrap_or_else(|e| panic!("tests need a GPU adapter: {e}")));
+    &GPU
+}
+
+/// The same adapter opened so that a shader sees at most `bytes` of a buffer: operators must cut what is larger.
+pub fn narrow_gpu(bytes: u64) -> Gpu {
+    let wanted = gpu().capabilities();
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
+    let same = |a: &wgpu::Adapter| a.get_info().name == wanted.name && a.get_info().backend == wanted.backend;
+    let adapter = adapters.into_iter().find(same).expect("the adapter is still there");
+    // Windows start on WebGPU's coarsest alignment, so that few of them start where they are wanted.
+    let limits = wgpu::Limits { min_storage_buffer_offset_alignment: 256, ..adapter.limits() };
+    let required_limits = wgpu::Limits { max_storage_buffer_binding_size: bytes, ..limits };
+    let descriptor = wgpu::DeviceDescriptor { required_limits, ..Default::default() };
+    let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).expect("limits may be lower");
+    Gpu::from_device(device, queue)
+}
+
+/// The arrays of `tests/fixtures/<name>.npz`, which the script of that name beside it made.
+pub fn fixture(name: &str) -> HashMap<String, Array> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(format!("{name}.npz"));
+    npy::read_npz(&path).unwrap_or_else(|e| panic!("{e}")).into_iter().collect()
+}
+
+/// f32 values in -1..1, the same everywhere: a 64-bit LCG's upper bits.
+pub fn random(shape: &[usize], seed: u64) -> Array {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(1);
+    Array::from_fn(shape, |_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    })
+}
+
+/// Integers in `0..below`, the same everywhere.
+pub fn random_below(shape: &[usize], seed: u64, below: u32) -> Array {
+    let values = random(shape, seed);
+    let values = values.values::<f32>().unwrap();
+    Array::from_fn(shape, |i| ((values[i] + 1.0) / 2.0 * below as f32) as i32)
+}
+
+/// What `build` makes of `inputs`, computed by the references.
+pub fn on_the_host(inputs: &[Array], build: impl Fn(&[Var]) -> foveate::Result<Vec<Var>>) -> Vec<Array> {
+    let graph = Graph::new();
+    let names: Vec<String> = (0..inputs.len()).map(|i| format!("input{i}")).collect();
+    let vars: Vec<Var> = names.iter().zip(inputs).map(|(name, array)| graph.input(name, array.ty()).unwrap()).collect();
+    let outputs = build(&vars).unwrap();
+    let mut plan = Plan::compile(Device::Cpu, &outputs.iter().collect::<Vec<_>>()).unwrap();
+    plan.run(&names.iter().map(String::as_str).zip(inputs).collect::<Vec<_>>()).unwrap()
+}

@@ -1,0 +1,29 @@
+//! concat: case table.
+
+use crate::common::{Bound, Case, check, fixture, random, random_below};
+use foveate::array::{Array, f16};
+use foveate::ops::Concat;
+
+#[test]
+fn cases() {
+    let numbers = fixture("movement");
+    let case = |name: &str, axis: usize| {
+        let inputs = (0..).map_while(|i| numbers.get(&format!("{name}/input{i}")).cloned()).collect();
+        Case::new(name, Concat { axis }, inputs, Bound::Exact).outputs(vec![numbers[&format!("{name}/output")].clone()])
+    };
+    let many: Vec<Array> = (0..20).map(|i| random(&[2, 1 + i as usize % 3], i)).collect();
+    let halves = |axis: usize, size: usize| vec![Array::full([2, size], f16::ONE), Array::full([2, 3 - axis], f16::ZERO)];
+    check(vec![
+        case("concat_middle", 1),
+        case("concat_last_odd", 1),
+        case("concat_first", 0),
+        Case::new("20 inputs", Concat { axis: 1 }, many, Bound::Exact),
+        Case::new("one input", Concat { axis: 0 }, vec![random(&[3], 1)], Bound::Exact),
+        Case::new("bool", Concat { axis: 0 }, vec![Array::full([3], true), Array::full([2], false)], Bound::Exact),
+        Case::new("f16 in pairs", Concat { axis: 1 }, halves(1, 4), Bound::Exact),
+        Case::refused("f16 alone", Concat { axis: 1 }, halves(1, 3), "cast it first"),
+        Case::refused("other sizes", Concat { axis: 0 }, vec![random(&[3, 2], 1), random(&[3, 3], 1)], "cannot be joined"),
+        Case::refused("other dtypes", Concat { axis: 0 }, vec![random(&[3], 1), random_below(&[3], 1, 9)], "cannot be joined"),
+        Case::refused("no such dimension", Concat { axis: 1 }, vec![random(&[3], 1)], "no dimension 1"),
+    ]);
+}

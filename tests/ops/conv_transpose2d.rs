@@ -1,0 +1,132 @@
+//! `conv_transpose2d`: case table, and the cost of a useful product.
+
+use crate::common::{Bound, Case, check, fixture, gpu, random};
+use foveate::array::{Array, Hw, Pads, TensorType};
+use foveate::graph::Graph;
+use foveate::ops::ConvTranspose2d;
+use foveate::plan::Plan;
+use std::collections::BTreeSet;
+
+/// An output is a sum over the input channels of a group and the taps of its phase, at most the kernel's.
+fn bound(inputs: &[Array], attributes: &ConvTranspose2d) -> Bound {
+    let (x, w) = (inputs[0].shape(), inputs[1].shape());
+    Bound::Terms(x[1] / attributes.groups * w[2] * w[3] + 1)
+}
+
+fn case(name: &str, attributes: ConvTranspose2d, inputs: Vec<Array>) -> Case {
+    let bound = bound(&inputs, &attributes);
+    Case::new(name, attributes, inputs, bound)
+}
+
+/// Random input, weight, and bias where `bias` says so.
+fn inputs(input: [usize; 4], weight: [usize; 4], bias: Option<usize>) -> Vec<Array> {
+    let bias = bias.map(|n| random(&[n], 3));
+    [random(&input, 1), random(&weight, 2)].into_iter().chain(bias).collect()
+}
+
+fn strided(stride: usize) -> ConvTranspose2d {
+    ConvTranspose2d { stride: Hw::square(stride), ..Default::default() }
+}
+
+fn dilated(stride: usize, dilation: usize) -> ConvTranspose2d {
+    ConvTranspose2d { dilation: Hw::square(dilation), ..strided(stride) }
+}
+
+#[test]
+fn as_pytorch() {
+    let arrays = fixture("conv_transpose2d");
+    let names: BTreeSet<&str> = arrays.keys().filter_map(|k| k.split('/').next()).collect();
+    assert_eq!(names.len(), 22, "{names:?}");
+    let case = |name: &str| {
+        let array = |key: &str| arrays.get(&format!("{name}/{key}")).cloned();
+        let a: Vec<usize> = array("attributes").unwrap().values::<i32>().unwrap().iter().map(|&v| v as usize).collect();
+        let attributes = ConvTranspose2d {
+            stride: Hw::new(a[0], a[1]),
+            padding: Pads { top: a[2], left: a[3], bottom: a[4], right: a[5] },
+            output_padding: Hw::new(a[6], a[7]),
+            dilation: Hw::new(a[8], a[9]),
+            groups: a[10],
+        };
+        let inputs = ["input", "weight", "bias"].into_iter().filter_map(array).collect();
+        case(name, attributes, inputs).outputs(vec![array("output").unwrap()])
+    };
+    check(names.into_iter().map(case).collect());
+}
+
+#[test]
+fn as_the_reference() {
+    check(vec![
+        case("more rows and places than a tile", strided(2), inputs([1, 17, 12, 13], [17, 33, 4, 4], Some(33))),
+        case("dilation and stride alike", dilated(2, 2), inputs([1, 8, 9, 8], [8, 40, 3, 3], Some(40))),
+        case("dilation 3, stride 2", dilated(2, 3), inputs([2, 8, 6, 9], [8, 40, 3, 4], None)),
+        case("dilation 2, stride 3", dilated(3, 2), inputs([1, 8, 9, 8], [8, 64, 4, 5], None)),
+        case("dilation 5", dilated(1, 5), inputs([1, 8, 24, 25], [8, 40, 3, 3], Some(40))),
+        case("groups", ConvTranspose2d { groups: 3, ..strided(2) }, inputs([2, 24, 6, 7], [24, 30, 4, 4], Some(90))),
+        case("three images in a tile", strided(8), inputs([3, 4, 3, 3], [4, 6, 16, 16], None)),
+        case("a long sum over few tiles", strided(1), inputs([1, 160, 5, 6], [160, 20, 3, 3], Some(20))),
+        case("a long sum over pixels", strided(1), inputs([2, 300, 1, 1], [300, 9, 4, 4], Some(9))),
+        case("many images of one pixel", strided(1), inputs([67, 20, 1, 1], [20, 8, 4, 4], None)),
+        case("one image of one pixel", strided(1), inputs([1, 300, 1, 1], [300, 9, 7, 7], None)),
+        case("more than 65,535 workgroups", strided(2), inputs([1, 1, 1024, 1025], [1, 1, 1, 1], None)),
+        case("stride beyond the listed phases", strided(2000), inputs([1, 2, 2, 2], [2, 1, 3, 3], Some(1))),
+        case("a kernel much larger than the map", strided(1), inputs([1, 3, 2, 2], [3, 4, 9, 9], None)),
+    ]);
+}
+
+/// The kernel that a plan takes first.
+fn kernel(attributes: ConvTranspose2d, input: [usize; 4], weight: [usize; 4]) -> String {
+    let plan = plan(input, weight, attributes);
+    plan.describe().lines().nth(1).and_then(|line| line.split_whitespace().next()).unwrap_or_default().to_owned()
+}
+
+/// Each kernel is taken where it is the fastest, so that the cases above meet all of them.
+#[test]
+fn choices() {
+    let depthwise = ConvTranspose2d { groups: 21, ..strided(2) };
+    let found = [
+        kernel(strided(8), [1, 21, 70, 70], [21, 21, 16, 16]),
+        kernel(strided(32), [1, 21, 16, 16], [21, 21, 64, 64]),
+        kernel(dilated(2, 2), [1, 8, 9, 8], [8, 40, 3, 3]),
+        kernel(dilated(2, 3), [2, 8, 6, 9], [8, 40, 3, 4]),
+        kernel(dilated(3, 2), [1, 8, 9, 8], [8, 64, 4, 5]),
+        kernel(dilated(1, 5), [1, 8, 24, 25], [8, 40, 3, 3]),
+        kernel(strided(1), [2, 300, 1, 1], [300, 9, 4, 4]),
+        kernel(strided(1), [67, 20, 1, 1], [20, 8, 4, 4]),
+        kernel(depthwise, [1, 21, 9, 9], [21, 1, 4, 4]),
+        kernel(strided(2000), [1, 2, 2, 2], [2, 1, 3, 3]),
+        kernel(strided(1), [1, 3, 2, 2], [3, 4, 9, 9]),
+    ];
+    let wanted = ["tile", "tile", "tile", "tile", "tile", "tile", "point", "tile", "direct", "direct", "direct"];
+    assert_eq!(found, wanted.map(|name| format!("conv_transpose2d/{name}")));
+}
+
+#[test]
+fn refusals() {
+    let plain = ConvTranspose2d::default();
+    let refused = |name: &str, attributes: ConvTranspose2d, inputs: Vec<Array>, text| Case::refused(name, attributes, inputs, text);
+    let small = || inputs([1, 4, 3, 3], [4, 2, 3, 3], None);
+    let padded = |padding| ConvTranspose2d { padding, ..plain };
+    check(vec![
+        refused("no weight", plain, vec![random(&[1, 4, 3, 3], 1)], "takes 2 to 3 inputs, 1"),
+        refused("three dimensions", plain, vec![random(&[4, 3, 3], 1), random(&[4, 2, 3, 3], 2)], "input must be (N, C, H, W)"),
+        refused("channels", plain, inputs([1, 4, 3, 3], [5, 2, 3, 3], None), "for 5 input channels"),
+        refused("groups", ConvTranspose2d { groups: 3, ..plain }, small(), "4 input channels cannot be divided into 3 groups"),
+        refused("no groups", ConvTranspose2d { groups: 0, ..plain }, small(), "into 0 groups"),
+        refused("bias", plain, inputs([1, 4, 3, 3], [4, 2, 3, 3], Some(3)), "bias must be (2)"),
+        refused("f16", plain, vec![Array::from_fn([1, 4, 3, 3], |_| foveate::array::f16::ONE), random(&[4, 2, 3, 3], 2)], "cast it first"),
+        refused("stride 0", strided(0), small(), "stride 0"),
+        refused("stride 65536", strided(65536), small(), "stride 65536, above 65535"),
+        refused("output padding", ConvTranspose2d { output_padding: Hw::new(0, 1), ..plain }, small(), "width: output_padding 1"),
+        refused("padding eats the output", padded(Pads::symmetric(0, 3)), small(), "width: padding 3 + 3 leaves nothing of an output of 5"),
+        refused("padding overflows", padded(Pads::all(usize::MAX)), small(), "leaves nothing"),
+        refused("dilation", ConvTranspose2d { dilation: Hw::square(usize::MAX), ..plain }, small(), "beyond 2^31"),
+        refused("too large", ConvTranspose2d { dilation: Hw::square(1 << 20), ..plain }, small(), "more than 2^32"),
+    ]);
+}
+
+fn plan(input: [usize; 4], weight: [usize; 4], attributes: ConvTranspose2d) -> Plan {
+    let graph = Graph::new();
+    let x = graph.input("x", TensorType::f32(input)).unwrap();
+    let w = graph.input("w", TensorType::f32(weight)).unwrap();
+    Plan::compile(gpu(), &[&x.conv_transpose2d(&w, None, attributes).unwrap()]).unwrap()
+}

@@ -1,0 +1,182 @@
+//! matmul and linear: case tables. Outside numbers: PyTorch in f64.
+
+use crate::common::{Bound, Case, Elsewhere, check, compare, fixture, gpu, random, small_bindings};
+use foveate::array::{Array, TensorType, f16};
+use foveate::gpu::Capabilities;
+use foveate::graph::Graph;
+use foveate::ops::{Linear, Matmul, Op, Site};
+use foveate::plan::{Device, Plan};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The inputs and the output of a fixture's case.
+fn numbers(arrays: &HashMap<String, Array>, case: &str) -> (Vec<Array>, Vec<Array>) {
+    let named = |name: &str| arrays.get(&format!("{case}/{name}")).cloned();
+    let inputs: Vec<Array> = ["a", "b", "x", "weight", "bias"].into_iter().filter_map(named).collect();
+    assert!(inputs.len() >= 2, "the fixture has no case '{case}'");
+    (inputs, named("output").into_iter().collect())
+}
+
+fn case(arrays: &HashMap<String, Array>, name: &str, op: impl Op + 'static) -> Case {
+    let (inputs, outputs) = numbers(arrays, name);
+    let depth = inputs[0].shape().last().copied().unwrap();
+    Case::new(name, op, inputs, Bound::Terms(depth + 1)).outputs(outputs)
+}
+
+const PRODUCTS: [&str; 19] = [
+    "one by one",
+    "three",
+    "odd",
+    "whole vectors",
+    "row by matrix",
+    "four rows",
+    "matrix by column",
+    "dot product",
+    "vector by matrix",
+    "matrix by vector",
+    "batches by vector",
+    "vector by batches",
+    "batches",
+    "batches of a",
+    "batches of b",
+    "batches by columns",
+    "crossed batches",
+    "three ranks apart",
+    "twice crossed",
+];
+
+const LAYERS: [&str; 7] = [
+    "linear",
+    "linear odd",
+    "linear of a vector",
+    "linear of batches",
+    "linear to one",
+    "linear without bias",
+    "linear to one without bias",
+];
+
+#[test]
+fn cases() {
+    let arrays = fixture("matmul");
+    let mut cases: Vec<Case> = PRODUCTS.iter().map(|name| case(&arrays, name, Matmul)).collect();
+    cases.extend(LAYERS.iter().map(|name| case(&arrays, name, Linear)));
+    cases.extend([
+        Case::new("a workgroup of rows", Matmul, vec![random(&[64, 10], 1), random(&[10, 16], 2)], Bound::Terms(10)),
+        Case::new("and one more", Matmul, vec![random(&[65, 10], 1), random(&[10, 17], 2)], Bound::Terms(10)),
+        Case::new("deep", Matmul, vec![random(&[5, 3000], 1), random(&[3000, 5], 2)], Bound::Terms(3000)),
+        Case::new("65,537 workgroups", Matmul, vec![random(&[65_537, 2, 1], 1), random(&[65_537, 1, 2], 2)], Bound::Terms(1)),
+    ]);
+    check(cases);
+}
+
+#[test]
+fn as_a_gpu_computes_it() {
+    let arrays = fixture("matmul");
+    let products = ["odd", "whole vectors", "batches", "crossed batches"];
+    let few_rows = ["row by matrix", "four rows", "matrix by column", "vector by batches"];
+    let layers = ["linear", "linear odd", "linear to one"];
+    let tile = |op: Elsewhere| op.only("matmul/tile");
+    let mut cases: Vec<Case> = products.iter().map(|name| case(&arrays, name, tile(Elsewhere::gpu(Matmul)))).collect();
+    cases.extend(layers.iter().map(|name| case(&arrays, name, tile(Elsewhere::gpu(Linear)))));
+    cases.extend(few_rows.iter().map(|name| case(&arrays, name, Elsewhere::gpu(Matmul).only("matmul/gemv"))));
+    cases.push(case(&arrays, "linear of a vector", Elsewhere::gpu(Linear).only("matmul/gemv")));
+    let many_tiles = || vec![random(&[64, 129, 17], 1), random(&[64, 17, 129], 2)];
+    cases.push(Case::new("tiles of 128", Elsewhere::gpu(Matmul), many_tiles(), Bound::Terms(17)));
+    let baseline = Elsewhere::new(Matmul, |device| {
+        device.software = false;
+        device.limits.max_compute_workgroup_storage_size = 16384;
+    });
+    cases.push(Case::new("tiles of 128 in 16 KiB", baseline, many_tiles(), Bound::Terms(17)));
+    check(cases);
+}
+
+/// The launches of `op` on a device changed by `change`, by kernel.
+fn launches(op: impl Op, change: fn(&mut Capabilities), inputs: &[&[usize]]) -> Vec<&'static str> {
+    let mut device = gpu().capabilities().clone();
+    change(&mut device);
+    let types: Vec<TensorType> = inputs.iter().map(|&shape| TensorType::f32(shape)).collect();
+    let types: Vec<&TensorType> = types.iter().collect();
+    let outputs = op.infer(&types).unwrap();
+    let site = Site { inputs: &types, outputs: &outputs.iter().collect::<Vec<_>>(), device: &device, precision: Default::default() };
+    op.launch(&site).unwrap()[0].launches.iter().map(|l| l.kernel.name).collect()
+}
+
+#[test]
+fn cut_to_fit_bindings() {
+    let on = |software: bool, op: Arc<dyn Op>| {
+        let gpu = |device: &mut Capabilities| {
+            small_bindings(device);
+            device.software = false;
+        };
+        if software { Elsewhere::of(op, small_bindings) } else { Elsewhere::of(op, gpu) }
+    };
+    let case = |name: &str, op: Elsewhere, shapes: &[&[usize]]| {
+        assert!(launches(op.clone(), |_| {}, shapes).len() > 1, "{name} is not cut");
+        let arrays = shapes.iter().zip(1..).map(|(shape, seed)| random(shape, seed)).collect();
+        Case::new(name, op, arrays, Bound::Terms(shapes[0].last().unwrap() + 1))
+    };
+    let (matmul, linear): (Arc<dyn Op>, Arc<dyn Op>) = (Arc::new(Matmul), Arc::new(Linear));
+    check(vec![
+        case("batches", on(true, matmul.clone()), &[&[9, 6, 50], &[9, 50, 12]]),
+        case("batches of one factor", on(true, matmul.clone()), &[&[5, 50], &[9, 50, 12]]),
+        case("rows", on(true, matmul.clone()), &[&[97, 31], &[31, 5]]),
+        case("rows of batches", on(true, matmul.clone()), &[&[2, 97, 31], &[2, 31, 5]]),
+        case("a matrix by a column", on(true, matmul), &[&[97, 31], &[31, 1]]),
+        case("outputs", on(true, linear.clone()), &[&[3, 37], &[90, 37], &[90]]),
+        case("24 of 47 outputs", on(true, linear.clone()), &[&[6, 37], &[47, 37], &[47]]),
+        case("rows and outputs", on(true, linear.clone()), &[&[70, 37], &[90, 37], &[90]]),
+        case("rows and outputs on a GPU", on(false, linear), &[&[70, 37], &[90, 37], &[90]]),
+    ]);
+}
+
+#[test]
+fn kernels_are_chosen_by_device_and_shape() {
+    let shape = |m, n, k| [vec![m, k], vec![k, n]];
+    let kernel = |change, [a, b]: [Vec<usize>; 2]| launches(Matmul, change, &[&a, &b])[0];
+    assert_eq!(kernel(|d| d.software = true, shape(64, 64, 64)), "matmul/register");
+    assert_eq!(kernel(|d| d.software = true, shape(4, 64, 64)), "matmul/gemv");
+    assert_eq!(kernel(|d| d.software = false, shape(64, 64, 64)), "matmul/tile");
+    assert_eq!(kernel(|d| d.software = false, shape(64, 1, 64)), "matmul/gemv");
+    // Whole vectors only where a component's store might become a vector's.
+    let elsewhere = |d: &mut Capabilities| (d.software, d.backend) = (true, wgpu::Backend::Metal);
+    assert_eq!(kernel(elsewhere, shape(64, 64, 64)), "matmul/register");
+    assert_eq!(kernel(elsewhere, shape(64, 63, 64)), "matmul/tile");
+}
+
+#[test]
+fn refusals() {
+    let matmul = |name: &str, a: &[usize], b: &[usize], text| Case::refused(name, Matmul, vec![random(a, 1), random(b, 2)], text);
+    let linear =
+        |name: &str, shapes: &[&[usize]], text| Case::refused(name, Linear, shapes.iter().map(|shape| random(shape, 1)).collect(), text);
+    let half = Array::full([2, 2], f16::ONE);
+    check(vec![
+        matmul("depths", &[2, 3], &[4, 5], "3 columns meet 4 rows"),
+        matmul("depth of a vector", &[2, 3], &[4], "3 columns meet 4 rows"),
+        matmul("batches", &[2, 4, 3], &[5, 3, 4], "batches of 2 and 5 do not broadcast"),
+        matmul("a scalar", &[], &[3, 4], "without dimensions"),
+        Case::refused("one factor", Matmul, vec![random(&[2, 2], 1)], "takes 2 inputs"),
+        Case::refused("half precision", Matmul, vec![half.clone(), half.clone()], "cast it first"),
+        linear("inputs", &[&[2, 3], &[5, 4]], "wants 4 inputs, x f32[2, 3] has 3"),
+        linear("a scalar x", &[&[], &[5, 4]], "(.., inputs)"),
+        linear("a vector for a weight", &[&[2, 3], &[3]], "(outputs, inputs)"),
+        linear("bias", &[&[2, 3], &[5, 3], &[3]], "bias must be f32[5]"),
+        Case::refused("half precision in a layer", Linear, vec![half.clone(), half], "cast it first"),
+    ]);
+}
+
+#[test]
+fn methods_apply_the_operators() {
+    let arrays = fixture("matmul");
+    for name in ["odd", "linear odd"] {
+        let (inputs, outputs) = numbers(&arrays, name);
+        let graph = Graph::new();
+        let vars: Vec<_> = inputs.iter().map(|array| graph.constant(array.clone()).unwrap()).collect();
+        let y = match &vars[..] {
+            [a, b] => a.matmul(b).unwrap(),
+            [x, weight, bias] => x.linear(weight, Some(bias)).unwrap(),
+            _ => panic!("{name} has {} inputs", vars.len()),
+        };
+        let computed = Plan::compile(Device::Cpu, &[&y]).unwrap().run(&[]).unwrap();
+        compare(&computed[0], &outputs[0], None, Bound::Near { absolute: 1e-6, relative: 1e-6 }).unwrap_or_else(|e| panic!("{name}: {e}"));
+    }
+}

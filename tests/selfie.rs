@@ -1,0 +1,75 @@
+//! The default model against ONNX Runtime's mask of the same photo.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail where it stands")]
+
+mod common;
+
+use common::{Bound, compare, fixture, gpu};
+use foveate::array::picture::Picture;
+use foveate::array::{Array, TensorType};
+use foveate::graph::Graph;
+use foveate::models::selfie;
+use foveate::plan::{Device, Plan};
+
+/// (1, h, w, c) as (1, c, h, w).
+fn nchw(array: &Array) -> Array {
+    let [1, h, w, c] = *array.shape() else { panic!("{}", array.ty()) };
+    let values = array.values::<f32>().unwrap();
+    Array::from_fn([1, c, h, w], |i| values[i % (h * w) * c + i / (h * w)])
+}
+
+fn mask_on(device: &Device, image: &Array) -> Array {
+    let graph = Graph::new();
+    let input = graph.input("image", TensorType::f32(image.shape())).unwrap();
+    let mask = selfie::forward(&graph, &selfie::weights().unwrap(), &input).unwrap();
+    Plan::compile(device, &[&mask]).unwrap().run(&[("image", image)]).unwrap().remove(0)
+}
+
+/// Within 1e-3 everywhere, and the same pixels above one half.
+fn assert_same(mask: &Array, expected: &Array) {
+    compare(mask, expected, None, Bound::Near { absolute: 1e-3, relative: 0.0 }).unwrap();
+    let person = |a: &Array| a.values::<f32>().unwrap().iter().map(|v| *v > 0.5).collect::<Vec<_>>();
+    assert!(person(mask) == person(expected), "the thresholded masks differ");
+    assert!(person(mask).iter().filter(|p| **p).count() > 10_000, "there is no person in the mask");
+}
+
+#[test]
+fn the_mask_is_onnx_runtimes() {
+    let expected = fixture("selfie");
+    let mask = mask_on(&Device::from(gpu()), &nchw(&expected["input"]));
+    assert_same(&mask, &nchw(&expected["mask"]));
+}
+
+#[test]
+fn the_references_find_the_same_mask() {
+    let expected = fixture("selfie");
+    let mask = mask_on(&Device::Cpu, &nchw(&expected["input"]));
+    assert_same(&mask, &nchw(&expected["mask"]));
+}
+
+#[test]
+fn a_photo_is_scaled_as_the_fixture_was() {
+    let expected = fixture("selfie");
+    let photo = Picture::open(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/astronaut.png")).unwrap();
+    let graph = Graph::new();
+    let input = graph.input("photo", photo.rgb.ty()).unwrap();
+    let scaled = input.resize(foveate::ops::Resize::smooth(selfie::SIZE)).unwrap();
+    let mask = selfie::forward(&graph, &selfie::weights().unwrap(), &scaled).unwrap();
+    let full = selfie::photo_mask(&graph, &selfie::weights().unwrap(), &input).unwrap();
+    let outputs = Plan::compile(gpu(), &[&scaled, &mask, &full]).unwrap().run(&[("photo", &photo.rgb)]).unwrap();
+    // The fixture's picture was rounded to 8 bits after scaling each side.
+    compare(&outputs[0], &nchw(&expected["input"]), None, Bound::Near { absolute: 1.01 / 255.0, relative: 0.0 }).unwrap();
+    assert_eq!(outputs[2].shape(), [1, 1, 512, 512]);
+}
+
+#[test]
+fn it_has_the_published_number_of_parameters() {
+    assert_eq!(selfie::weights().unwrap().parameters(), 106_401);
+}
+
+#[test]
+fn sizes_that_the_network_cannot_halve_four_times_are_refused() {
+    let graph = Graph::new();
+    let image = graph.input("image", TensorType::f32([1, 3, 250, 256])).unwrap();
+    let error = selfie::forward(&graph, &selfie::weights().unwrap(), &image).unwrap_err().to_string();
+    assert!(error.contains("multiples of 16") && error.contains("250"), "{error}");
+}

@@ -1,0 +1,98 @@
+//! Every shader parses and validates, and says the same about its parameters and bindings as the host does.
+
+use foveate::gpu::{INCLUDES, Kernel, expand};
+use foveate::ops::kernels;
+use naga::valid::{Capabilities, ValidationFlags, Validator};
+use std::collections::BTreeSet;
+use std::path::Path;
+use wgpu::naga;
+
+fn shaders() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders"))
+}
+
+fn parse(kernel: &Kernel) -> Result<naga::Module, String> {
+    let text = expand(kernel.header, kernel.source);
+    let module = naga::front::wgsl::parse_str(&text).map_err(|e| e.emit_to_string(&text))?;
+    let mut validator = Validator::new(ValidationFlags::all(), Capabilities::empty());
+    validator.validate(&module).map_err(|e| e.emit_to_string(&text))?;
+    Ok(module)
+}
+
+/// For `scripts/browser-check.sh`: the texts as a browser would get them.
+#[test]
+fn texts_can_be_written_out() {
+    let Some(folder) = std::env::var_os("FOVEATE_WGSL_DIR") else { return };
+    for kernel in kernels() {
+        let path = Path::new(&folder).join(kernel.name.replace('/', "-")).with_extension("wgsl");
+        std::fs::write(path, expand(kernel.header, kernel.source)).unwrap();
+    }
+}
+
+/// WebGPU's baseline is what every kernel here needs: no capability beyond it.
+#[test]
+fn every_kernel_validates() {
+    let failures: Vec<String> = kernels().iter().filter_map(|k| parse(k).err().map(|e| format!("{}:\n{e}", k.name))).collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn params_agree_with_the_host() {
+    let mut failures = Vec::new();
+    for kernel in kernels() {
+        let module = parse(kernel).unwrap();
+        let named = |name: &str| module.types.iter().find(|(_, t)| t.name.as_deref() == Some(name));
+        let Some((_, naga::Type { inner: naga::TypeInner::Struct { members, .. }, .. })) = named("Params") else {
+            failures.push(format!("{} has no struct Params", kernel.name));
+            continue;
+        };
+        let mut layouter = naga::proc::Layouter::default();
+        layouter.update(module.to_ctx()).unwrap();
+        let shader: Vec<_> =
+            members.iter().map(|m| (m.name.clone().unwrap_or_default(), m.offset as usize, layouter[m.ty].size as usize)).collect();
+        let host: Vec<_> = kernel.params.iter().map(|f| (f.name.to_owned(), f.offset, f.size)).collect();
+        if shader != host {
+            failures.push(format!("{}: the shader has {shader:?}\nthe host {host:?}", kernel.name));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn bindings_are_params_then_storage_in_order() {
+    for kernel in kernels() {
+        let module = parse(kernel).unwrap();
+        let mut seen = BTreeSet::new();
+        for (_, variable) in module.global_variables.iter() {
+            let Some(binding) = &variable.binding else { continue };
+            assert_eq!(binding.group, 0, "{}: {:?}", kernel.name, variable.name);
+            let uniform = variable.space == naga::AddressSpace::Uniform;
+            assert_eq!(uniform, binding.binding == 0, "{}: only binding 0 is uniform", kernel.name);
+            assert_eq!(uniform, variable.name.as_deref() == Some("params"), "{}: the uniform is called params", kernel.name);
+            seen.insert(binding.binding);
+        }
+        assert!(seen.iter().copied().eq(0..seen.len() as u32), "{}: bindings {seen:?} are not consecutive", kernel.name);
+    }
+}
+
+#[test]
+fn every_file_is_one_kernel_or_one_include() {
+    fn files(folder: &Path, found: &mut BTreeSet<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                files(&path, found);
+            } else {
+                let name = path.strip_prefix(shaders()).unwrap().with_extension("");
+                found.insert(name.to_string_lossy().replace('\\', "/"));
+            }
+        }
+    }
+    let mut on_disk = BTreeSet::new();
+    files(shaders(), &mut on_disk);
+    let includes = INCLUDES.iter().map(|(name, _)| format!("include/{name}"));
+    let listed: Vec<String> = kernels().iter().map(|k| k.name.to_owned()).chain(includes).collect();
+    let unique: BTreeSet<String> = listed.iter().cloned().collect();
+    assert_eq!(unique.len(), listed.len(), "a kernel is listed twice: {listed:?}");
+    assert_eq!(on_disk, unique);
+}
