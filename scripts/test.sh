@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Everything that must hold: formatting, lints, tests on a GPU adapter, examples, benches, documentation.
+# Arguments go to `cargo test`, which is then all that runs: scripts/test.sh --test ops conv2d
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source scripts/vulkan.sh
+
+step() { printf '\n== %s (%s s so far)\n' "$1" "$SECONDS"; }
+
+if [ $# -gt 0 ]; then
+    exec cargo test --locked "$@"
+fi
+
+if cargo fmt --version >/dev/null 2>&1; then
+    step "Formatting"
+    cargo fmt --check
+fi
+
+step "Tests, examples and benches build"
+cargo test --locked --all-targets --no-run
+
+step "Tests"
+cargo test --locked
+
+if cargo clippy --version >/dev/null 2>&1; then
+    step "Lints"
+    cargo clippy --locked --all-targets -- -D warnings
+fi
+
+step "Documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+step "Done"
