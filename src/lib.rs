@@ -27,6 +27,7 @@ pub mod gpu;
 pub mod graph;
 pub mod models;
 pub mod nn;
+pub mod onnx;
 pub mod ops;
 pub mod plan;
 

@@ -1,7 +1,9 @@
 //! The graph: a computation, built eagerly. Shapes are checked at the call, nothing runs.
 
+mod known;
 mod var;
 
+pub(crate) use known::Known;
 pub use var::Var;
 
 use crate::array::{Array, TensorType};

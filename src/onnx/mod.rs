@@ -1,0 +1,37 @@
+//! ONNX models: read, imported into a graph of the engine, run.
+//!
+//! ```no_run
+//! use foveate::onnx::{Bindings, Model};
+//! use foveate::{gpu::Gpu, plan::Options};
+//!
+//! # fn main() -> foveate::Result<()> {
+//! let model = Model::open("model.onnx")?;
+//! let bindings = Bindings { dims: [("N".to_owned(), 1)].into(), ..Bindings::default() };
+//! let mut session = model.import(&bindings)?.session()?;
+//! session.compile(&Gpu::new()?, Options::default())?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Shapes are static: open dimensions are bound at import, and what a model computes about shapes is folded then. Integers are held in
+//! 32 bits and floats as f32 ([`Elem::held`]); a 64-bit integer that does not fit is refused, a double is narrowed with a warning.
+
+mod elem;
+mod external;
+mod float8;
+mod import;
+mod model;
+mod node;
+mod ops;
+mod proto;
+mod refusal;
+mod session;
+mod tensor;
+mod value;
+
+pub use elem::Elem;
+pub use model::{Bindings, Dim, Import, Model, OPSETS, Port};
+pub use ops::operators;
+pub use refusal::Refusal;
+pub use session::Session;
+pub use tensor::Tensor;

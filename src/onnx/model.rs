@@ -1,0 +1,321 @@
+//! A model file: what it takes, what it gives, and its import for given shapes.
+
+use super::elem::Elem;
+use super::external::Folder;
+use super::import;
+use super::proto::{self, Size, TypeValue};
+use super::refusal::Refusal;
+use super::session::Session;
+use super::tensor::Tensor;
+use crate::error::{Error, Result};
+use crate::graph::Graph;
+use prost::Message;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The versions of the operator set `ai.onnx` whose rules are known.
+pub const OPSETS: std::ops::RangeInclusive<i64> = 1..=22;
+
+/// An ONNX model, read and checked, not yet imported.
+#[derive(Clone, Debug)]
+pub struct Model {
+    pub(super) message: proto::Model,
+    pub(super) source: String,
+    pub(super) folder: Folder,
+    inputs: Vec<Port>,
+    outputs: Vec<Port>,
+}
+
+/// An input or output of a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Port {
+    /// Its name.
+    pub name: String,
+    /// The type of its elements.
+    pub elem: Elem,
+    /// Its dimensions; `None` where the file does not say how many there are.
+    pub dims: Option<Vec<Dim>>,
+}
+
+/// A dimension of a [`Port`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Dim {
+    /// This size.
+    Size(usize),
+    /// The same size wherever this name stands.
+    Symbol(String),
+    /// Any size.
+    Unknown,
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.elem)?;
+        let Some(dims) = &self.dims else { return f.write_str("[..]") };
+        let text = |dim: &Dim| match dim {
+            Dim::Size(size) => size.to_string(),
+            Dim::Symbol(name) => name.clone(),
+            Dim::Unknown => "?".to_owned(),
+        };
+        write!(f, "[{}]", dims.iter().map(text).collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// What the open dimensions and some inputs are.
+#[derive(Clone, Debug, Default)]
+pub struct Bindings {
+    /// Sizes by symbol, or by `input.axis` where a dimension has no name.
+    pub dims: BTreeMap<String, usize>,
+    /// Inputs whose values are known now. Their shapes bind dimensions; a value that decides a shape is read, and the import is then
+    /// for this value.
+    pub values: BTreeMap<String, Arc<Tensor>>,
+}
+
+impl Model {
+    /// Reads an `.onnx` file. External data is looked for in its folder.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, [`Error::Model`] if it is something else, [`Error::Unsupported`] if it is of an
+    /// operator set that is not known.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+        let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        Self::read(bytes, &path.display().to_string(), Folder(Some(parent.to_path_buf())))
+    }
+
+    /// Reads the bytes of an `.onnx` file that has no external data; `source` stands for it in errors.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn from_bytes(bytes: impl Into<Vec<u8>>, source: &str) -> Result<Self> {
+        Self::read(bytes.into(), source, Folder::default())
+    }
+
+    fn read(bytes: Vec<u8>, source: &str, folder: Folder) -> Result<Self> {
+        let wrong = |reason: String| Error::model(source, reason);
+        let message = proto::Model::decode(prost::bytes::Bytes::from(bytes)).map_err(|e| wrong(format!("not an ONNX file: {e}")))?;
+        let graph = message.graph.as_ref().ok_or_else(|| wrong("not an ONNX file: it holds no graph".to_owned()))?;
+        if message.opset_import.is_empty() {
+            return Err(wrong("says no version of the operator set".to_owned()));
+        }
+        for opset in &message.opset_import {
+            if matches!(opset.domain.as_str(), "" | "ai.onnx") && !OPSETS.contains(&opset.version) {
+                let reason = format!("{source} is of version {}; known are {} to {}", opset.version, OPSETS.start(), OPSETS.end());
+                return Err(Error::unsupported("this operator set", reason));
+            }
+        }
+        let initialised = |name: &str| graph.initializer.iter().any(|t| t.name == name);
+        let inputs = graph.input.iter().filter(|i| !initialised(&i.name)).map(|i| port(i).map_err(wrong)).collect::<Result<Vec<_>>>()?;
+        let outputs = graph.output.iter().map(|o| port(o).map_err(wrong)).collect::<Result<Vec<_>>>()?;
+        for (i, input) in inputs.iter().enumerate() {
+            if inputs[..i].iter().any(|other| other.name == input.name) {
+                return Err(wrong(format!("has two inputs '{}'", input.name)));
+            }
+        }
+        Ok(Self { source: source.to_owned(), folder, inputs, outputs, message })
+    }
+
+    /// The file, or what stands for it.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// What it must be given, in the file's order.
+    pub fn inputs(&self) -> &[Port] {
+        &self.inputs
+    }
+
+    /// What it gives, in the file's order.
+    pub fn outputs(&self) -> &[Port] {
+        &self.outputs
+    }
+
+    /// The version of the operator set `ai.onnx`.
+    pub fn opset(&self) -> i64 {
+        self.message.opset_import.iter().find(|o| matches!(o.domain.as_str(), "" | "ai.onnx")).map_or(0, |o| o.version)
+    }
+
+    /// Who made the file: program and version.
+    pub fn producer(&self) -> String {
+        format!("{} {}", self.message.producer_name, self.message.producer_version).trim().to_owned()
+    }
+
+    /// How often each operator stands in the file, in alphabetical order; subgraphs are not entered.
+    pub fn operators(&self) -> BTreeMap<&str, usize> {
+        let mut counts = BTreeMap::new();
+        for node in self.message.graph.iter().flat_map(|g| &g.node) {
+            *counts.entry(node.op_type.as_str()).or_insert(0) += 1;
+        }
+        counts
+    }
+
+    /// The number of values in all initialisers and constants.
+    pub fn parameters(&self) -> u64 {
+        let size = |t: &proto::Tensor| t.dims.iter().fold(1u64, |n, &d| n.saturating_mul(u64::try_from(d).unwrap_or(0)));
+        let graph = self.message.graph.as_ref();
+        let constants = graph.into_iter().flat_map(|g| &g.node).filter(|n| n.op_type == "Constant");
+        let tensors = constants.flat_map(|n| &n.attribute).filter_map(|a| a.t.as_ref());
+        graph.into_iter().flat_map(|g| &g.initializer).chain(tensors).map(size).fold(0, u64::saturating_add)
+    }
+
+    /// Imports every node, going on behind what is refused: see [`Import::refusals`].
+    ///
+    /// # Errors
+    /// If an input's dimension is bound to nothing or to two sizes, or a value is none of an input's type.
+    pub fn import(&self, bindings: &Bindings) -> Result<Import> {
+        for name in bindings.values.keys() {
+            if !self.inputs.iter().any(|p| p.name == *name) {
+                return Err(Error::shape("model", format!("there is no input '{name}'; {}", self.takes())));
+            }
+        }
+        let mut dims = bindings.dims.clone();
+        for port in &self.inputs {
+            if let Some(tensor) = bindings.values.get(&port.name) {
+                self.bind(port, tensor, &mut dims)?;
+            }
+        }
+        let mut types = Vec::new();
+        for port in &self.inputs {
+            let shape = match bindings.values.get(&port.name) {
+                Some(tensor) => tensor.shape().to_vec(),
+                None => self.resolve(port, &dims)?,
+            };
+            types.push((port, shape));
+        }
+        let graph = Graph::new();
+        let outcome = import::import(self, &graph, &types, &bindings.values)?;
+        Ok(Import {
+            source: self.source.clone(),
+            inputs: types.into_iter().map(|(port, shape)| (port.clone(), shape)).collect(),
+            values: bindings.values.clone(),
+            outcome,
+        })
+    }
+
+    /// The inputs in a line, for errors.
+    fn takes(&self) -> String {
+        let ports: Vec<String> = self.inputs.iter().map(ToString::to_string).collect();
+        format!("{} takes {}", self.source, if ports.is_empty() { "none".to_owned() } else { ports.join(", ") })
+    }
+
+    /// Notes the sizes of `port`'s symbols as `tensor` has them.
+    fn bind(&self, port: &Port, tensor: &Tensor, bound: &mut BTreeMap<String, usize>) -> Result<()> {
+        let wrong = |reason: String| Error::shape("model", format!("input '{}' {reason}; {}", port.name, self.takes()));
+        let given = format!("{}{:?}", tensor.elem(), tensor.shape());
+        if tensor.elem() != port.elem {
+            return Err(wrong(format!("is given as {given}")));
+        }
+        let Some(dims) = &port.dims else { return Ok(()) };
+        if dims.len() != tensor.shape().len() {
+            return Err(wrong(format!("is given as {given}, with {} dimensions instead of {}", tensor.shape().len(), dims.len())));
+        }
+        for (axis, (dim, &size)) in dims.iter().zip(tensor.shape()).enumerate() {
+            let key = match dim {
+                Dim::Size(expected) if *expected != size => {
+                    return Err(wrong(format!("is given as {given}: dimension {axis} must be {expected}")));
+                }
+                Dim::Size(_) => continue,
+                Dim::Symbol(name) => name.clone(),
+                Dim::Unknown => format!("{}.{axis}", port.name),
+            };
+            if let Some(other) = bound.insert(key.clone(), size).filter(|&other| other != size) {
+                return Err(wrong(format!("is given as {given}: {key} is {other} elsewhere")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The shape of an input that is not given yet.
+    fn resolve(&self, port: &Port, bound: &BTreeMap<String, usize>) -> Result<Vec<usize>> {
+        let open = |key: &str| {
+            Error::shape("model", format!("{key} of input '{}' is open: give it a size, or give the input; {}", port.name, self.takes()))
+        };
+        let dims = port.dims.as_ref().ok_or_else(|| open("the number of dimensions"))?;
+        let size = |(axis, dim): (usize, &Dim)| match dim {
+            Dim::Size(size) => Ok(*size),
+            Dim::Symbol(name) => bound.get(name).copied().ok_or_else(|| open(name)),
+            Dim::Unknown => {
+                let key = format!("{}.{axis}", port.name);
+                bound.get(&key).copied().ok_or_else(|| open(&key))
+            }
+        };
+        dims.iter().enumerate().map(size).collect()
+    }
+}
+
+/// A model as one graph of the engine, or why not.
+pub struct Import {
+    pub(super) source: String,
+    /// The inputs with the shapes that were bound.
+    pub(super) inputs: Vec<(Port, Vec<usize>)>,
+    pub(super) values: BTreeMap<String, Arc<Tensor>>,
+    pub(super) outcome: import::Outcome,
+}
+
+impl fmt::Debug for Import {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Import").field("source", &self.source).field("refusals", &self.outcome.refusals).finish_non_exhaustive()
+    }
+}
+
+impl Import {
+    /// Everything in the model that foveate does not do, in the order of its nodes.
+    pub fn refusals(&self) -> &[Refusal] {
+        &self.outcome.refusals
+    }
+
+    /// What a person should know: types that were narrowed, for instance.
+    pub fn warnings(&self) -> impl Iterator<Item = &str> {
+        self.outcome.warnings.iter().map(String::as_str)
+    }
+
+    /// Inputs whose values were read because they decide shapes.
+    pub fn pinned(&self) -> impl Iterator<Item = &str> {
+        self.outcome.pinned.iter().map(String::as_str)
+    }
+
+    /// The inputs with the shapes that were bound.
+    pub fn inputs(&self) -> impl Iterator<Item = (&Port, &[usize])> {
+        self.inputs.iter().map(|(port, shape)| (port, shape.as_slice()))
+    }
+
+    /// The model ready to be compiled, if nothing of it was refused.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] with every refusal.
+    pub fn session(self) -> Result<Session> {
+        if !self.outcome.refusals.is_empty() {
+            let list: Vec<String> = self.outcome.refusals.iter().map(|r| format!("\n  {r}")).collect();
+            return Err(Error::unsupported("this model", format!("{}{}", self.source, list.concat())));
+        }
+        Ok(Session::new(self))
+    }
+}
+
+fn port(info: &proto::ValueInfo) -> Result<Port, String> {
+    let wrong = |what: &str| format!("'{}' {what}", info.name);
+    let value = info.r#type.as_ref().and_then(|t| t.value.as_ref()).ok_or_else(|| wrong("has no type"))?;
+    let (kind, many) = tensor_kind(value).ok_or_else(|| wrong("is a map or of an unknown type, which is not supported"))?;
+    let elem = Elem::of_code(kind.elem_type).ok_or_else(|| wrong(&format!("has the unknown element type {}", kind.elem_type)))?;
+    let dim = |d: &proto::Dimension| match &d.value {
+        Some(Size::Value(size)) => usize::try_from(*size).map_or(Dim::Unknown, Dim::Size),
+        Some(Size::Param(name)) if !name.is_empty() => Dim::Symbol(name.clone()),
+        _ => Dim::Unknown,
+    };
+    let dims = kind.shape.as_ref().filter(|_| !many).map(|s| s.dim.iter().map(dim).collect());
+    Ok(Port { name: info.name.clone(), elem, dims })
+}
+
+/// The tensor type at the bottom of a type, and whether it lies in a sequence.
+fn tensor_kind(value: &TypeValue) -> Option<(&proto::TensorKind, bool)> {
+    match value {
+        TypeValue::Tensor(kind) => Some((kind, false)),
+        TypeValue::Sequence(inner) | TypeValue::Optional(inner) => {
+            tensor_kind(inner.elem_type.as_ref()?.value.as_ref()?).map(|(kind, _)| (kind, true))
+        }
+        TypeValue::Map(_) | TypeValue::SparseTensor(_) => None,
+    }
+}

@@ -1,0 +1,21 @@
+//! What stands in the way of running a model.
+
+use std::fmt;
+
+/// One thing that a model needs and foveate lacks, or that has no meaning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The operator: `Conv`.
+    pub op: String,
+    /// The node's name, or its number behind a `#`.
+    pub node: String,
+    /// What exactly, and what it would take.
+    pub reason: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { op, node, reason } = self;
+        if node.is_empty() { write!(f, "{op}: {reason}") } else { write!(f, "{op} '{node}': {reason}") }
+    }
+}

@@ -1,0 +1,144 @@
+//! An imported model, compiled for a device and run.
+
+use super::elem::Elem;
+use super::model::{Import, Port};
+use super::tensor::Tensor;
+use super::value::Value;
+use crate::array::Array;
+use crate::error::{Error, Result};
+use crate::graph::Var;
+use crate::plan::{Device, Options, Plan};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A model whose every node became part of one graph.
+#[derive(Debug)]
+pub struct Session {
+    inputs: Vec<(Port, Vec<usize>)>,
+    outputs: Vec<Output>,
+    /// The values that the import is for.
+    pinned: BTreeMap<String, Arc<Tensor>>,
+    plan: Option<Plan>,
+}
+
+#[derive(Debug)]
+struct Output {
+    name: String,
+    elem: Elem,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// Known before anything runs.
+    Known(Arc<Tensor>),
+    /// An input, unchanged.
+    Input(String),
+    /// The plan's.
+    Plan(Var),
+}
+
+impl Session {
+    pub(super) fn new(import: Import) -> Self {
+        let pinned: BTreeSet<String> = import.outcome.pinned;
+        let mut outputs = Vec::new();
+        for (name, value) in import.outcome.outputs {
+            flatten(name, value, &mut outputs);
+        }
+        let pinned = import.values.into_iter().filter(|(name, _)| pinned.contains(name)).collect();
+        Self { inputs: import.inputs, outputs, pinned, plan: None }
+    }
+
+    /// The outputs that the graph computes: those that are not known from the start.
+    pub fn vars(&self) -> Vec<&Var> {
+        self.outputs.iter().filter_map(|o| if let Source::Plan(var) = &o.source { Some(var) } else { None }).collect()
+    }
+
+    /// Makes the model ready to run on `device`.
+    ///
+    /// # Errors
+    /// As [`Plan::compile`].
+    pub fn compile(&mut self, device: impl Into<Device>, options: Options) -> Result<()> {
+        let vars = self.vars();
+        self.plan = if vars.is_empty() { None } else { Some(Plan::compile_with(device, &vars, options)?) };
+        Ok(())
+    }
+
+    /// The plan, once compiled; there is none where nothing is left to compute.
+    pub fn plan(&mut self) -> Option<&mut Plan> {
+        self.plan.as_mut()
+    }
+
+    /// Names of the inputs, with the shapes that the session is for.
+    pub fn inputs(&self) -> impl Iterator<Item = (&Port, &[usize])> {
+        self.inputs.iter().map(|(port, shape)| (port, shape.as_slice()))
+    }
+
+    /// Runs the model: inputs by name, outputs by name in the model's order. The elements of a sequence are `name[0]`, `name[1]`, ...
+    ///
+    /// # Errors
+    /// If the session is not compiled, an input is unknown, missing, or of another type, or its value decided a shape at import and is
+    /// another one now.
+    pub fn run(&mut self, given: &[(&str, &Tensor)]) -> Result<Vec<(String, Tensor)>> {
+        let takes = || self.inputs.iter().map(|(p, s)| format!("{}: {}{s:?}", p.name, p.elem)).collect::<Vec<_>>().join(", ");
+        let find = |name: &str| given.iter().find(|(n, _)| *n == name).map(|(_, t)| *t);
+        if let Some((name, _)) = given.iter().find(|(name, _)| !self.inputs.iter().any(|(p, _)| p.name == *name)) {
+            return Err(Error::shape("run", format!("there is no input '{name}'; the model takes {}", takes())));
+        }
+        for (port, shape) in &self.inputs {
+            let Some(tensor) = find(&port.name) else {
+                return Err(Error::shape("run", format!("input '{}' is missing; the model takes {}", port.name, takes())));
+            };
+            if tensor.elem() != port.elem || tensor.shape() != shape {
+                let is = format!("{}{:?}", tensor.elem(), tensor.shape());
+                return Err(Error::shape("run", format!("input '{}' is {is}; the model takes {}", port.name, takes())));
+            }
+            if self.pinned.get(&port.name).is_some_and(|p| **p != *tensor) {
+                return Err(Error::shape("run", format!("input '{}' decides shapes: import the model again for this value", port.name)));
+            }
+        }
+        let mut arrays: Vec<(String, Array)> = Vec::new();
+        if let Some(plan) = &self.plan {
+            for (name, _) in plan.inputs() {
+                let tensor = find(name).ok_or_else(|| Error::shape("run", format!("input '{name}' is missing")))?;
+                arrays.push((name.to_owned(), tensor.to_array()?));
+            }
+        } else if self.outputs.iter().any(|o| matches!(o.source, Source::Plan(_))) {
+            return Err(Error::shape("run", "the session is not compiled"));
+        }
+        let named: Vec<(&str, &Array)> = arrays.iter().map(|(n, a)| (n.as_str(), a)).collect();
+        let mut computed = self.plan.as_mut().map(|plan| plan.run(&named)).transpose()?.unwrap_or_default().into_iter();
+        let mut outputs = Vec::new();
+        for output in &self.outputs {
+            let tensor = match &output.source {
+                Source::Known(tensor) => (**tensor).clone(),
+                Source::Input(name) => find(name).cloned().ok_or_else(|| Error::shape("run", format!("input '{name}' is missing")))?,
+                Source::Plan(_) => {
+                    let array = computed.next().ok_or_else(|| Error::shape("run", "the plan gave too few outputs"))?;
+                    Tensor::from_array(output.elem, &array)?
+                }
+            };
+            outputs.push((output.name.clone(), tensor));
+        }
+        Ok(outputs)
+    }
+}
+
+/// A value as outputs; a sequence is one for each of its elements.
+fn flatten(name: String, value: Value, outputs: &mut Vec<Output>) {
+    let source = match value {
+        Value::Sequence(values) => {
+            for (i, value) in values.iter().enumerate() {
+                flatten(format!("{name}[{i}]"), value.clone(), outputs);
+            }
+            return;
+        }
+        Value::Host { tensor, input, .. } => {
+            let elem = tensor.elem();
+            let source = input.map_or_else(|| Source::Known(tensor), |input| Source::Input(input.to_string()));
+            Output { name, elem, source }
+        }
+        Value::Var { elem, var } => Output { name, elem, source: Source::Plan(var) },
+    };
+    outputs.push(source);
+}

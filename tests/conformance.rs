@@ -1,0 +1,164 @@
+//! ONNX's own test cases: each passes, or is refused with a reason; none is wrong.
+//!
+//! `scripts/onnx-cases.sh` fetches them. `ONNX_CASES=conv cargo test --test conformance` runs those with `conv` in their names and
+//! prints each verdict; `ONNX_TABLE=write` rewrites docs/onnx-support.md.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail where it stands")]
+
+use foveate::gpu::Gpu;
+use foveate::onnx::{Bindings, Model, Tensor};
+use foveate::plan::Options;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// The suite's tolerances.
+const RELATIVE: f64 = 1e-3;
+const ABSOLUTE: f64 = 1e-7;
+
+#[derive(Clone, Debug)]
+enum Verdict {
+    /// Right; `gpu` if kernels computed an output, rather than everything being known at import.
+    Pass {
+        gpu: bool,
+    },
+    Refused(String),
+    Wrong(String),
+}
+
+#[derive(Debug)]
+struct Case {
+    suite: &'static str,
+    name: String,
+    folder: PathBuf,
+}
+
+fn cases() -> Vec<Case> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from);
+    let root = target.join("onnx-cases");
+    let only = std::env::var("ONNX_CASES").unwrap_or_default();
+    let mut cases = Vec::new();
+    for suite in ["node", "pytorch-converted", "pytorch-operator", "simple"] {
+        let folder = std::fs::read_dir(root.join(suite)).unwrap_or_else(|e| panic!("{}: {e}; run scripts/onnx-cases.sh", root.display()));
+        let mut names: Vec<PathBuf> = folder.map(|e| e.unwrap().path()).collect();
+        names.sort();
+        for folder in names {
+            let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+            if name.contains(&only) {
+                cases.push(Case { suite, name, folder });
+            }
+        }
+    }
+    cases
+}
+
+fn judge(case: &Case, gpu: &Gpu) -> Verdict {
+    catch_unwind(AssertUnwindSafe(|| run(case, gpu))).unwrap_or_else(|_| Verdict::Wrong("it panicked".to_owned()))
+}
+
+fn run(case: &Case, gpu: &Gpu) -> Verdict {
+    let model = match Model::open(case.folder.join("model.onnx")) {
+        Ok(model) => model,
+        Err(error) => return Verdict::Refused(short(&error.to_string(), case)),
+    };
+    let mut used_gpu = false;
+    let mut sets: Vec<PathBuf> = std::fs::read_dir(&case.folder).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()).collect();
+    sets.sort();
+    for set in sets {
+        let read = |kind: &str, index: usize| Tensor::from_proto_bytes(&std::fs::read(set.join(format!("{kind}_{index}.pb"))).unwrap());
+        let mut values = BTreeMap::new();
+        for (index, port) in model.inputs().iter().enumerate() {
+            match read("input", index) {
+                Ok(tensor) => values.insert(port.name.clone(), Arc::new(tensor)),
+                Err(error) => return Verdict::Refused(format!("its input: {error}")),
+            };
+        }
+        let bindings = Bindings { values: values.clone(), ..Bindings::default() };
+        let mut session = match model.import(&bindings).and_then(foveate::onnx::Import::session) {
+            Ok(session) => session,
+            Err(error) => return Verdict::Refused(short(&error.to_string(), case)),
+        };
+        if let Err(error) = session.compile(gpu, Options::default()) {
+            return Verdict::Refused(short(&error.to_string(), case));
+        }
+        used_gpu |= session.plan().is_some();
+        let given: Vec<(&str, &Tensor)> = values.iter().map(|(name, t)| (name.as_str(), &**t)).collect();
+        let outputs = match session.run(&given) {
+            Ok(outputs) => outputs,
+            Err(error) => return Verdict::Refused(short(&error.to_string(), case)),
+        };
+        for (index, (name, found)) in outputs.iter().enumerate() {
+            match read("output", index) {
+                Ok(expected) => {
+                    if let Some(reason) = difference(found, &expected) {
+                        return Verdict::Wrong(format!("{name}: {reason}"));
+                    }
+                }
+                Err(error) => return Verdict::Refused(format!("its output: {error}")),
+            }
+        }
+    }
+    Verdict::Pass { gpu: used_gpu }
+}
+
+/// An error in one line, without the path of the model.
+fn short(text: &str, case: &Case) -> String {
+    let path = case.folder.join("model.onnx").display().to_string();
+    text.replace("this model is not supported: ", "")
+        .replace(&path, "")
+        .split('\n')
+        .filter(|l| !l.is_empty())
+        .map(str::trim)
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+/// Where and how two tensors differ by more than the suite allows.
+fn difference(found: &Tensor, expected: &Tensor) -> Option<String> {
+    if found.elem() != expected.elem() || found.shape() != expected.shape() {
+        return Some(format!("is {}{:?}, not {}{:?}", found.elem(), found.shape(), expected.elem(), expected.shape()));
+    }
+    let (a, b) = (found.floats().unwrap(), expected.floats().unwrap());
+    let close = |a: f64, b: f64| a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= ABSOLUTE + RELATIVE * b.abs();
+    let exact = !expected.elem().is_float();
+    let at = (0..a.len()).find(|&i| if exact { a[i] != b[i] } else { !close(a[i], b[i]) })?;
+    let count = (0..a.len()).filter(|&i| !close(a[i], b[i])).count();
+    Some(format!("element {at} of {:?} is {}, not {}; {count} differ", found.shape(), a[at], b[at]))
+}
+
+#[test]
+fn no_case_is_wrong() {
+    let cases = cases();
+    let filtered = std::env::var_os("ONNX_CASES").is_some();
+    let gpu = Gpu::new().unwrap();
+    let verdicts: Mutex<Vec<Option<Verdict>>> = Mutex::new(vec![None; cases.len()]);
+    let next = AtomicUsize::new(0);
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some((index, case)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, cases.get(i)?))) {
+                    let verdict = judge(case, &gpu);
+                    verdicts.lock().unwrap()[index] = Some(verdict);
+                }
+            });
+        }
+    });
+    let verdicts: Vec<(&Case, Verdict)> = cases.iter().zip(verdicts.into_inner().unwrap()).map(|(c, v)| (c, v.unwrap())).collect();
+    if filtered {
+        for (case, verdict) in &verdicts {
+            println!("{} {}: {verdict:?}", case.suite, case.name);
+        }
+    }
+    for suite in ["node", "pytorch-converted", "pytorch-operator", "simple"] {
+        let count = |f: fn(&Verdict) -> bool| verdicts.iter().filter(|(c, v)| c.suite == suite && f(v)).count();
+        let (pass, refused) = (count(|v| matches!(v, Verdict::Pass { .. })), count(|v| matches!(v, Verdict::Refused(_))));
+        println!("{suite}: {pass} pass, {refused} refused, {} wrong", count(|v| matches!(v, Verdict::Wrong(_))));
+    }
+    let wrong: Vec<String> = verdicts
+        .iter()
+        .filter_map(|(c, v)| if let Verdict::Wrong(why) = v { Some(format!("{} {}: {why}", c.suite, c.name)) } else { None })
+        .collect();
+    assert!(wrong.is_empty(), "{} cases are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
