@@ -28,6 +28,7 @@ mod refusal;
 mod session;
 mod tensor;
 mod value;
+mod window;
 
 pub use elem::Elem;
 pub use model::{Bindings, Dim, Import, Model, OPSETS, Port};

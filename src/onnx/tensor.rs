@@ -53,6 +53,9 @@ impl Tensor {
     }
 
     /// Int64 numbers.
+    ///
+    /// # Errors
+    /// If their number is not the shape's.
     pub fn from_ints(shape: impl Into<Vec<usize>>, values: &[i64]) -> Result<Self> {
         Self::new(Elem::Int64, shape, values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>())
     }
@@ -72,6 +75,14 @@ impl Tensor {
             typed_bytes(elem, message)?
         };
         Self::new(elem, shape, bytes).map_err(|e| e.to_string())
+    }
+
+    /// The same elements under another shape.
+    ///
+    /// # Errors
+    /// If the shapes differ in their number of elements.
+    pub fn reshaped(&self, shape: impl Into<Vec<usize>>) -> Result<Self> {
+        Self::new(self.elem, shape, self.bytes.clone())
     }
 
     /// The element type.

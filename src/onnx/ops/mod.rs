@@ -22,7 +22,15 @@ macro_rules! families {
 
 families! {
     arithmetic,
+    cast,
+    conv,
+    matmul,
+    movement,
+    norm,
+    pool,
+    reduce,
     shapes,
+    unary,
 }
 
 fn table() -> &'static BTreeMap<&'static str, Build> {
