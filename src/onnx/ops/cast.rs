@@ -34,6 +34,11 @@ fn convert(node: &Node<'_>, to: Elem) -> Result<Vec<Value>> {
 /// `var` as elements of type `to`.
 pub(super) fn converted(node: &Node<'_>, var: &Var, to: Elem, _saturate: bool) -> Result<Var> {
     let held = to.held().ok_or_else(|| node.unsupported(format!("elements of type {to}")))?;
+    // Four bits: rounded and saturated; what wider integers do with floats they cannot hold is left open.
+    let (least, most) = if to == Elem::Int4 { (-8.0, 7.0) } else { (0.0, 15.0) };
+    if to.bits() == 4 && var.dtype() == DType::F32 {
+        return var.round()?.clip(Some(least), Some(most))?.cast(held);
+    }
     let var = var.cast(held)?;
     match to {
         Elem::Float16 => var.cast(DType::F16)?.cast(DType::F32),
