@@ -29,6 +29,7 @@ families! {
     norm,
     pool,
     reduce,
+    sampling,
     shapes,
     unary,
 }
