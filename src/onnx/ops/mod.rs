@@ -22,6 +22,9 @@ macro_rules! families {
 
 families! {
     arithmetic,
+    control,
+    random,
+    sequence,
     shapes,
 }
 
