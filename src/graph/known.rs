@@ -8,11 +8,14 @@ use std::sync::Arc;
 
 /// The most elements that a value on the way may have.
 const LIMIT: usize = 1 << 22;
+/// The most elements that all computed values may have together: a file cannot keep this busy for long.
+const WORK: usize = 1 << 26;
 
 /// What has been computed of one graph's values, by the operators' references.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     values: HashMap<usize, Arc<Array>>,
+    work: usize,
 }
 
 impl Known {
@@ -45,6 +48,10 @@ impl Known {
         for node in nodes.into_iter().map(|n| &graph.nodes[n]) {
             if node.outputs.iter().all(|o| self.values.contains_key(o)) {
                 continue;
+            }
+            self.work += node.inputs.iter().chain(&node.outputs).map(|&v| graph.values[v].ty.elements()).sum::<usize>();
+            if self.work > WORK {
+                return Ok(None);
             }
             let known: Option<Vec<&Array>> = node.inputs.iter().map(|i| self.values.get(i).map(|a| &**a)).collect();
             let results = node.op.reference(&known.ok_or_else(|| Error::shape("known", "an input is not computed"))?)?;

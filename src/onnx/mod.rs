@@ -29,6 +29,7 @@ mod session;
 mod tensor;
 mod testdata;
 mod value;
+mod window;
 
 pub use elem::Elem;
 pub use model::{Bindings, Dim, Import, Kind, Model, OPSETS, Port};

@@ -43,6 +43,11 @@ impl AxisRange {
         Self { axis, start, end, step: 1 }
     }
 
+    /// How many elements of a dimension of `size` it picks; `step` is not 0.
+    pub(crate) fn count(&self, size: usize) -> usize {
+        self.resolve(size).1
+    }
+
     /// The first element and the number of elements in a dimension of `size`; `step` is not 0.
     fn resolve(&self, size: usize) -> (usize, usize) {
         let size = isize::try_from(size).unwrap_or(isize::MAX);

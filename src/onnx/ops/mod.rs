@@ -22,10 +22,22 @@ macro_rules! families {
 
 families! {
     arithmetic,
+    boxes,
+    cast,
     control,
+    conv,
+    host,
+    loss,
+    matmul,
+    movement,
+    norm,
+    pool,
     random,
+    reduce,
     sequence,
     shapes,
+    signal,
+    unary,
 }
 
 fn table() -> &'static BTreeMap<&'static str, Build> {
