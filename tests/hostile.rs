@@ -4,7 +4,7 @@
 mod common;
 
 use common::{gpu, small_bindings};
-use foveate::array::{Array, DType, Hw, Pads, TensorType, f16};
+use foveate::array::{Array, DType, Dhw, Hw, Pads, Pads3, TensorType, f16};
 use foveate::gpu::Capabilities;
 use foveate::graph::Graph;
 use foveate::ops::*;
@@ -54,6 +54,15 @@ impl Dice<'_> {
 
     fn pads(&mut self) -> Pads {
         Pads { top: self.padding(), left: self.padding(), bottom: self.padding(), right: self.padding() }
+    }
+
+    fn dhw(&mut self) -> Dhw {
+        Dhw::new(self.size(), self.size(), self.size())
+    }
+
+    fn pads3(&mut self) -> Pads3 {
+        let [front, top, left, back, bottom, right] = std::array::from_fn(|_| self.padding());
+        Pads3 { front, top, left, back, bottom, right }
     }
 
     /// The size of a dimension of a tensor.
@@ -137,7 +146,7 @@ fn pools(dice: &mut Dice<'_>) -> Made {
     let (op, types): (Arc<dyn Op>, _) = match dice.byte() % 5 {
         0 => {
             let divisor_override = dice.yes().then(|| dice.size());
-            let op = AvgPool2d { kernel, stride, padding, ceil_mode, count_include_pad: dice.yes(), divisor_override };
+            let op = AvgPool2d { kernel, stride, padding, dilation: dice.hw(), ceil_mode, count_include_pad: dice.yes(), divisor_override };
             (Arc::new(op), f32s(&[&x]))
         }
         1 => (Arc::new(max), f32s(&[&x])),
@@ -188,6 +197,31 @@ fn sampling(dice: &mut Dice<'_>) -> Made {
             };
             made(op, f32s(&[&x]))
         }
+    }
+}
+
+fn volumes(dice: &mut Dice<'_>) -> Made {
+    let (groups, x) = (dice.size(), dice.dims(5));
+    let (o, c, k) = (dice.dim(), x[1].checked_div(groups).unwrap_or(1).max(1), dice.dims(3));
+    let (stride, padding, dilation, align_corners) = (dice.dhw(), dice.pads3(), dice.dhw(), dice.yes());
+    let visited = k.iter().fold(x[1], |n, &d| n.saturating_mul(d));
+    match dice.byte() % 4 {
+        0 => {
+            let types = f32s(&[&x, &[&[o, c], &k[..]].concat(), &[o]]);
+            (Arc::new(Conv3d { stride, padding, dilation, groups }), types, visited)
+        }
+        1 => {
+            let output_padding = Dhw::new(dice.padding(), dice.padding(), dice.padding());
+            let types = f32s(&[&x, &[&[x[1], o], &k[..]].concat(), &[o.saturating_mul(groups)]]);
+            (Arc::new(ConvTranspose3d { stride, padding, output_padding, dilation, groups }), types, visited.saturating_mul(o))
+        }
+        2 => {
+            let mode = dice.one_of(&[SampleMode::Bilinear, SampleMode::Nearest]);
+            let padding = dice.one_of(&[PaddingMode::Zeros, PaddingMode::Border, PaddingMode::Reflection]);
+            let op = GridSample3d(GridSample { mode, padding, align_corners });
+            made(op, f32s(&[&x, &[&[x[0]], &k[..], &[3]].concat()]))
+        }
+        _ => made(AffineGrid3d { size: stride, align_corners }, f32s(&[&[x[0], 3, 4]])),
     }
 }
 
@@ -375,6 +409,40 @@ fn pools_endure() {
 #[test]
 fn sampling_endures() {
     endure(sampling);
+}
+
+#[test]
+fn volumes_endure() {
+    endure(volumes);
+}
+
+/// Methods that compose operators refuse or build as well.
+#[test]
+fn compositions_endure() {
+    let config = ProptestConfig { cases: 2000, failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() };
+    let built = std::cell::Cell::new(0);
+    proptest!(config, |(bytes in prop::collection::vec(any::<u8>(), 64))| {
+        let mut dice = Dice(bytes.iter());
+        let rank = 3 + dice.byte() % 3;
+        let Ok(x) = Graph::new().input("x", TensorType::f32(dice.dims(rank))) else { return Ok(()) };
+        let (kernel, stride, padding, dilation, ceil_mode) = (dice.dhw(), dice.dhw(), dice.pads3(), dice.dhw(), dice.yes());
+        let sides = (padding.left, padding.right);
+        let max = MaxPool3d { kernel, stride, padding, dilation, ceil_mode };
+        let override_ = dice.yes().then(|| dice.size());
+        let avg = AvgPool3d { kernel, stride, padding, dilation, ceil_mode, count_include_pad: dice.yes(), divisor_override: override_ };
+        let row = LpPool1d { p: dice.number(), kernel: kernel.w, stride: stride.w, padding: sides, dilation: dilation.w, ceil_mode };
+        let deconv = ConvTranspose1d { stride: stride.w, padding: sides, output_padding: padding.top, dilation: dilation.w, groups: stride.d };
+        let result = match dice.byte() % 6 {
+            0 => x.max_pool3d(max),
+            1 => x.max_pool3d_with_indices(max).map(|y| y.1),
+            2 => x.avg_pool3d(avg),
+            3 => x.lp_pool1d(row),
+            4 => x.conv_transpose1d(&x, None, deconv),
+            _ => x.global_lp_pool(row.p),
+        };
+        built.set(built.get() + usize::from(result.is_ok()));
+    });
+    assert!(built.get() > 100, "only {} were built", built.get());
 }
 
 #[test]

@@ -6,7 +6,7 @@ pub mod npy;
 pub mod picture;
 mod types;
 
-pub use geometry::{Hw, Pads};
+pub use geometry::{Dhw, Hw, Pads, Pads3};
 pub use half::f16;
 pub use types::{DType, TensorType, elements, strides};
 

@@ -1,7 +1,7 @@
 //! The geometry that convolutions and pools share: kernel, strides, dilations, pads, and what `auto_pad` makes of them.
 
 use super::node::Node;
-use crate::array::{Hw, Pads};
+use crate::array::{Dhw, Hw, Pads, Pads3};
 use crate::error::Result;
 use crate::graph::Var;
 use crate::ops::PadMode;
@@ -98,6 +98,18 @@ impl Window {
 
     pub(super) fn hw(values: &[usize]) -> Hw {
         Hw::new(values[0], values[1])
+    }
+
+    pub(super) fn dhw(values: &[usize]) -> Dhw {
+        Dhw::new(values[0], values[1], values[2])
+    }
+
+    /// The pads of a 3-d window.
+    pub(super) fn pads3(&self, node: &Node<'_>) -> Result<Pads3> {
+        let size = |v| node.size("a pad", v);
+        let [(front, back), (top, bottom), (left, right)] = [self.pads[0], self.pads[1], self.pads[2]];
+        let (front, top, left) = (size(front)?, size(top)?, size(left)?);
+        Ok(Pads3 { front, top, left, back: size(back)?, bottom: size(bottom)?, right: size(right)? })
     }
 
     /// The pads of a 2-d window.

@@ -7,7 +7,7 @@ use crate::graph::Var;
 use crate::onnx::node::Node;
 use crate::onnx::value::Value;
 use crate::onnx::window::{Window, lowered, raised};
-use crate::ops::{Conv2d, ConvTranspose2d};
+use crate::ops::{Conv2d, Conv3d, ConvTranspose2d, ConvTranspose3d};
 
 pub(super) const TABLE: Table = &[("Conv", conv), ("ConvTranspose", conv_transpose)];
 
@@ -23,6 +23,10 @@ fn conv(node: &Node<'_>) -> Result<Vec<Value>> {
     node.same(match kernel.len() {
         1 => lowered(&conv2d(&raised(&input)?, &raised(&weight)?, &window.widened())?)?,
         2 => conv2d(&input, &weight, &window)?,
+        3 => {
+            let (stride, dilation) = (Window::dhw(&window.stride), Window::dhw(&window.dilation));
+            input.conv3d(&weight, bias.as_ref(), Conv3d { stride, dilation, padding: window.pads3(node)?, groups })?
+        }
         n => return Err(node.unsupported(format!("{n} spatial dimensions"))),
     })
 }
@@ -66,6 +70,11 @@ fn conv_transpose(node: &Node<'_>) -> Result<Vec<Value>> {
     node.same(match rank {
         1 => lowered(&conv2d(&raised(&input)?, &raised(&weight)?, &window.widened(), &[0, extra[0]])?)?,
         2 => conv2d(&input, &weight, &window, &extra)?,
+        3 => {
+            let (stride, dilation) = (Window::dhw(&window.stride), Window::dhw(&window.dilation));
+            let (padding, output_padding) = (window.pads3(node)?, Window::dhw(&extra));
+            input.conv_transpose3d(&weight, bias.as_ref(), ConvTranspose3d { stride, dilation, padding, output_padding, groups })?
+        }
         n => return Err(node.unsupported(format!("{n} spatial dimensions"))),
     })
 }

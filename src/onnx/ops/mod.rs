@@ -34,6 +34,7 @@ families! {
     pool,
     random,
     reduce,
+    sampling,
     sequence,
     shapes,
     signal,

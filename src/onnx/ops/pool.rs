@@ -1,33 +1,26 @@
 //! Pools: maxima, means and norms under windows.
 
 use super::Table;
-use crate::array::{Array, DType};
+use crate::array::{Array, DType, elements};
 use crate::error::Result;
 use crate::graph::Var;
 use crate::onnx::elem::Elem;
 use crate::onnx::node::Node;
 use crate::onnx::value::Value;
 use crate::onnx::window::{Window, lowered, raised};
-use crate::ops::{AvgPool2d, MaxPool2d};
+use crate::ops::{AvgPool2d, AvgPool3d, LpPool2d, LpPool3d, MaxPool2d, MaxPool3d};
 
 pub(super) const TABLE: Table = &[
     ("AveragePool", average),
-    ("GlobalAveragePool", |n| global(n, Var::reduce_mean)),
-    ("GlobalMaxPool", |n| global(n, Var::reduce_max)),
+    ("GlobalAveragePool", |n| n.same(n.var(0)?.global_avg_pool()?)),
+    ("GlobalLpPool", |n| n.same(n.var(0)?.global_lp_pool(exponent(n)?)?)),
+    ("GlobalMaxPool", |n| n.same(n.var(0)?.global_max_pool()?)),
+    ("LpPool", norm),
     ("MaxPool", max),
 ];
 
-fn global(node: &Node<'_>, f: fn(&Var, &[isize], bool) -> Result<Var>) -> Result<Vec<Value>> {
-    let input = node.var(0)?;
-    let axes: Vec<isize> = (2..isize::try_from(input.shape().len()).unwrap_or(2)).collect();
-    if axes.is_empty() {
-        return Err(node.wrong(format!("{} has no spatial dimensions", input.ty())));
-    }
-    node.same(f(&input, &axes, true)?)
-}
-
-/// The input as the 2-d operators take it, the window, and whether the input was 1-d.
-fn planes(node: &Node<'_>) -> Result<(Var, Window, bool)> {
+/// The input as the 2-d and 3-d operators take it, the window, and whether the input was 1-d.
+fn windowed(node: &Node<'_>) -> Result<(Var, Window, bool)> {
     let input = node.var(0)?;
     let window = Window::of(node, None)?;
     if input.shape().len() != window.kernel.len() + 2 {
@@ -37,63 +30,89 @@ fn planes(node: &Node<'_>) -> Result<(Var, Window, bool)> {
     let input = window.cropped(&input)?;
     match window.kernel.len() {
         1 => Ok((raised(&input)?, window.widened(), true)),
-        2 => Ok((input, window, false)),
+        2 | 3 => Ok((input, window, false)),
         n => Err(node.unsupported(format!("{n} spatial dimensions"))),
     }
 }
 
+fn lower(flat: bool, var: Var) -> Result<Var> {
+    if flat { lowered(&var) } else { Ok(var) }
+}
+
 fn average(node: &Node<'_>) -> Result<Vec<Value>> {
-    let (input, window, flat) = planes(node)?;
-    if window.dilation.iter().any(|&d| d != 1) {
-        return Err(node.unsupported("dilations"));
-    }
-    let attributes = AvgPool2d {
-        kernel: Window::hw(&window.kernel),
-        stride: Window::hw(&window.stride),
-        padding: window.pads2(node)?,
-        ceil_mode: node.flag("ceil_mode", false)?,
-        count_include_pad: node.flag("count_include_pad", false)?,
-        divisor_override: None,
+    let (input, window, flat) = windowed(node)?;
+    let (ceil_mode, count_include_pad) = (node.flag("ceil_mode", false)?, node.flag("count_include_pad", false)?);
+    let output = if window.kernel.len() == 2 {
+        let (kernel, stride, dilation) = (Window::hw(&window.kernel), Window::hw(&window.stride), Window::hw(&window.dilation));
+        let padding = window.pads2(node)?;
+        input.avg_pool2d(AvgPool2d { kernel, stride, padding, dilation, ceil_mode, count_include_pad, divisor_override: None })?
+    } else {
+        let (kernel, stride, dilation) = (Window::dhw(&window.kernel), Window::dhw(&window.stride), Window::dhw(&window.dilation));
+        let padding = window.pads3(node)?;
+        input.avg_pool3d(AvgPool3d { kernel, stride, padding, dilation, ceil_mode, count_include_pad, divisor_override: None })?
     };
-    let output = input.avg_pool2d(attributes)?;
-    node.same(if flat { lowered(&output)? } else { output })
+    node.same(lower(flat, output)?)
+}
+
+/// The exponent; a float in version 1, an integer since.
+fn exponent(node: &Node<'_>) -> Result<f32> {
+    if node.opset < 2 { node.float("p", 2.0) } else { Ok(node.int("p", 2)? as f32) }
+}
+
+fn norm(node: &Node<'_>) -> Result<Vec<Value>> {
+    let (input, window, flat) = windowed(node)?;
+    let (p, ceil_mode) = (exponent(node)?, node.flag("ceil_mode", false)?);
+    let output = if window.kernel.len() == 2 {
+        let (kernel, stride, dilation) = (Window::hw(&window.kernel), Window::hw(&window.stride), Window::hw(&window.dilation));
+        input.lp_pool2d(LpPool2d { p, kernel, stride, padding: window.pads2(node)?, dilation, ceil_mode })?
+    } else {
+        let (kernel, stride, dilation) = (Window::dhw(&window.kernel), Window::dhw(&window.stride), Window::dhw(&window.dilation));
+        input.lp_pool3d(LpPool3d { p, kernel, stride, padding: window.pads3(node)?, dilation, ceil_mode })?
+    };
+    node.same(lower(flat, output)?)
 }
 
 fn max(node: &Node<'_>) -> Result<Vec<Value>> {
-    let (input, window, flat) = planes(node)?;
-    let columns_first = node.flag("storage_order", false)?;
-    let attributes = MaxPool2d {
-        kernel: Window::hw(&window.kernel),
-        stride: Window::hw(&window.stride),
-        padding: window.pads2(node)?,
-        dilation: Window::hw(&window.dilation),
-        ceil_mode: node.flag("ceil_mode", false)?,
+    let (input, window, flat) = windowed(node)?;
+    let (ceil_mode, columns_first) = (node.flag("ceil_mode", false)?, node.flag("storage_order", false)?);
+    let wants = node.wants(1);
+    let (values, indices) = if window.kernel.len() == 2 {
+        let (kernel, stride, dilation) = (Window::hw(&window.kernel), Window::hw(&window.stride), Window::hw(&window.dilation));
+        let attributes = MaxPool2d { kernel, stride, padding: window.pads2(node)?, dilation, ceil_mode };
+        if wants { input.max_pool2d_with_indices(attributes).map(|(v, i)| (v, Some(i)))? } else { (input.max_pool2d(attributes)?, None) }
+    } else {
+        let (kernel, stride, dilation) = (Window::dhw(&window.kernel), Window::dhw(&window.stride), Window::dhw(&window.dilation));
+        let attributes = MaxPool3d { kernel, stride, padding: window.pads3(node)?, dilation, ceil_mode };
+        if wants { input.max_pool3d_with_indices(attributes).map(|(v, i)| (v, Some(i)))? } else { (input.max_pool3d(attributes)?, None) }
     };
-    let lower = |var: Var| if flat { lowered(&var) } else { Ok(var) };
-    // Whole numbers up to 2^24 are exact as floats, and 8 bits are all that the standard pools.
-    let held = input.dtype();
-    let floats = if held == DType::F32 { input } else { input.cast(DType::F32)? };
-    if !node.wants(1) {
-        return node.same(lower(floats.max_pool2d(attributes)?.cast(held)?)?);
+    let mut outputs = node.same(lower(flat, values)?)?;
+    if let Some(indices) = indices {
+        let indices = in_tensor(node, input.shape(), &indices, columns_first)?;
+        outputs.push(Value::of(Elem::Int64, lower(flat, indices)?));
     }
-    let (values, indices) = floats.max_pool2d_with_indices(attributes)?;
-    let indices = in_tensor(node, floats.shape(), &indices, columns_first)?;
-    Ok(vec![Value::of(node.elem(0)?, lower(values.cast(held)?)?), Value::of(Elem::Int64, lower(indices)?)])
+    Ok(outputs)
 }
 
-/// Places in a plane, y * W + x, as places in the whole tensor (N, C, H, W); `columns_first` counts x * H + y within the plane.
+/// Places within each channel, (z * H + y) * W + x, as places in the whole tensor; `columns_first` counts (x * H + y) * D + z instead.
 fn in_tensor(node: &Node<'_>, shape: &[usize], indices: &Var, columns_first: bool) -> Result<Var> {
-    let (planes, area) = (shape[0] * shape[1], shape[2] * shape[3]);
-    if i32::try_from(planes.saturating_mul(area)).is_err() {
+    let (channels, sizes) = (shape[0].saturating_mul(shape[1]), &shape[2..]);
+    let area = elements(sizes);
+    if i32::try_from(channels.saturating_mul(area)).is_err() {
         return Err(node.unsupported(format!("indices of {shape:?}, which pass 2^31")));
     }
     let number = |v: usize| node.scalar(DType::I32, v as f64);
-    let in_plane = if columns_first {
-        let (width, height) = (number(shape[3])?, number(shape[2])?);
-        indices.remainder(&width)?.mul(&height)?.add(&indices.div(&width)?)?
-    } else {
-        indices.clone()
-    };
-    let first = Array::from_fn([shape[0], shape[1], 1, 1], |plane| i32::try_from(plane * area).unwrap_or(i32::MAX));
-    in_plane.add(&node.constant(first)?)
+    let mut within = indices.clone();
+    if columns_first {
+        // Digits of the place, the last dimension's first, weighed anew.
+        let (mut rest, mut weight) = (indices.clone(), area);
+        within = number(0)?;
+        for &size in sizes.iter().rev() {
+            weight /= size;
+            within = within.add(&rest.remainder(&number(size)?)?.mul(&number(weight)?)?)?;
+            rest = rest.div(&number(size)?)?;
+        }
+    }
+    let mut first = vec![1; shape.len()];
+    first[..2].copy_from_slice(&shape[..2]);
+    within.add(&node.constant(Array::from_fn(first, |channel| i32::try_from(channel * area).unwrap_or(i32::MAX)))?)
 }

@@ -27,6 +27,8 @@ mod strips;
 
 pub use conv1d::Conv1d;
 pub(super) use launches::KERNELS;
+pub(super) use parts::Part as ConvPart;
+pub(super) use sizes::Sizes as ConvSizes;
 
 use super::{Candidate, Op, Site, check_dtype, check_inputs, rounded, types};
 use crate::array::{Array, DType, Hw, Pads, TensorType};

@@ -326,14 +326,10 @@ fn direct(problem: &Problem, part: &Part, device: &Capabilities) -> Launch {
     let (lanes, header) = if x.dilation == 1 && fours.iter().all(|n| n.is_multiple_of(4)) { (4, FOUR_LANES) } else { (1, ONE_LANE) };
     let planes = part.batch.len() * part.groups.len() * part.channels.len();
     let count = planes * y.output * x.output / lanes;
-    let axis = |a: Axis| {
-        let (stride, dilation) = a.steps();
-        [[a.stride, a.stride / stride, a.inverse(), stride].map(u32_of), [a.dilation, dilation, a.kernel, a.input].map(u32_of)]
-    };
     let first = part.groups.start * problem.channels * problem.weight_channel() + part.channels.start * y.kernel * x.kernel;
     let params = Direct {
-        y: axis(y),
-        x: axis(x),
+        y: y.words(),
+        x: x.words(),
         padding: [y.before, x.before].map(u32_of),
         output_size: [y.output, x.output].map(u32_of),
         count: u32_of(count),
