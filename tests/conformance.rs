@@ -5,7 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail where it stands")]
 
 use foveate::gpu::Gpu;
-use foveate::onnx::{Bindings, Elem, Model, Tensor};
+use foveate::onnx::{Bindings, Elem, Kind, Model, Port, Tensor};
 use foveate::plan::Options;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -76,20 +76,20 @@ fn run(case: &Case, gpu: &Gpu) -> Verdict {
     let mut sets: Vec<PathBuf> = std::fs::read_dir(&case.folder).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()).collect();
     sets.sort();
     for set in sets {
-        let read = |kind: &str, index: usize| Tensor::from_proto_bytes(&std::fs::read(set.join(format!("{kind}_{index}.pb"))).unwrap());
-        let mut values = BTreeMap::new();
+        let read = |port: &Port, kind: &str, index: usize| port.read(&std::fs::read(set.join(format!("{kind}_{index}.pb"))).unwrap());
+        let (mut values, mut dims) = (BTreeMap::new(), BTreeMap::new());
         for (index, port) in model.inputs().iter().enumerate() {
-            match read("input", index) {
-                // The suite has no bfloat16 arrays, and stores their bits.
-                Ok(bits) if bits.elem() == Elem::Uint16 && port.elem == Elem::Bfloat16 => {
-                    let tensor = Tensor::new(Elem::Bfloat16, bits.shape(), bits.bytes().to_vec()).unwrap();
-                    values.insert(port.name.clone(), Arc::new(tensor))
+            match read(port, "input", index) {
+                Ok(tensors) => {
+                    if port.kind != Kind::Tensor {
+                        dims.insert(port.name.clone(), tensors.len());
+                    }
+                    values.extend(tensors.into_iter().map(|(name, tensor)| (name, Arc::new(as_typed(tensor, port)))));
                 }
-                Ok(tensor) => values.insert(port.name.clone(), Arc::new(tensor)),
                 Err(error) => return Verdict::Refused(format!("its input: {error}")),
-            };
+            }
         }
-        let bindings = Bindings { values: values.clone(), ..Bindings::default() };
+        let bindings = Bindings { values: values.clone(), dims };
         let mut session = match model.import(&bindings).and_then(foveate::onnx::Import::session) {
             Ok(session) => session,
             Err(error) => return Verdict::Refused(short(&error.to_string(), case)),
@@ -103,21 +103,35 @@ fn run(case: &Case, gpu: &Gpu) -> Verdict {
             Ok(outputs) => outputs,
             Err(error) => return Verdict::Refused(short(&error.to_string(), case)),
         };
-        for (index, (name, found)) in outputs.iter().enumerate() {
-            match read("output", index) {
-                Ok(expected) => {
-                    if let Some(reason) = difference(found, &expected) {
-                        if let Some((_, why)) = CONTESTED.iter().find(|(name, _)| *name == case.name) {
-                            return Verdict::Contested(why);
-                        }
-                        return Verdict::Wrong(format!("{name}: {reason}"));
-                    }
-                }
+        let mut expected = Vec::new();
+        for (index, port) in model.outputs().iter().enumerate() {
+            match read(port, "output", index) {
+                Ok(tensors) => expected.extend(tensors.into_iter().map(|(name, tensor)| (name, as_typed(tensor, port)))),
                 Err(error) => return Verdict::Refused(format!("its output: {error}")),
+            }
+        }
+        let names = |of: &[(String, Tensor)]| of.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        if names(&outputs) != names(&expected) {
+            return Verdict::Wrong(format!("gives {:?}, not {:?}", names(&outputs), names(&expected)));
+        }
+        for ((name, found), (_, expected)) in outputs.iter().zip(&expected) {
+            if let Some(reason) = difference(found, expected) {
+                if let Some((_, why)) = CONTESTED.iter().find(|(contested, _)| *contested == case.name) {
+                    return Verdict::Contested(why);
+                }
+                return Verdict::Wrong(format!("{name}: {reason}"));
             }
         }
     }
     Verdict::Pass { gpu: used_gpu }
+}
+
+/// The suite has no bfloat16 arrays, and stores their bits.
+fn as_typed(tensor: Tensor, port: &Port) -> Tensor {
+    match (tensor.elem(), port.elem) {
+        (Elem::Uint16, Elem::Bfloat16) => Tensor::new(Elem::Bfloat16, tensor.shape(), tensor.bytes().to_vec()).unwrap(),
+        _ => tensor,
+    }
 }
 
 /// An error in one line, without the path of the model.

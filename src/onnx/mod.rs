@@ -27,11 +27,12 @@ mod proto;
 mod refusal;
 mod session;
 mod tensor;
+mod testdata;
 mod value;
 mod window;
 
 pub use elem::Elem;
-pub use model::{Bindings, Dim, Import, Model, OPSETS, Port};
+pub use model::{Bindings, Dim, Import, Kind, Model, OPSETS, Port};
 pub use ops::operators;
 pub use refusal::Refusal;
 pub use session::Session;

@@ -22,15 +22,22 @@ macro_rules! families {
 
 families! {
     arithmetic,
+    boxes,
     cast,
+    control,
     conv,
+    host,
+    loss,
     matmul,
     movement,
     norm,
     pool,
+    random,
     reduce,
     sampling,
+    sequence,
     shapes,
+    signal,
     unary,
 }
 
