@@ -74,6 +74,11 @@ pub(crate) fn rounded(shape: &[usize], values: Vec<f64>) -> Result<Array> {
     Array::new(shape, values.into_iter().map(|v| v as f32).collect::<Vec<_>>())
 }
 
+/// `count` times the product of `each`: the multiply-adds of `count` sums over dimensions of these sizes.
+pub(crate) fn multiplied(count: usize, each: &[usize]) -> u64 {
+    each.iter().fold(count as u64, |n, &d| n.saturating_mul(d as u64))
+}
+
 /// Cuts `rows` so that each part's windows fit the device's bindings, and launches each part.
 ///
 /// `row_bytes` are the bytes that one row takes in each tensor that is cut.

@@ -133,4 +133,9 @@ impl Conv2d {
         }
         sums
     }
+
+    /// Each output adds up the weights of its channel.
+    fn multiply_adds(&self, inputs: &[&TensorType], outputs: &[&TensorType]) -> u64 {
+        super::multiplied(outputs[0].elements(), &inputs[1].shape[1..])
+    }
 }

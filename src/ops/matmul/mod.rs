@@ -126,6 +126,11 @@ impl Op for Matmul {
         let sizes = Sizes::of(site.inputs[0], site.inputs[1])?;
         Ok(candidates(site.device, &products::of_batches(&sizes)))
     }
+
+    /// Each output adds up a row of `a`.
+    fn multiply_adds(&self, inputs: &[&TensorType], outputs: &[&TensorType]) -> u64 {
+        super::multiplied(outputs[0].elements(), &inputs[0].shape[inputs[0].rank().saturating_sub(1)..])
+    }
 }
 
 /// Which of the matrices of an operand of shape `own` belongs to matrix `index` of a batch of shape `batch`.
