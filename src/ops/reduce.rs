@@ -10,7 +10,7 @@
 //!
 //! | tensor | shape |
 //! |---|---|
-//! | input | any; f32; i32 or u32 for sum, mean, max, min, prod, l1 and sum_square; bool for max and min |
+//! | input | any; f32; i32 or u32 for sum, mean, max, min, prod, l1 and `sum_square`; bool for max and min |
 //! | output | the input's without the reduced axes, or with size 1 there |
 //!
 //! Integers wrap. Their mean is the wrapped sum over the count, cut towards zero. Of truth values, max says whether any is true, min
