@@ -301,13 +301,8 @@ impl<'a> Node<'a> {
 
 /// The low bits of each element, where `elem` has fewer than what holds it.
 pub(super) fn wrap(elem: Elem, var: &Var) -> Result<Var> {
-    let Some((bits, signed)) = elem.narrow() else { return Ok(var.clone()) };
-    let graph = var.graph();
-    if signed {
-        // Up until the sign bit is the holder's, and down again with the sign.
-        let by = graph.constant(Array::scalar(32 - bits.cast_signed()))?;
-        var.shift_left(&by)?.shift_right(&by)
-    } else {
-        var.and(&graph.constant(Array::scalar((1u32 << bits) - 1))?)
+    match elem.narrow() {
+        Some((bits, _)) => var.wrap_to(bits),
+        None => Ok(var.clone()),
     }
 }

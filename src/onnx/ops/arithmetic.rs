@@ -71,15 +71,10 @@ fn modulo(node: &Node<'_>) -> Result<Vec<Value>> {
     pair(node, if truncated { Var::fmod } else { Var::remainder })
 }
 
-/// The base's type is the result's; an exponent of another type is made a float.
+/// The base's type is the result's.
 fn power(node: &Node<'_>) -> Result<Vec<Value>> {
     let (base, exponent) = operands(node)?;
-    let result = if base.dtype() == exponent.dtype() {
-        base.pow(&exponent)?
-    } else {
-        base.cast(DType::F32)?.pow(&exponent.cast(DType::F32)?)?.cast(base.dtype())?
-    };
-    node.wrapped(result)
+    node.wrapped(base.pow_mixed(&exponent)?)
 }
 
 fn bit_shift(node: &Node<'_>) -> Result<Vec<Value>> {

@@ -7,6 +7,7 @@ use crate::graph::Var;
 use crate::onnx::elem::Elem;
 use crate::onnx::node::{Node, wrap};
 use crate::onnx::value::Value;
+use crate::ops::FloatFormat;
 
 pub(super) const TABLE: Table = &[("Cast", cast), ("CastLike", cast_like)];
 
@@ -32,17 +33,28 @@ fn convert(node: &Node<'_>, to: Elem) -> Result<Vec<Value>> {
 }
 
 /// `var` as elements of type `to`.
-pub(super) fn converted(node: &Node<'_>, var: &Var, to: Elem, _saturate: bool) -> Result<Var> {
+pub(super) fn converted(node: &Node<'_>, var: &Var, to: Elem, saturate: bool) -> Result<Var> {
     let held = to.held().ok_or_else(|| node.unsupported(format!("elements of type {to}")))?;
     // Four bits: rounded and saturated; what wider integers do with floats they cannot hold is left open.
-    let (least, most) = if to == Elem::Int4 { (-8.0, 7.0) } else { (0.0, 15.0) };
     if to.bits() == 4 && var.dtype() == DType::F32 {
-        return var.round()?.clip(Some(least), Some(most))?.cast(held);
+        return var.round()?.saturate_to(4, to == Elem::Int4);
     }
     let var = var.cast(held)?;
-    match to {
-        Elem::Float16 => var.cast(DType::F16)?.cast(DType::F32),
-        _ if to.is_float() && !matches!(to, Elem::Float | Elem::Double) => Err(node.unsupported(format!("rounding to {to}"))),
-        _ => wrap(to, &var),
+    match format(to) {
+        Some(format) => var.round_to(format, saturate),
+        None => wrap(to, &var),
+    }
+}
+
+/// The format of floats that are narrower than what holds them.
+pub(super) fn format(elem: Elem) -> Option<FloatFormat> {
+    match elem {
+        Elem::Float16 => Some(FloatFormat::F16),
+        Elem::Bfloat16 => Some(FloatFormat::Bf16),
+        Elem::Float8E4M3FN => Some(FloatFormat::F8E4M3Fn),
+        Elem::Float8E4M3FNUZ => Some(FloatFormat::F8E4M3Fnuz),
+        Elem::Float8E5M2 => Some(FloatFormat::F8E5M2),
+        Elem::Float8E5M2FNUZ => Some(FloatFormat::F8E5M2Fnuz),
+        _ => None,
     }
 }

@@ -16,7 +16,10 @@ fn matmul(node: &Node<'_>) -> Result<Vec<Value>> {
     let column = b.shape().len() == 1;
     let a = if row { a.unsqueeze(0)? } else { a };
     let b = if column { b.unsqueeze(1)? } else { b };
-    let mut product = a.matmul(&b)?;
+    let mut product = match a.dtype() {
+        DType::F32 => a.matmul(&b)?,
+        held => a.matmul_integer(&b, None, None)?.cast(held)?,
+    };
     if column {
         product = product.squeeze(-1)?;
     }

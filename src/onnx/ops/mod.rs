@@ -32,6 +32,7 @@ families! {
     movement,
     norm,
     pool,
+    quantize,
     random,
     reduce,
     sampling,

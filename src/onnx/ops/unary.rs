@@ -81,14 +81,13 @@ fn gelu(node: &Node<'_>) -> Result<Vec<Value>> {
 fn is_inf(node: &Node<'_>) -> Result<Vec<Value>> {
     let (positive, negative) = (node.flag("detect_positive", true)?, node.flag("detect_negative", true)?);
     let input = node.var(0)?;
-    let infinite = input.is_inf()?;
-    let zero = node.scalar(DType::F32, 0.0)?;
-    node.typed(Elem::Bool, match (positive, negative) {
-        (true, true) => infinite,
-        (true, false) => infinite.and(&input.greater(&zero)?)?,
-        (false, true) => infinite.and(&input.less(&zero)?)?,
-        (false, false) => infinite.and(&infinite.not()?)?,
-    })
+    let found = match (positive, negative) {
+        (true, true) => input.is_inf()?,
+        (true, false) => input.is_pos_inf()?,
+        (false, true) => input.is_neg_inf()?,
+        (false, false) => node.scalar(DType::Bool, 0.0)?.expand(input.shape().to_vec())?,
+    };
+    node.typed(Elem::Bool, found)
 }
 
 /// Bounds are attributes before version 11, and inputs, either of which may be absent, from then on.
