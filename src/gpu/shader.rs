@@ -27,6 +27,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     reduction,
     scalar,
     signed,
+    sort_key,
     taps,
     unsigned,
     vec4,
