@@ -10,12 +10,12 @@ override SORT: u32 = 1u;     // 0: the pairs are bitonic already, only the steps
 struct Params {
     blocks: u32,  // of a line
     count: u32,   // blocks of all lines
-    from: u32,    // pairs of a line of the source
+    given: u32,   // pairs of a line of the source
     kept: u32,    // pairs of a block of the output
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> source: array<vec2<u32>>;        // (lines, from)
+@group(0) @binding(1) var<storage, read> source: array<vec2<u32>>;        // (lines, given)
 @group(0) @binding(2) var<storage, read_write> sorted: array<vec2<u32>>;  // (lines, blocks, kept)
 
 var<workgroup> keys: array<u32, SPAN>;
@@ -28,8 +28,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let first = block % params.blocks * SPAN;
     for (var t = local; t < SPAN; t += WORKGROUP) {
         var pair = NOTHING;
-        if (block < params.count && first + t < params.from) {
-            pair = source[line * params.from + first + t];
+        if (block < params.count && first + t < params.given) {
+            pair = source[line * params.given + first + t];
         }
         keys[t] = pair.x;
         places[t] = pair.y;

@@ -19,9 +19,10 @@
 //!
 //! ONNX: `TopK`. PyTorch: `topk`, `sort(stable=True)`, `argsort`.
 
+use super::copy::picked;
 use super::rows::Around;
 use super::{Candidate, Op, Site, WORKGROUP, check_axis, check_inputs, groups, launch_rows, types, u32_of};
-use crate::array::{Array, DType, Data, TensorType};
+use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
 use crate::graph::Var;
@@ -34,7 +35,7 @@ params! {
     struct LoadParams { count: u32, columns: u32, inner: u32, stride: u32, input_skip: u32 }
 }
 params! {
-    struct BlockParams { blocks: u32, count: u32, from: u32, kept: u32 }
+    struct BlockParams { blocks: u32, count: u32, given: u32, kept: u32 }
 }
 params! {
     struct StepParams { count: u32, half: u32 }
@@ -103,17 +104,6 @@ fn order(a: f64, b: f64) -> Ordering {
     a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
 }
 
-/// The elements of `data` at these places.
-fn picked(data: &Data, from: &[usize]) -> Data {
-    match data {
-        Data::F32(v) => Data::F32(from.iter().map(|&i| v[i]).collect()),
-        Data::F16(v) => Data::F16(from.iter().map(|&i| v[i]).collect()),
-        Data::I32(v) => Data::I32(from.iter().map(|&i| v[i]).collect()),
-        Data::U32(v) => Data::U32(from.iter().map(|&i| v[i]).collect()),
-        Data::Bool(v) => Data::Bool(from.iter().map(|&i| v[i]).collect()),
-    }
-}
-
 impl Op for TopK {
     fn name(&self) -> &'static str {
         "topk"
@@ -159,7 +149,7 @@ impl Op for TopK {
                 indices[place + rank * around.inner] = i32::try_from(column).unwrap_or(i32::MAX);
             }
         }
-        Ok(vec![Array::from_data(shape.clone(), picked(inputs[0].data(), &from))?, Array::new(shape, indices)?])
+        Ok(vec![Array::from_data(shape.clone(), picked(inputs[0], &from))?, Array::new(shape, indices)?])
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
@@ -240,11 +230,11 @@ struct Part {
 }
 
 impl Part {
-    /// Sorts blocks of `span` out of `from` pairs of each line and keeps `kept` of each block, from scratch `slot` to the other one.
-    fn block(&self, span: usize, sort: bool, from: usize, kept: usize, slot: usize) -> Launch {
-        let blocks = from.div_ceil(span);
+    /// Sorts blocks of `span` out of `given` pairs of each line and keeps `kept` of each block, from scratch `slot` to the other one.
+    fn block(&self, span: usize, sort: bool, given: usize, kept: usize, slot: usize) -> Launch {
+        let blocks = given.div_ceil(span);
         let count = blocks * self.lines;
-        let params = BlockParams { blocks: u32_of(blocks), count: u32_of(count), from: u32_of(from), kept: u32_of(kept) };
+        let params = BlockParams { blocks: u32_of(blocks), count: u32_of(count), given: u32_of(given), kept: u32_of(kept) };
         Launch::new(&BLOCK, &params, count as u64)
             .constant("SPAN", u32_of(span))
             .constant("WORKGROUP", u32_of((span / 2).clamp(32, 256)))
