@@ -271,6 +271,39 @@ fn movement(dice: &mut Dice<'_>) -> Made {
     }
 }
 
+fn indexing(dice: &mut Dice<'_>) -> Made {
+    let (shape, dtype, axis, signed) = (dice.any_dims(), dice.dtype(), dice.padding(), dice.signed());
+    let (ty, i32s) = (TensorType::new(dtype, shape.clone()), |shape: Vec<usize>| TensorType::new(DType::I32, shape));
+    use ScatterReduction::{Add, Max, Min, Mul};
+    let reduction = dice.one_of(&[ScatterReduction::None, Add, Mul, Max, Min]);
+    match dice.byte() % 8 {
+        0 => {
+            let mut picks = shape;
+            picks.iter_mut().take(axis.min(9) + 1).skip(axis).for_each(|d| *d = dice.dim());
+            let types = vec![ty, i32s(picks.clone()), TensorType::new(dtype, picks)];
+            made(ScatterElements { axis, reduction }, types)
+        }
+        1 => {
+            let (count, depth) = (dice.dim(), dice.dim());
+            let slices = [&[count], &shape[depth.min(shape.len())..]].concat();
+            made(ScatterNd { reduction }, vec![ty, i32s(vec![count, depth]), TensorType::new(dtype, slices)])
+        }
+        2 => {
+            let batch_dims = dice.one_of(&[0, 0, 1, 2, usize::MAX]);
+            let indices = [&shape[..batch_dims.min(shape.len())], &[dice.dim(), dice.dim()]].concat();
+            made(GatherNd { batch_dims }, vec![ty, i32s(indices)])
+        }
+        3 => made(CumSum { axis: signed, exclusive: dice.yes(), reverse: dice.yes() }, vec![ty]),
+        4 => made(TopK { k: dice.size(), axis: signed, largest: dice.yes() }, vec![ty]),
+        5 => made(OneHot { depth: dice.size(), axis }, vec![i32s(shape), TensorType::new(dtype, [2])]),
+        6 => made(Trilu { upper: dice.yes(), k: signed as i64 }, vec![ty]),
+        _ => {
+            let lengths = shape.get(1usize.saturating_sub(axis)).copied().unwrap_or(1);
+            made(ReverseSequence { time_axis: axis }, vec![ty, i32s(vec![lengths])])
+        }
+    }
+}
+
 fn rows(dice: &mut Dice<'_>) -> Made {
     let (shape, axis, eps, keepdims) = (dice.any_dims(), dice.signed(), dice.number(), dice.yes());
     let ty = TensorType::new(if dice.byte() < 192 { DType::F32 } else { dice.dtype() }, shape.clone());
@@ -448,6 +481,11 @@ fn compositions_endure() {
 #[test]
 fn movement_endures() {
     endure(movement);
+}
+
+#[test]
+fn indexing_endures() {
+    endure(indexing);
 }
 
 #[test]

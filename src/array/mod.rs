@@ -1,5 +1,6 @@
 //! Host arrays: a shape, a dtype and row-major elements, with file formats and pictures beside them.
 
+mod constants;
 pub mod file;
 mod geometry;
 pub mod npy;

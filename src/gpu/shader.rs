@@ -31,6 +31,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     scalar,
     sides,
     signed,
+    sort_key,
     taps,
     unsigned,
     vec4,

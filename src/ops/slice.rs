@@ -99,6 +99,18 @@ impl Var {
         }
         self.narrow(-2, top, size.h)?.narrow(-1, left, size.w)
     }
+
+    /// This tensor read backwards along `axes`.
+    ///
+    /// # Errors
+    /// If an axis does not exist or is named twice.
+    pub fn flip(&self, axes: &[isize]) -> Result<Self> {
+        let backwards = |&axis: &isize| {
+            let axis = check_axis("flip", axis, self.ty())?;
+            Ok(AxisRange { axis, start: -1, end: isize::MIN, step: -1 })
+        };
+        self.slice(axes.iter().map(backwards).collect::<Result<Vec<_>>>()?)
+    }
 }
 
 impl Slice {
