@@ -56,6 +56,7 @@ mod transpose;
 mod trilu;
 mod unary;
 mod volume_onnx;
+mod vision;
 mod where_;
 mod windows;
 mod wrap_to;
