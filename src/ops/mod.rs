@@ -54,6 +54,7 @@ ops! {
     max_pool2d,
     max_unpool2d,
     pad,
+    recurrent,
     reduce,
     reshape,
     resize,
