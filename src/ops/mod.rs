@@ -77,6 +77,7 @@ ops! {
     qlinear,
     quantize_linear,
     quotient,
+    recurrent,
     reduce,
     reshape,
     resize,

@@ -4,7 +4,7 @@ use super::Unary;
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
 impl Unary {
-    pub(super) fn of(self, x: f64) -> f64 {
+    pub(in crate::ops) fn of(self, x: f64) -> f64 {
         let below = |x: f64, negative: f64| if x < 0.0 { negative } else { x };
         match self {
             Self::Abs => x.abs(),
