@@ -15,9 +15,7 @@ use std::path::Path;
 /// # Errors
 /// [`Error::Io`] if it cannot be read, [`Error::Model`] if it holds something else.
 pub fn read_npy(path: impl AsRef<Path>) -> Result<Array> {
-    let path = path.as_ref();
-    let file = std::fs::File::open(path).map_err(|e| Error::io(path, e))?;
-    decode(BufReader::new(file)).map_err(|reason| Error::model(path.display().to_string(), reason))
+    read_with(path.as_ref(), decode)
 }
 
 /// Reads every array of a `.npz` file, in the file's order.
@@ -25,19 +23,7 @@ pub fn read_npy(path: impl AsRef<Path>) -> Result<Array> {
 /// # Errors
 /// [`Error::Io`] if it cannot be read, [`Error::Model`] if it holds something else.
 pub fn read_npz(path: impl AsRef<Path>) -> Result<Vec<(String, Array)>> {
-    let path = path.as_ref();
-    let file = std::fs::File::open(path).map_err(|e| Error::io(path, e))?;
-    let wrong = |reason: String| Error::model(path.display().to_string(), reason);
-    let mut archive = npyz::npz::NpzArchive::new(BufReader::new(file)).map_err(|e| wrong(format!("not an .npz file: {e}")))?;
-    let zip = archive.zip_archive();
-    let mut arrays = Vec::with_capacity(zip.len());
-    for index in 0..zip.len() {
-        let entry = zip.by_index(index).map_err(|e| wrong(format!("entry {index}: {e}")))?;
-        let Some(name) = npyz::npz::array_name_from_file_name(entry.name()).map(str::to_owned) else { continue };
-        let array = decode(entry).map_err(|reason| wrong(format!("'{name}': {reason}")))?;
-        arrays.push((name, array));
-    }
-    Ok(arrays)
+    read_each(path.as_ref(), decode)
 }
 
 /// Writes a `.npy` file, through a temporary one.
@@ -53,7 +39,38 @@ pub fn write_npy(path: impl AsRef<Path>, array: &Array) -> Result<()> {
 /// # Errors
 /// [`Error::Io`].
 pub fn write_npz<'a>(path: impl AsRef<Path>, arrays: impl IntoIterator<Item = (&'a str, &'a Array)>) -> Result<()> {
-    replace(path.as_ref(), |file| {
+    write_each(path.as_ref(), arrays, |writer, array| encode(writer, array))
+}
+
+/// Reads a file with `decode`.
+pub(crate) fn read_with<T>(path: &Path, decode: impl Fn(&mut dyn Read) -> Result<T, String>) -> Result<T> {
+    let file = std::fs::File::open(path).map_err(|e| Error::io(path, e))?;
+    decode(&mut BufReader::new(file)).map_err(|reason| Error::model(path.display().to_string(), reason))
+}
+
+/// Reads every array of a `.npz` file with `decode`.
+pub(crate) fn read_each<T>(path: &Path, decode: impl Fn(&mut dyn Read) -> Result<T, String>) -> Result<Vec<(String, T)>> {
+    let file = std::fs::File::open(path).map_err(|e| Error::io(path, e))?;
+    let wrong = |reason: String| Error::model(path.display().to_string(), reason);
+    let mut archive = npyz::npz::NpzArchive::new(BufReader::new(file)).map_err(|e| wrong(format!("not an .npz file: {e}")))?;
+    let zip = archive.zip_archive();
+    let mut arrays = Vec::with_capacity(zip.len());
+    for index in 0..zip.len() {
+        let mut entry = zip.by_index(index).map_err(|e| wrong(format!("entry {index}: {e}")))?;
+        let Some(name) = npyz::npz::array_name_from_file_name(entry.name()).map(str::to_owned) else { continue };
+        let array = decode(&mut entry).map_err(|reason| wrong(format!("'{name}': {reason}")))?;
+        arrays.push((name, array));
+    }
+    Ok(arrays)
+}
+
+/// Writes a `.npz` file of named arrays with `encode`, through a temporary one.
+pub(crate) fn write_each<'a, T: 'a>(
+    path: &Path,
+    arrays: impl IntoIterator<Item = (&'a str, T)>,
+    encode: impl Fn(&mut Vec<u8>, T) -> io::Result<()>,
+) -> Result<()> {
+    replace(path, |file| {
         let mut npz = npyz::npz::NpzWriter::new(file);
         for (name, array) in arrays {
             let mut bytes = Vec::new();
@@ -68,39 +85,60 @@ pub fn write_npz<'a>(path: impl AsRef<Path>, arrays: impl IntoIterator<Item = (&
 /// The most elements that a file may claim; as many as an index reaches.
 const MOST: u64 = u32::MAX as u64;
 
-fn decode(mut reader: impl Read) -> Result<Array, String> {
-    let header = NpyHeader::from_reader(&mut reader).map_err(|e| format!("not an .npy file: {e}"))?;
-    let count = header.shape().iter().try_fold(1u64, |n, &d| n.checked_mul(d)).filter(|&n| n <= MOST);
-    let Some(count) = count else { return Err(format!("shape {:?} is too large", header.shape())) };
-    let shape: Vec<usize> = header.shape().iter().map(|&d| usize::try_from(d).unwrap_or(usize::MAX)).collect();
-    let column_major = header.order() == Order::Fortran;
-    let NpyType::Plain(ty) = header.dtype() else { return Err("structured arrays are not supported".to_owned()) };
-    let (kind, size) = (ty.type_char(), ty.size_field());
-    let file = NpyFile::with_header(header, reader.take(count.saturating_mul(16)));
-    let data = match (kind, size) {
-        (TypeChar::Float, 4) => Data::F32(vec(file)?),
-        (TypeChar::Float, 2) => Data::F16(vec(file)?),
-        #[expect(clippy::cast_possible_truncation, reason = "f64 is narrowed, as documented")]
-        (TypeChar::Float, 8) => Data::F32(vec::<f64>(file)?.into_iter().map(|v| v as f32).collect()),
-        (TypeChar::Bool, 1) => Data::Bool(vec(file)?),
-        (TypeChar::Int, 1) => Data::I32(vec::<i8>(file)?.into_iter().map(i32::from).collect()),
-        (TypeChar::Int, 2) => Data::I32(vec::<i16>(file)?.into_iter().map(i32::from).collect()),
-        (TypeChar::Int, 4) => Data::I32(vec(file)?),
-        (TypeChar::Int, 8) => Data::I32(narrow(vec::<i64>(file)?, "int32")?),
-        (TypeChar::Uint, 1) => Data::U32(vec::<u8>(file)?.into_iter().map(u32::from).collect()),
-        (TypeChar::Uint, 2) => Data::U32(vec::<u16>(file)?.into_iter().map(u32::from).collect()),
-        (TypeChar::Uint, 4) => Data::U32(vec(file)?),
-        (TypeChar::Uint, 8) => Data::U32(narrow(vec::<u64>(file)?, "uint32")?),
-        _ => return Err(format!("elements of type '{ty}' are not supported")),
-    };
-    let data = if column_major { row_major(data, &shape) } else { data };
-    Array::from_data(shape, data).map_err(|e| e.to_string())
+/// An array whose elements are not read yet.
+pub(crate) struct Unread<R: Read> {
+    pub(crate) shape: Vec<usize>,
+    /// What the elements are, and the bytes of each.
+    pub(crate) kind: (TypeChar, u64),
+    column_major: bool,
+    file: NpyFile<io::Take<R>>,
 }
 
-fn vec<T: npyz::Deserialize>(file: NpyFile<impl Read>) -> Result<Vec<T>, String> {
-    // Elements are collected one by one, so that a header that promises more than the file holds costs nothing.
-    let reader = file.data::<T>().map_err(|e| e.to_string())?;
-    reader.collect::<io::Result<Vec<T>>>().map_err(|e| format!("cut short: {e}"))
+impl<R: Read> Unread<R> {
+    pub(crate) fn open(mut reader: R) -> Result<Self, String> {
+        let header = NpyHeader::from_reader(&mut reader).map_err(|e| format!("not an .npy file: {e}"))?;
+        let count = header.shape().iter().try_fold(1u64, |n, &d| n.checked_mul(d)).filter(|&n| n <= MOST);
+        let Some(count) = count else { return Err(format!("shape {:?} is too large", header.shape())) };
+        let shape: Vec<usize> = header.shape().iter().map(|&d| usize::try_from(d).unwrap_or(usize::MAX)).collect();
+        let NpyType::Plain(ty) = header.dtype() else { return Err("structured arrays are not supported".to_owned()) };
+        let (kind, column_major) = ((ty.type_char(), ty.size_field()), header.order() == Order::Fortran);
+        Ok(Self { shape, kind, column_major, file: NpyFile::with_header(header, reader.take(count.saturating_mul(16))) })
+    }
+
+    /// The elements, row-major.
+    pub(crate) fn values<T: npyz::Deserialize + Copy>(self) -> Result<Vec<T>, String> {
+        // Elements are collected one by one, so that a header that promises more than the file holds costs nothing.
+        let reader = self.file.data::<T>().map_err(|e| e.to_string())?;
+        let values = reader.collect::<io::Result<Vec<T>>>().map_err(|e| format!("cut short: {e}"))?;
+        Ok(if self.column_major { row_major(&values, &self.shape) } else { values })
+    }
+
+    /// Says that elements of this type are not read.
+    pub(crate) fn refusal(&self) -> String {
+        format!("elements of type '{}' are not supported", self.file.header().dtype().descr())
+    }
+}
+
+fn decode(reader: &mut dyn Read) -> Result<Array, String> {
+    let file = Unread::open(reader)?;
+    let shape = file.shape.clone();
+    let data = match file.kind {
+        (TypeChar::Float, 4) => Data::F32(file.values()?),
+        (TypeChar::Float, 2) => Data::F16(file.values()?),
+        #[expect(clippy::cast_possible_truncation, reason = "f64 is narrowed, as documented")]
+        (TypeChar::Float, 8) => Data::F32(file.values::<f64>()?.into_iter().map(|v| v as f32).collect()),
+        (TypeChar::Bool, 1) => Data::Bool(file.values()?),
+        (TypeChar::Int, 1) => Data::I32(file.values::<i8>()?.into_iter().map(i32::from).collect()),
+        (TypeChar::Int, 2) => Data::I32(file.values::<i16>()?.into_iter().map(i32::from).collect()),
+        (TypeChar::Int, 4) => Data::I32(file.values()?),
+        (TypeChar::Int, 8) => Data::I32(narrow(file.values::<i64>()?, "int32")?),
+        (TypeChar::Uint, 1) => Data::U32(file.values::<u8>()?.into_iter().map(u32::from).collect()),
+        (TypeChar::Uint, 2) => Data::U32(file.values::<u16>()?.into_iter().map(u32::from).collect()),
+        (TypeChar::Uint, 4) => Data::U32(file.values()?),
+        (TypeChar::Uint, 8) => Data::U32(narrow(file.values::<u64>()?, "uint32")?),
+        _ => return Err(file.refusal()),
+    };
+    Array::from_data(shape, data).map_err(|e| e.to_string())
 }
 
 fn narrow<A: Copy + std::fmt::Display, B: TryFrom<A>>(values: Vec<A>, to: &str) -> Result<Vec<B>, String> {
@@ -108,32 +146,18 @@ fn narrow<A: Copy + std::fmt::Display, B: TryFrom<A>>(values: Vec<A>, to: &str) 
 }
 
 /// Elements that lie column-major under `shape`, row-major.
-fn row_major(data: Data, shape: &[usize]) -> Data {
+fn row_major<T: Copy>(values: &[T], shape: &[usize]) -> Vec<T> {
     let mut column_strides = vec![1; shape.len()];
     for i in 1..shape.len() {
         column_strides[i] = column_strides[i - 1] * shape[i - 1];
     }
     let row = super::strides(shape);
     let from = |flat: usize| -> usize { (0..shape.len()).map(|i| flat / row[i] % shape[i] * column_strides[i]).sum() };
-    fn gather<T: Copy>(values: &[T], from: impl Fn(usize) -> usize) -> Vec<T> {
-        (0..values.len()).map(|i| values[from(i)]).collect()
-    }
-    match data {
-        Data::F32(v) => Data::F32(gather(&v, from)),
-        Data::F16(v) => Data::F16(gather(&v, from)),
-        Data::I32(v) => Data::I32(gather(&v, from)),
-        Data::U32(v) => Data::U32(gather(&v, from)),
-        Data::Bool(v) => Data::Bool(gather(&v, from)),
-    }
+    (0..values.len()).map(|i| values[from(i)]).collect()
 }
 
 fn encode(writer: &mut (impl Write + ?Sized), array: &Array) -> io::Result<()> {
     let shape: Vec<u64> = array.shape().iter().map(|&d| d as u64).collect();
-    fn put<T: npyz::AutoSerialize + Copy>(writer: &mut (impl Write + ?Sized), shape: &[u64], values: &[T]) -> io::Result<()> {
-        let mut npy = npyz::WriteOptions::new().default_dtype().shape(shape).writer(writer).begin_nd()?;
-        npy.extend(values.iter().copied())?;
-        npy.finish()
-    }
     match array.data() {
         Data::F32(v) => put(writer, &shape, v),
         Data::F16(v) => put(writer, &shape, v),
@@ -141,6 +165,13 @@ fn encode(writer: &mut (impl Write + ?Sized), array: &Array) -> io::Result<()> {
         Data::U32(v) => put(writer, &shape, v),
         Data::Bool(v) => put(writer, &shape, v),
     }
+}
+
+/// Writes elements as `.npy`.
+pub(crate) fn put<T: npyz::AutoSerialize + Copy>(writer: &mut (impl Write + ?Sized), shape: &[u64], values: &[T]) -> io::Result<()> {
+    let mut npy = npyz::WriteOptions::new().default_dtype().shape(shape).writer(writer).begin_nd()?;
+    npy.extend(values.iter().copied())?;
+    npy.finish()
 }
 
 #[cfg(test)]
@@ -172,8 +203,7 @@ mod tests {
 
     #[test]
     fn column_major_is_turned() {
-        let turned = row_major(Data::I32(vec![1, 2, 3, 4, 5, 6]), &[2, 3]);
-        assert_eq!(turned, Data::I32(vec![1, 3, 5, 2, 4, 6]));
+        assert_eq!(row_major(&[1, 2, 3, 4, 5, 6], &[2, 3]), [1, 3, 5, 2, 4, 6]);
     }
 
     #[test]

@@ -3,8 +3,13 @@
 mod background;
 mod bench;
 mod bench_cases;
+mod check;
 mod devices;
+mod inputs;
+mod inspect;
 mod photos;
+mod pictures;
+mod run;
 mod segment;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -25,6 +30,12 @@ pub(crate) struct Cli {
 enum Command {
     /// Find the person in photos and cut them out
     Segment(segment::Segment),
+    /// Run an ONNX model on arrays or pictures, and time it
+    Run(run::Run),
+    /// Say what an ONNX model takes, costs and needs that is not supported
+    Inspect(inspect::Inspect),
+    /// Compare every node of an ONNX model on the GPU with its reference
+    Check(check::Check),
     /// List the adapters of this machine with their features and limits
     Devices(devices::Devices),
     /// Time the operators on the GPU
@@ -35,6 +46,9 @@ impl Cli {
     pub(crate) fn run(self) -> Result<ExitCode> {
         match self.command {
             Command::Segment(command) => command.run(),
+            Command::Run(command) => command.run(),
+            Command::Inspect(command) => command.run(),
+            Command::Check(command) => command.run(),
             Command::Devices(command) => command.run(),
             Command::Bench(command) => command.run(),
         }

@@ -51,6 +51,22 @@ impl Capabilities {
         }
     }
 
+    /// A GPU of common limits and no optional features, for what is computed without opening one: WebGPU's defaults, and bindings of
+    /// up to 2 GiB.
+    pub fn common() -> Self {
+        let most = 1 << 31;
+        Self {
+            name: "a GPU of common limits".to_owned(),
+            driver: String::new(),
+            backend: wgpu::Backend::Noop,
+            software: false,
+            features: Features::empty(),
+            limits: Limits { max_storage_buffer_binding_size: most, max_buffer_size: most, ..Limits::default() },
+            subgroup_sizes: (32, 32),
+            params_in_storage: false,
+        }
+    }
+
     /// The most bytes that one storage binding can show a shader.
     pub fn max_binding(&self) -> u64 {
         self.limits.max_storage_buffer_binding_size

@@ -22,6 +22,8 @@ pub struct Graph {
 pub(crate) struct Nodes {
     pub(crate) values: Vec<Value>,
     pub(crate) nodes: Vec<Node>,
+    /// What the nodes that are added now stem from.
+    origin: Option<Arc<str>>,
 }
 
 /// A tensor in the graph.
@@ -52,6 +54,8 @@ pub(crate) struct Node {
     pub(crate) op: Arc<dyn Op>,
     pub(crate) inputs: Vec<usize>,
     pub(crate) outputs: Vec<usize>,
+    /// What it stems from, for people: the node of a file.
+    pub(crate) origin: Option<Arc<str>>,
 }
 
 impl Graph {
@@ -144,8 +148,14 @@ impl Graph {
         let node = nodes.nodes.len();
         let vars = outputs.into_iter().map(|ty| self.add(&mut nodes, name, ty, Source::Node(node))).collect::<Result<Vec<_>>>()?;
         let (inputs, outputs) = (inputs.iter().map(|v| v.id()).collect(), vars.iter().map(Var::id).collect());
-        nodes.nodes.push(Node { op, inputs, outputs });
+        let origin = nodes.origin.clone();
+        nodes.nodes.push(Node { op, inputs, outputs, origin });
         Ok(vars)
+    }
+
+    /// Says what the nodes added from now on stem from, for reports about them; gives what was said before.
+    pub fn set_origin(&self, origin: Option<Arc<str>>) -> Option<Arc<str>> {
+        std::mem::replace(&mut self.lock().origin, origin)
     }
 
     /// A copy of the nodes as they stand.

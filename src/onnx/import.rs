@@ -181,7 +181,10 @@ impl<'a> Importer<'a> {
     fn nodes(&self, body: &Body<'_>, nodes: &[proto::Node], path: &str) {
         for (index, message) in nodes.iter().enumerate() {
             let name = if message.name.is_empty() { format!("{path}#{index}") } else { format!("{path}{}", message.name) };
-            let outputs = self.node(body, message, &name).map_err(|error| {
+            let outer = self.graph.set_origin(Some(format!("{} '{name}'", message.op_type).into()));
+            let outputs = self.node(body, message, &name);
+            self.graph.set_origin(outer);
+            let outputs = outputs.map_err(|error| {
                 if let Some(error) = error {
                     self.refuse(&message.op_type, &name, reason_of(error));
                 }

@@ -22,8 +22,10 @@ mod float8;
 mod import;
 mod model;
 mod node;
+mod npy;
 mod ops;
 mod proto;
+mod random;
 mod refusal;
 mod session;
 mod tensor;
@@ -33,6 +35,7 @@ mod window;
 
 pub use elem::Elem;
 pub use model::{Bindings, Dim, Import, Kind, Model, OPSETS, Port};
+pub use npy::{read_npy, read_npz, write_npz};
 pub use ops::operators;
 pub use refusal::Refusal;
 pub use session::Session;

@@ -114,6 +114,17 @@ impl Port {
 /// The most tensors that an input may be made of.
 const MOST_ELEMENTS: usize = 4096;
 
+impl Dim {
+    /// What [`Bindings`] call dimension `axis` of `port`, if it is open.
+    pub fn key(&self, port: &Port, axis: usize) -> Option<String> {
+        match self {
+            Self::Size(_) => None,
+            Self::Symbol(name) => Some(name.clone()),
+            Self::Unknown => Some(format!("{}.{axis}", port.name)),
+        }
+    }
+}
+
 /// What the open dimensions and some inputs are.
 #[derive(Clone, Debug, Default)]
 pub struct Bindings {
@@ -218,26 +229,12 @@ impl Model {
     /// If an input's dimension is bound to nothing or to two sizes, or a value is none of an input's type.
     pub fn import(&self, bindings: &Bindings) -> Result<Import> {
         let inputs: Vec<Port> = self.inputs.iter().map(|p| p.tensors(bindings)).collect::<Result<Vec<_>>>()?.concat();
-        let mut names = BTreeSet::new();
-        if let Some(twice) = inputs.iter().find(|p| !names.insert(p.name.as_str())) {
-            return Err(Error::shape("model", format!("two inputs are '{}'; {}", twice.name, self.takes())));
-        }
-        for name in bindings.values.keys() {
-            if !inputs.iter().any(|p| p.name == *name) {
-                return Err(Error::shape("model", format!("there is no input '{name}'; {}", self.takes())));
-            }
-        }
-        let mut dims = bindings.dims.clone();
-        for port in &inputs {
-            if let Some(tensor) = bindings.values.get(&port.name) {
-                self.bind(port, tensor, &mut dims)?;
-            }
-        }
+        let dims = self.sizes_of(&inputs, bindings)?;
         let mut types = Vec::new();
         for port in inputs {
             let shape = match bindings.values.get(&port.name) {
                 Some(tensor) => tensor.shape().to_vec(),
-                None => self.resolve(&port, &dims)?,
+                None => self.shape(&port, &dims)?,
             };
             types.push((port, shape));
         }
@@ -246,8 +243,50 @@ impl Model {
         Ok(Import { source: self.source.clone(), inputs: types, values: bindings.values.clone(), outcome })
     }
 
-    /// The inputs in a line, for errors.
-    fn takes(&self) -> String {
+    /// The open dimensions of the inputs, each once: symbols, and `input.axis` where a dimension has no name.
+    pub fn open_dims(&self) -> Vec<String> {
+        let mut open = Vec::new();
+        for (port, (axis, dim)) in self.inputs.iter().flat_map(|p| p.dims.iter().flatten().enumerate().map(move |d| (p, d))) {
+            open.extend(dim.key(port, axis).filter(|key| !open.contains(key)));
+        }
+        open
+    }
+
+    /// The sizes of open dimensions as `bindings` have them: those given by name, and those of the values.
+    ///
+    /// # Errors
+    /// If a name is none of the model's, a value is of another type than its input, or a dimension gets two sizes.
+    pub fn sizes(&self, bindings: &Bindings) -> Result<BTreeMap<String, usize>> {
+        let inputs: Vec<Port> = self.inputs.iter().map(|p| p.tensors(bindings)).collect::<Result<Vec<_>>>()?.concat();
+        self.sizes_of(&inputs, bindings)
+    }
+
+    /// [`Model::sizes`], for the tensors that the inputs are made of.
+    fn sizes_of(&self, inputs: &[Port], bindings: &Bindings) -> Result<BTreeMap<String, usize>> {
+        let open = self.open_dims();
+        let counted = |name: &str| self.inputs.iter().any(|p| p.kind != Kind::Tensor && p.name == name);
+        if let Some(name) = bindings.dims.keys().find(|name| !open.contains(name) && !counted(name)) {
+            let has = if open.is_empty() { "none".to_owned() } else { open.join(", ") };
+            return Err(Error::shape("model", format!("there is no open dimension '{name}', it has {has}; {}", self.takes())));
+        }
+        let mut names = BTreeSet::new();
+        if let Some(twice) = inputs.iter().find(|p| !names.insert(p.name.as_str())) {
+            return Err(Error::shape("model", format!("two inputs are '{}'; {}", twice.name, self.takes())));
+        }
+        if let Some(name) = bindings.values.keys().find(|name| !names.contains(name.as_str())) {
+            return Err(Error::shape("model", format!("there is no input '{name}'; {}", self.takes())));
+        }
+        let mut sizes = bindings.dims.clone();
+        for port in inputs {
+            if let Some(tensor) = bindings.values.get(&port.name) {
+                self.bind(port, tensor, &mut sizes)?;
+            }
+        }
+        Ok(sizes)
+    }
+
+    /// The inputs in a line, for errors: `model.onnx takes x: float[N, 3]`.
+    pub fn takes(&self) -> String {
         let ports: Vec<String> = self.inputs.iter().map(ToString::to_string).collect();
         format!("{} takes {}", self.source, if ports.is_empty() { "none".to_owned() } else { ports.join(", ") })
     }
@@ -264,14 +303,12 @@ impl Model {
             return Err(wrong(format!("is given as {given}, with {} dimensions instead of {}", tensor.shape().len(), dims.len())));
         }
         for (axis, (dim, &size)) in dims.iter().zip(tensor.shape()).enumerate() {
-            let key = match dim {
-                Dim::Size(expected) if *expected != size => {
-                    return Err(wrong(format!("is given as {given}: dimension {axis} must be {expected}")));
-                }
-                Dim::Size(_) => continue,
-                Dim::Symbol(name) => name.clone(),
-                Dim::Unknown => format!("{}.{axis}", port.name),
-            };
+            if let Dim::Size(expected) = dim
+                && *expected != size
+            {
+                return Err(wrong(format!("is given as {given}: dimension {axis} must be {expected}")));
+            }
+            let Some(key) = dim.key(port, axis) else { continue };
             if let Some(other) = bound.insert(key.clone(), size).filter(|&other| other != size) {
                 return Err(wrong(format!("is given as {given}: {key} is {other} elsewhere")));
             }
@@ -279,19 +316,19 @@ impl Model {
         Ok(())
     }
 
-    /// The shape of an input that is not given yet.
-    fn resolve(&self, port: &Port, bound: &BTreeMap<String, usize>) -> Result<Vec<usize>> {
+    /// The shape of an input whose open dimensions have these sizes.
+    ///
+    /// # Errors
+    /// If one of them has none.
+    pub fn shape(&self, port: &Port, sizes: &BTreeMap<String, usize>) -> Result<Vec<usize>> {
         let open = |key: &str| {
             Error::shape("model", format!("{key} of input '{}' is open: give it a size, or give the input; {}", port.name, self.takes()))
         };
         let dims = port.dims.as_ref().ok_or_else(|| open("the number of dimensions"))?;
-        let size = |(axis, dim): (usize, &Dim)| match dim {
-            Dim::Size(size) => Ok(*size),
-            Dim::Symbol(name) => bound.get(name).copied().ok_or_else(|| open(name)),
-            Dim::Unknown => {
-                let key = format!("{}.{axis}", port.name);
-                bound.get(&key).copied().ok_or_else(|| open(&key))
-            }
+        let size = |(axis, dim): (usize, &Dim)| match (dim, dim.key(port, axis)) {
+            (Dim::Size(size), _) => Ok(*size),
+            (_, Some(key)) => sizes.get(&key).copied().ok_or_else(|| open(&key)),
+            (_, None) => Err(open("a dimension")),
         };
         dims.iter().enumerate().map(size).collect()
     }

@@ -74,13 +74,11 @@ impl Session {
         self.inputs.iter().map(|(port, shape)| (port, shape.as_slice()))
     }
 
-    /// Runs the model: inputs by name, outputs by name in the model's order. The elements of a sequence are `name[0]`, `name[1]`, ...;
-    /// an empty optional is left out.
+    /// The inputs as the plan takes them, for [`Plan::run`], [`Plan::profile`] or [`Plan::check`].
     ///
     /// # Errors
-    /// If the session is not compiled, an input is unknown, missing, or of another type, or its value decided a shape at import and is
-    /// another one now.
-    pub fn run(&mut self, given: &[(&str, &Tensor)]) -> Result<Vec<(String, Tensor)>> {
+    /// As [`Session::run`].
+    pub fn arrays(&self, given: &[(&str, &Tensor)]) -> Result<Vec<(String, Array)>> {
         let takes = || self.inputs.iter().map(|(p, s)| format!("{}: {}{s:?}", p.name, p.elem)).collect::<Vec<_>>().join(", ");
         let find = |name: &str| given.iter().find(|(n, _)| *n == name).map(|(_, t)| *t);
         if let Some((name, _)) = given.iter().find(|(name, _)| !self.inputs.iter().any(|(p, _)| p.name == *name)) {
@@ -107,6 +105,18 @@ impl Session {
         } else if self.outputs.iter().any(|o| matches!(o.source, Source::Plan(_))) {
             return Err(Error::shape("run", "the session is not compiled"));
         }
+        Ok(arrays)
+    }
+
+    /// Runs the model: inputs by name, outputs by name in the model's order. The elements of a sequence are `name[0]`, `name[1]`, ...;
+    /// an empty optional is left out.
+    ///
+    /// # Errors
+    /// If the session is not compiled, an input is unknown, missing, or of another type, or its value decided a shape at import and is
+    /// another one now.
+    pub fn run(&mut self, given: &[(&str, &Tensor)]) -> Result<Vec<(String, Tensor)>> {
+        let arrays = self.arrays(given)?;
+        let find = |name: &str| given.iter().find(|(n, _)| *n == name).map(|(_, t)| *t);
         let named: Vec<(&str, &Array)> = arrays.iter().map(|(n, a)| (n.as_str(), a)).collect();
         let mut computed = self.plan.as_mut().map(|plan| plan.run(&named)).transpose()?.unwrap_or_default().into_iter();
         let mut outputs = Vec::new();

@@ -148,6 +148,43 @@ impl Tensor {
         Self::new(elem, array.shape(), bytes)
     }
 
+    /// The same numbers as elements of another type of the same kind: float, integer or bool. A double may be narrowed to float.
+    ///
+    /// # Errors
+    /// If the kinds differ, or the other type does not hold an element exactly, which is then named.
+    pub fn converted(&self, elem: Elem) -> Result<Self> {
+        let wrong = |reason: String| Error::shape("onnx::Tensor", format!("{}{:?} as {elem}: {reason}", self.elem, self.shape));
+        if elem == self.elem {
+            return Ok(self.clone());
+        }
+        let bytes = if elem.is_float() && self.elem.is_float() {
+            let values = self.floats()?;
+            let bytes = match elem {
+                Elem::Double => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+                _ => float_bytes(elem, &self.f32s()).ok_or_else(|| wrong("it is no float".to_owned()))?,
+            };
+            let held = Self::new(elem, self.shape.clone(), bytes.clone())?.floats()?;
+            let differs = |i: &usize| held[*i] != values[*i] && !(held[*i].is_nan() && values[*i].is_nan());
+            let narrowed = elem == Elem::Float && self.elem == Elem::Double;
+            if let Some(i) = (0..values.len()).find(differs).filter(|_| !narrowed) {
+                return Err(wrong(format!("element {i} is {}, which it does not hold", values[i])));
+            }
+            bytes
+        } else if elem.is_integer() && self.elem.is_integer() {
+            let values = self.ints()?;
+            let bytes = integer_bytes(elem, values.iter().copied()).ok_or_else(|| wrong("it is no integer".to_owned()))?;
+            let held = Self::new(elem, self.shape.clone(), bytes.clone())?.ints().unwrap_or_default();
+            // A negative number as uint64 comes back as an error, or as another number.
+            if let Some((i, value)) = values.iter().enumerate().find(|(i, v)| held.get(*i) != Some(*v)) {
+                return Err(wrong(format!("element {i} is {value}, which it does not hold")));
+            }
+            bytes
+        } else {
+            return Err(wrong("these are different kinds of numbers".to_owned()));
+        };
+        Self::new(elem, self.shape.clone(), bytes)
+    }
+
     /// The elements of an integer or bool tensor.
     ///
     /// # Errors

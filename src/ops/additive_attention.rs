@@ -183,4 +183,10 @@ impl Op for AdditiveAttention {
         })?);
         Ok(vec![Candidate { launches, scratch: vec![(batch * len * 4) as u64], alias: None }])
     }
+
+    /// Each energy adds up its projection, and each context the features.
+    fn multiply_adds(&self, inputs: &[&TensorType], outputs: &[&TensorType]) -> u64 {
+        let _ = outputs;
+        (inputs[0].elements() as u64).saturating_add(inputs[1].elements() as u64)
+    }
 }

@@ -178,6 +178,12 @@ impl Op for Attention {
         candidates.push(self.queries(site, sizes)?);
         Ok(candidates)
     }
+
+    /// Each query meets each key, and each output adds up the values.
+    fn multiply_adds(&self, inputs: &[&TensorType], outputs: &[&TensorType]) -> u64 {
+        let keys = &inputs[1].shape[2..3];
+        super::multiplied(inputs[0].elements(), keys).saturating_add(super::multiplied(outputs[0].elements(), keys))
+    }
 }
 
 impl Attention {

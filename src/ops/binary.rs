@@ -74,6 +74,24 @@ methods! {
     fmod Fmod "The remainder of `self / other` with the sign of `self`, broadcast.",
 }
 
+impl Var {
+    /// `self` to the power of an `exponent` of any number dtype, in this one's dtype: ONNX's Pow, as a composition with casts. Of an
+    /// integer to the power of a float the whole part stays.
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast, or a dtype is neither f32 nor a 32-bit integer.
+    pub fn pow_mixed(&self, exponent: &Self) -> Result<Self> {
+        let whole = matches!(self.dtype(), DType::I32 | DType::U32);
+        if !matches!(exponent.dtype(), DType::F32 | DType::I32 | DType::U32) {
+            return Err(Error::unsupported("pow_mixed", format!("to the power of {}; cast it first", exponent.ty())));
+        }
+        if whole && exponent.dtype() == DType::F32 {
+            return self.cast(DType::F32)?.pow(exponent)?.cast(self.dtype());
+        }
+        self.pow(&exponent.cast(self.dtype())?)
+    }
+}
+
 impl Op for Binary {
     fn name(&self) -> &'static str {
         match self {

@@ -55,6 +55,14 @@ pub(crate) fn check_dtype(op: &'static str, what: &str, ty: &TensorType, dtype: 
     Err(Error::unsupported(op, format!("{what} must be {dtype}, it is {ty}; cast it first")))
 }
 
+/// Refuses what is neither i32 nor u32.
+pub(crate) fn check_integer(op: &'static str, what: &str, ty: &TensorType) -> Result<()> {
+    if matches!(ty.dtype, DType::I32 | DType::U32) {
+        return Ok(());
+    }
+    Err(Error::unsupported(op, format!("{what} must be i32 or u32, it is {ty}; cast it first")))
+}
+
 /// The types of arrays, for references that infer their outputs' shapes.
 pub(crate) fn types(inputs: &[&Array]) -> Vec<TensorType> {
     inputs.iter().map(|a| a.ty()).collect()
@@ -64,6 +72,11 @@ pub(crate) fn types(inputs: &[&Array]) -> Vec<TensorType> {
 pub(crate) fn rounded(shape: &[usize], values: Vec<f64>) -> Result<Array> {
     #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the point")]
     Array::new(shape, values.into_iter().map(|v| v as f32).collect::<Vec<_>>())
+}
+
+/// `count` times the product of `each`: the multiply-adds of `count` sums over dimensions of these sizes.
+pub(crate) fn multiplied(count: usize, each: &[usize]) -> u64 {
+    each.iter().fold(count as u64, |n, &d| n.saturating_mul(d as u64))
 }
 
 /// Cuts `rows` so that each part's windows fit the device's bindings, and launches each part.

@@ -29,6 +29,13 @@ pub trait Op: Debug + Send + Sync {
     /// If no way fits the device.
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>>;
 
+    /// How many products the definition adds up, for inputs and outputs of these types: the usual measure of a network's work.
+    /// Taps that fall on padding count; 0 where products are not what an operator is about.
+    fn multiply_adds(&self, inputs: &[&TensorType], outputs: &[&TensorType]) -> u64 {
+        let _ = (inputs, outputs);
+        0
+    }
+
     /// Gradients with respect to each input, added to the same graph; `None` where there is none.
     ///
     /// # Errors

@@ -1,12 +1,11 @@
 //! A program on a GPU: kernels chosen, buffers shared, bind groups made, all once.
 
-use super::memory::{self, Life};
-use super::program::{Kind, Program, Step};
-use super::{Options, cpu};
-use crate::array::TensorType;
+use super::Options;
+use super::layout::{Bytes, Layout, Place};
+use super::program::{Kind, Program};
 use crate::error::{Error, Result};
-use crate::gpu::{Binding, Gpu, Launch, Pipeline, Slot};
-use crate::ops::{Candidate, Site};
+use crate::gpu::{Gpu, Launch, Pipeline, Slot};
+use crate::ops::Candidate;
 use std::fmt::Write;
 use std::sync::Arc;
 use wgpu::BufferUsages;
@@ -23,9 +22,9 @@ pub(super) struct Compiled {
     pub(super) downloads: Vec<Download>,
     /// What to copy to the states after that.
     pub(super) updates: Vec<Copy>,
+    /// The buffer of each value that has one; those of intermediate values are shared by lifetime.
+    pub(super) values: Vec<Option<Arc<wgpu::Buffer>>>,
     pub(super) staging: wgpu::Buffer,
-    /// Buffers shared with other plans, held so that these find them.
-    _shared: Vec<Arc<wgpu::Buffer>>,
     /// Whether `staging` may be mapped from a run that was not awaited to its end.
     pub(super) mapping: bool,
     bytes: Bytes,
@@ -34,6 +33,8 @@ pub(super) struct Compiled {
 /// One recorded dispatch.
 #[derive(Debug)]
 pub(super) struct Dispatch {
+    /// The number of the step it belongs to.
+    pub(super) step: usize,
     pub(super) label: String,
     pub(super) kernel: &'static str,
     pub(super) pipeline: Arc<Pipeline>,
@@ -57,34 +58,13 @@ pub(super) struct Copy {
     pub(super) bytes: u64,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Bytes {
-    constants: u64,
-    inputs: u64,
-    working: u64,
-    staging: u64,
-}
-
-/// Where a value lies before buffers exist.
-#[derive(Clone, Copy, Debug)]
-enum Place {
-    /// An input, constant or state: its own buffer.
-    Own,
-    /// The life of this index.
-    Life(usize),
-    /// Where another value lies.
-    Alias(usize),
-}
-
 impl Compiled {
     pub(super) fn new(gpu: &Gpu, program: &Program, options: Options) -> Result<Self> {
         gpu.guarded(|| Self::build(gpu, program, options))
     }
 
     fn build(gpu: &Gpu, program: &Program, options: Options) -> Result<Self> {
-        let chosen = program.steps.iter().map(|step| choose(gpu, program, step, options)).collect::<Result<Vec<_>>>()?;
-        let (places, lives, scratch) = lay_out(program, &chosen);
-        let (shared, sizes) = memory::assign(&lives);
+        let Layout { chosen, places, scratch, shared, sizes, used, bytes } = Layout::of(gpu.capabilities(), program, options)?;
         let storage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
         let own = |label: &str, bytes| Ok(Arc::new(gpu.create_buffer(label, bytes, storage)?));
         let pool = sizes.iter().map(|&bytes| own("intermediate values", bytes)).collect::<Result<Vec<_>>>()?;
@@ -94,20 +74,14 @@ impl Compiled {
             gpu.write(buffer, &crate::gpu::transfer::to_bytes(&state.initial))?;
         }
 
-        let mut bytes = Bytes { working: sizes.iter().sum(), ..Bytes::default() };
-        bytes.inputs = program.inputs.iter().map(|(_, v)| program.ty(*v).device_bytes()).sum();
-        bytes.inputs += program.states.iter().map(|s| program.ty(s.value).device_bytes()).sum::<u64>();
-        let used = used_values(program);
-        let mut weights = Vec::new();
         let mut buffers: Vec<Option<Arc<wgpu::Buffer>>> = Vec::with_capacity(program.values.len());
         for (value, info) in program.values.iter().enumerate() {
             buffers.push(match (&info.kind, places[value]) {
                 (Kind::Input(index), _) => Some(Arc::clone(&inputs[*index])),
                 (Kind::State(index), _) => Some(Arc::clone(&states[*index])),
                 (Kind::Constant(array) | Kind::Parameter(array), _) if used[value] => {
-                    bytes.constants += info.ty.device_bytes();
-                    weights.push(gpu.shared_buffer("weights", array)?);
-                    weights.last().cloned()
+                    // Held here, so that other plans find it.
+                    Some(gpu.shared_buffer("weights", array)?)
                 }
                 (Kind::Computed, Place::Life(life)) => Some(Arc::clone(&pool[shared[life]])),
                 (Kind::Computed, Place::Alias(source)) => buffers[source].clone(),
@@ -117,37 +91,36 @@ impl Compiled {
 
         let recorder = Recorder { gpu, buffers: &buffers, absent: own("absent", 256)?, params: Params::new(gpu, &chosen)? };
         let mut dispatches = Vec::new();
-        for ((step, candidate), scratch) in program.steps.iter().zip(&chosen).zip(&scratch) {
+        for (number, (candidate, scratch)) in chosen.iter().zip(&scratch).enumerate() {
             let scratch: Vec<_> = scratch.iter().map(|&life| Arc::clone(&pool[shared[life]])).collect();
             for launch in &candidate.launches {
-                dispatches.push(recorder.record(dispatches.len(), program, step, launch, &scratch)?);
+                dispatches.push(recorder.record(dispatches.len(), program, number, launch, &scratch)?);
             }
         }
 
         let lost = || Error::Device("a value has no buffer".to_owned());
         let at = |value: usize| buffers[value].clone().ok_or_else(lost);
-        let mut downloads = Vec::new();
+        let (mut downloads, mut end) = (Vec::new(), 0);
         for &output in &program.outputs {
             let size = program.ty(output).device_bytes();
-            downloads.push(Download { source: at(output)?, offset: bytes.staging, bytes: size });
-            bytes.staging += size.next_multiple_of(8);
+            downloads.push(Download { source: at(output)?, offset: end, bytes: size });
+            end += size;
         }
         let staging = gpu.create_buffer("readback", bytes.staging, BufferUsages::MAP_READ | BufferUsages::COPY_DST)?;
         let updates = updates(gpu, program, &states, at)?;
         let gpu = gpu.clone();
-        Ok(Self { gpu, dispatches, inputs, states, downloads, updates, staging, _shared: weights, mapping: false, bytes })
+        Ok(Self { gpu, dispatches, inputs, states, downloads, updates, staging, values: buffers, mapping: false, bytes })
     }
 
     pub(super) fn device_bytes(&self) -> u64 {
-        let Bytes { constants, inputs, working, staging } = self.bytes;
-        constants + inputs + working + staging
+        self.bytes.total()
     }
 
     pub(super) fn describe(&self, program: &Program) -> String {
         let mut text = String::new();
-        for step in &program.steps {
+        for (number, step) in program.steps.iter().enumerate() {
             let _ = writeln!(text, "{:24} {}", step.label, program.signature(step));
-            for d in self.dispatches.iter().filter(|d| d.label == step.label) {
+            for d in self.dispatches.iter().filter(|d| d.step == number) {
                 let groups = u64::from(d.groups.0) * u64::from(d.groups.1);
                 let _ = writeln!(text, "    {:32} {groups:>8} workgroups {:>12} bytes bound", d.kernel, d.bytes);
             }
@@ -157,99 +130,6 @@ impl Compiled {
         let _ = writeln!(text, "bytes: {constants} weights, {inputs} inputs and states, {working} intermediate, {staging} readback");
         text
     }
-}
-
-/// The first candidate that the device can run.
-fn choose(gpu: &Gpu, program: &Program, step: &Step, options: Options) -> Result<Candidate> {
-    let inputs: Vec<&TensorType> = step.inputs.iter().map(|&v| program.ty(v)).collect();
-    let outputs: Vec<&TensorType> = step.outputs.iter().map(|&v| program.ty(v)).collect();
-    let site = Site { inputs: &inputs, outputs: &outputs, device: gpu.capabilities(), precision: options.precision };
-    let refused = |reason: String| Error::Device(format!("{} {}: {reason}", step.label, program.signature(step)));
-    let mut reason = "there is no kernel for it".to_owned();
-    for candidate in step.op.launch(&site)? {
-        match misfit(&site, &candidate) {
-            None => return Ok(candidate),
-            Some(why) => reason = why,
-        }
-    }
-    Err(refused(reason))
-}
-
-/// Why the device cannot run a candidate.
-fn misfit(site: &Site<'_>, candidate: &Candidate) -> Option<String> {
-    let (name, limits) = (&site.device.name, &site.device.limits);
-    let most = u64::from(limits.max_compute_workgroups_per_dimension);
-    for launch in &candidate.launches {
-        let kernel = launch.kernel.name;
-        let params = usize::from(site.device.params_in_storage);
-        if launch.bindings.len() + params > limits.max_storage_buffers_per_shader_stage as usize {
-            return Some(format!(
-                "{kernel} binds {} buffers, {name} allows {}",
-                launch.bindings.len(),
-                limits.max_storage_buffers_per_shader_stage
-            ));
-        }
-        if launch.groups > most * most {
-            return Some(format!("{kernel} needs {} workgroups, {name} allows {most} x {most}", launch.groups));
-        }
-        for binding in &launch.bindings {
-            let whole = slot_bytes(site, candidate, binding);
-            let bytes = binding.bytes.as_ref().map_or(whole, |b| b.end.min(whole) - b.start.min(whole));
-            if bytes > site.device.max_binding() {
-                let most = site.device.max_binding();
-                return Some(format!("{kernel} needs {bytes} bytes in one binding, {name} shows a shader at most {most}"));
-            }
-        }
-    }
-    None
-}
-
-fn slot_bytes(site: &Site<'_>, candidate: &Candidate, binding: &Binding) -> u64 {
-    match binding.slot {
-        Slot::Input(i) => site.inputs.get(i).map_or(0, |t| t.device_bytes()),
-        Slot::Output(i) => site.outputs.get(i).map_or(0, |t| t.device_bytes()),
-        Slot::Scratch(i) => candidate.scratch.get(i).map_or(0, |b| b.next_multiple_of(16)),
-        Slot::Absent => 0,
-    }
-}
-
-/// Places of all values, the lives to share buffers among, and the lives of each step's scratch.
-fn lay_out(program: &Program, chosen: &[Candidate]) -> (Vec<Place>, Vec<Life>, Vec<Vec<usize>>) {
-    let last = cpu::last_uses(program);
-    let mut places = vec![Place::Own; program.values.len()];
-    let mut lives: Vec<Life> = Vec::new();
-    let mut scratch = Vec::new();
-    for (number, (step, candidate)) in program.steps.iter().zip(chosen).enumerate() {
-        if let (Some(input), [output]) = (candidate.alias, step.outputs.as_slice()) {
-            let mut source = step.inputs[input];
-            while let Place::Alias(further) = places[source] {
-                source = further;
-            }
-            places[*output] = Place::Alias(source);
-            if let Place::Life(life) = places[source] {
-                lives[life].last = lives[life].last.max(last[*output]);
-            }
-        } else {
-            for &output in &step.outputs {
-                places[output] = Place::Life(lives.len());
-                lives.push(Life { bytes: program.ty(output).device_bytes(), first: number, last: last[output] });
-            }
-        }
-        let first = lives.len();
-        lives.extend(candidate.scratch.iter().map(|&bytes| Life { bytes: bytes.next_multiple_of(16), first: number, last: number }));
-        scratch.push((first..lives.len()).collect());
-    }
-    (places, lives, scratch)
-}
-
-/// Values that a step, an output or a state update reads: a constant that was folded away needs no buffer.
-fn used_values(program: &Program) -> Vec<bool> {
-    let mut used = vec![false; program.values.len()];
-    let reads = program.steps.iter().flat_map(|s| &s.inputs).chain(&program.outputs);
-    for value in reads.copied().chain(program.states.iter().filter_map(|s| s.next)) {
-        used[value] = true;
-    }
-    used
 }
 
 /// The copies that end a run. A next value that is itself a state goes through a spare buffer, so that states may be exchanged.
@@ -309,10 +189,11 @@ struct Recorder<'a> {
 }
 
 impl Recorder<'_> {
-    fn record(&self, number: usize, program: &Program, step: &Step, launch: &Launch, scratch: &[Arc<wgpu::Buffer>]) -> Result<Dispatch> {
+    fn record(&self, slot: usize, program: &Program, number: usize, launch: &Launch, scratch: &[Arc<wgpu::Buffer>]) -> Result<Dispatch> {
+        let step = &program.steps[number];
         let pipeline = self.gpu.pipeline(launch);
         let params_bytes = (launch.params.len() as u64).next_multiple_of(16).max(16);
-        let mut resources = vec![(&self.params.buffer, self.params.offsets[number], params_bytes)];
+        let mut resources = vec![(&self.params.buffer, self.params.offsets[slot], params_bytes)];
         let mut bytes = 0;
         for binding in &launch.bindings {
             let missing = || Error::Device(format!("{} binds {:?}, which does not exist", step.label, binding.slot));
@@ -341,7 +222,7 @@ impl Recorder<'_> {
         let label = Some(step.label.as_str());
         let bindings = self.gpu.create_bind_group(&wgpu::BindGroupDescriptor { label, layout: &pipeline.layout, entries: &entries });
         let groups = fold(launch.groups, self.gpu.capabilities().limits.max_compute_workgroups_per_dimension);
-        Ok(Dispatch { label: step.label.clone(), kernel: launch.kernel.name, pipeline, bindings, groups, bytes })
+        Ok(Dispatch { step: number, label: step.label.clone(), kernel: launch.kernel.name, pipeline, bindings, groups, bytes })
     }
 }
 

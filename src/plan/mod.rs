@@ -4,14 +4,19 @@
 //! pipelines and bind groups. [`Plan::run`] uploads, replays the dispatches and downloads; it allocates nothing.
 
 mod cache;
+mod check;
+mod cost;
 mod cpu;
 mod device;
+mod layout;
 mod memory;
 mod profile;
 mod program;
 mod run;
 
 pub use cache::PlanCache;
+pub use check::{Checked, Difference, Element, Summary};
+pub use cost::Cost;
 pub use profile::{Profile, Row};
 
 use crate::array::{Array, TensorType};
@@ -20,6 +25,7 @@ use crate::gpu::Gpu;
 use crate::graph::Var;
 use crate::ops::Precision;
 use program::Program;
+use std::ops::ControlFlow;
 
 /// Where a plan runs.
 #[derive(Clone, Debug)]
@@ -135,7 +141,7 @@ impl Plan {
     pub fn state(&mut self, name: &str) -> Result<Array> {
         let index = self.program.state(name)?;
         match &mut self.backend {
-            Backend::Gpu(compiled) => compiled.read_state(&self.program, index),
+            Backend::Gpu(compiled) => compiled.read(&self.program, self.program.states[index].value),
             Backend::Cpu(interpreter) => Ok(interpreter.states[index].clone()),
         }
     }
@@ -184,6 +190,19 @@ impl Plan {
         }
     }
 
+    /// Runs on the GPU step by step and compares what each node makes with what its reference makes of the same inputs, those that the
+    /// GPU computed, so that errors do not add up. `on` is told of each node, and ends the check by breaking.
+    ///
+    /// Integers and truth values must be equal. A float may be off by [`Element::allowed`]; NaN must meet NaN and an infinity itself.
+    ///
+    /// # Errors
+    /// As [`Plan::run`], if a reference fails, or if the plan is for the CPU.
+    pub fn check(&mut self, inputs: &[(&str, &Array)], on: impl FnMut(&Checked<'_>) -> ControlFlow<()>) -> Result<Summary> {
+        let given = self.program.bind(inputs)?;
+        let (program, compiled) = self.gpu("check")?;
+        compiled.check(program, &given, on)
+    }
+
     /// Runs once and times every dispatch on the GPU.
     ///
     /// # Errors
@@ -205,7 +224,7 @@ impl Plan {
     fn gpu(&mut self, what: &'static str) -> Result<(&Program, &mut device::Compiled)> {
         match &mut self.backend {
             Backend::Gpu(compiled) => Ok((&self.program, compiled)),
-            Backend::Cpu(_) => Err(Error::unsupported(what, "the plan runs on the CPU reference, which has no GPU timestamps")),
+            Backend::Cpu(_) => Err(Error::unsupported(what, "the plan runs on the CPU reference, not on a GPU")),
         }
     }
 }

@@ -49,6 +49,8 @@ pub(super) struct Step {
     pub(super) outputs: Vec<usize>,
     /// The operator's name and its number, for people.
     pub(super) label: String,
+    /// What it stems from, if the graph was told.
+    pub(super) origin: Option<Arc<str>>,
 }
 
 #[derive(Debug)]
@@ -83,6 +85,7 @@ impl Program {
                 Arc::clone(&node.op),
                 node.inputs.iter().map(|i| place[i]).collect(),
                 node.outputs.iter().map(|o| place[o]).collect(),
+                node.origin.clone(),
             )?;
         }
         program.outputs = ids.iter().map(|id| place[id]).collect();
@@ -111,7 +114,7 @@ impl Program {
     }
 
     /// Adds a step, or computes it now if all it needs is known and small.
-    fn step(&mut self, op: Arc<dyn Op>, inputs: Vec<usize>, outputs: Vec<usize>) -> Result<()> {
+    fn step(&mut self, op: Arc<dyn Op>, inputs: Vec<usize>, outputs: Vec<usize>, origin: Option<Arc<str>>) -> Result<()> {
         let known: Option<Vec<&Array>> = inputs
             .iter()
             .map(|&i| match &self.values[i].kind {
@@ -128,7 +131,7 @@ impl Program {
             return Ok(());
         }
         let label = format!("{}#{}", op.name(), self.steps.len());
-        self.steps.push(Step { op, inputs, outputs, label });
+        self.steps.push(Step { op, inputs, outputs, label, origin });
         Ok(())
     }
 

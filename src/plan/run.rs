@@ -80,16 +80,18 @@ impl Compiled {
         self.gpu.write(&self.states[index], &transfer::to_bytes(array))
     }
 
-    pub(super) fn read_state(&mut self, program: &Program, index: usize) -> Result<Array> {
-        let ty = program.ty(program.states[index].value);
+    /// A value as it lies on the device now.
+    pub(super) fn read(&self, program: &Program, value: usize) -> Result<Array> {
+        let ty = program.ty(value);
+        let source = self.values[value].as_ref().ok_or_else(|| Error::Device("a value has no buffer".to_owned()))?;
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        let staging = self.gpu.create_buffer("state readback", ty.device_bytes(), usage)?;
+        let staging = self.gpu.create_buffer("readback of a value", ty.device_bytes(), usage)?;
         let mut encoder = self.encoder();
-        encoder.copy_buffer_to_buffer(&self.states[index], 0, &staging, 0, ty.device_bytes());
+        encoder.copy_buffer_to_buffer(source, 0, &staging, 0, ty.device_bytes());
         self.gpu.queue().submit([encoder.finish()]);
         staging.slice(..).map_async(wgpu::MapMode::Read, |_| {});
         self.gpu.wait()?;
-        let view = staging.slice(..).get_mapped_range().map_err(|e| Error::Device(format!("a state could not be read: {e}")))?;
+        let view = staging.slice(..).get_mapped_range().map_err(|e| Error::Device(format!("a value could not be read: {e}")))?;
         transfer::from_bytes(ty, &view)
     }
 }

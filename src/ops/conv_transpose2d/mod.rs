@@ -130,6 +130,12 @@ impl Op for ConvTranspose2d {
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         launches::candidates(&Problem::of(self, site), site.device)
     }
+
+    /// Each input is multiplied by the weights of its channel.
+    fn multiply_adds(&self, inputs: &[&TensorType], outputs: &[&TensorType]) -> u64 {
+        let _ = outputs;
+        super::multiplied(inputs[0].elements(), &inputs[1].shape[1..])
+    }
 }
 
 /// Output channels of a transposed convolution, or what does not agree between its tensors; for any number of axes.

@@ -82,6 +82,11 @@ impl Op for Linear {
         let rows = site.inputs[0].shape.iter().rev().skip(1).product();
         Ok(candidates(site.device, &[Product::by_rows(rows, columns, depth, bias)]))
     }
+
+    /// Each output adds up a row of the weight.
+    fn multiply_adds(&self, inputs: &[&TensorType], outputs: &[&TensorType]) -> u64 {
+        crate::ops::multiplied(outputs[0].elements(), &inputs[1].shape[1..])
+    }
 }
 
 impl Product {

@@ -12,14 +12,17 @@
 //!
 //! What stands in front of the matrices are batches, which broadcast as NumPy's do: their sizes are equal, or one of them
 //! is 1 or missing. A vector `a` is one row and a vector `b` one column; the output then lacks that dimension.
-//! [`Linear`] is the same with the second factor as layers store it, and a bias.
+//! [`MatmulInteger`] is the same on integers. [`Linear`] is the same with the second factor as layers store it, and a bias.
 //!
 //! ONNX: `MatMul`; `NumPy` and PyTorch: `matmul`.
 
+mod integer;
 mod launches;
 mod linear;
 mod products;
 
+pub use integer::MatmulInteger;
+pub(super) use integer::{ZeroPoints, centred, words};
 pub(super) use launches::{KERNELS, candidates, tile_bytes};
 pub use linear::Linear;
 pub(super) use products::{Operand, Product};
@@ -122,6 +125,11 @@ impl Op for Matmul {
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         let sizes = Sizes::of(site.inputs[0], site.inputs[1])?;
         Ok(candidates(site.device, &products::of_batches(&sizes)))
+    }
+
+    /// Each output adds up a row of `a`.
+    fn multiply_adds(&self, inputs: &[&TensorType], outputs: &[&TensorType]) -> u64 {
+        super::multiplied(outputs[0].elements(), &inputs[0].shape[inputs[0].rank().saturating_sub(1)..])
     }
 }
 

@@ -48,7 +48,7 @@ impl Unary {
             Self::Ceil => x.ceil(),
             Self::Round => x.round_ties_even(),
             Self::Trunc => x.trunc(),
-            Self::IsNan | Self::IsInf | Self::Not | Self::BitwiseNot => f64::NAN,
+            Self::IsNan | Self::IsInf | Self::IsPosInf | Self::IsNegInf | Self::Not | Self::BitwiseNot => f64::NAN,
         }
     }
 

@@ -63,6 +63,8 @@ methods! {
     trunc Trunc "Every element rounded towards 0.",
     is_nan IsNan "Which elements are NaN.",
     is_inf IsInf "Which elements are infinite.",
+    is_pos_inf IsPosInf "Which elements are infinity.",
+    is_neg_inf IsNegInf "Which elements are minus infinity.",
     not Not "Which elements are false.",
     bitwise_not BitwiseNot "Every element with every bit turned.",
 }

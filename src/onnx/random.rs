@@ -1,0 +1,84 @@
+//! Random tensors that are the same on every machine.
+
+use super::elem::Elem;
+use super::tensor::Tensor;
+use crate::array::{Array, DType, TensorType};
+use crate::error::{Error, Result};
+
+/// The most elements of a random tensor: a file's numbers ask for it, so somebody must say stop.
+const MOST: usize = 1 << 28;
+
+impl Tensor {
+    /// Random elements that depend on `seed`, `name` and their place alone: floats roughly normal with mean 0 and deviation 1 (sums of
+    /// twelve uniform numbers), integers of 0 to 7, truth values.
+    ///
+    /// Element i is made of the SplitMix64 generator's outputs 3i, 3i + 1 and 3i + 2, started with `seed` and the name's FNV-1a hash.
+    /// Nothing is rounded on the way to f32, so no machine can differ.
+    ///
+    /// # Errors
+    /// If the shape has more than 2^28 elements, or the engine does not compute with the type.
+    pub fn random(elem: Elem, shape: &[usize], name: &str, seed: u64) -> Result<Self> {
+        let held = elem.held().ok_or_else(|| Error::unsupported("random", format!("elements of type {elem}")))?;
+        let count = TensorType::new(held, shape).checked_elements()?;
+        if count > MOST {
+            return Err(Error::shape("random", format!("{elem}{shape:?} of '{name}' has more than 2^28 elements: give it as a file")));
+        }
+        let hash = name.bytes().fold(0xCBF2_9CE4_8422_2325, |h: u64, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3));
+        let start = mixed(seed ^ mixed(hash));
+        let draw = |i: usize, part: u64| mixed(start.wrapping_add((3 * i as u64 + part).wrapping_mul(0x9E37_79B9_7F4A_7C15)));
+        let array = match held {
+            DType::F32 | DType::F16 => Array::from_fn(shape, |i| normal([0, 1, 2].map(|part| draw(i, part)))),
+            DType::I32 => Array::from_fn(shape, |i| (draw(i, 0) >> 61) as i32),
+            DType::U32 => Array::from_fn(shape, |i| (draw(i, 0) >> 61) as u32),
+            DType::Bool => Array::from_fn(shape, |i| draw(i, 0) >> 63 == 1),
+        };
+        Self::from_array(elem, &array)
+    }
+}
+
+/// SplitMix64's finaliser (Steele, Lea, Flood 2014).
+fn mixed(mut bits: u64) -> u64 {
+    bits = (bits ^ bits >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    bits = (bits ^ bits >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+    bits ^ bits >> 31
+}
+
+/// The sum of twelve numbers of 16 bits: variance 12 * 2^32 / 12, once divided by 2^16 that of the normal distribution.
+fn normal(draws: [u64; 3]) -> f32 {
+    let sum: u64 = draws.iter().flat_map(|d| [d & 0xFFFF, d >> 16 & 0xFFFF, d >> 32 & 0xFFFF, d >> 48]).sum();
+    // At most 12 * 65,535, which f32 holds exactly, less 6 * 65,535.
+    (sum as f32 - 393_210.0) / 65_536.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_normal_and_the_same_everywhere() {
+        let tensor = Tensor::random(Elem::Float, &[100, 100], "x", 1).unwrap();
+        let values = tensor.floats().unwrap();
+        let mean = values.iter().sum::<f64>() / 1e4;
+        let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / 1e4;
+        assert!(mean.abs() < 0.03 && (variance - 1.0).abs() < 0.05, "{mean} {variance}");
+        assert_eq!(values[..3], FIRST);
+        assert_ne!(tensor, Tensor::random(Elem::Float, &[100, 100], "x", 2).unwrap());
+        assert_ne!(tensor, Tensor::random(Elem::Float, &[100, 100], "y", 1).unwrap());
+    }
+
+    /// Computed by the definition in Python.
+    const FIRST: [f64; 3] = [-0.6571807861328125, 2.3159027099609375, -0.450408935546875];
+
+    #[test]
+    fn every_type_has_its_numbers() {
+        for elem in [Elem::Int64, Elem::Uint8, Elem::Int4, Elem::Int32] {
+            let values = Tensor::random(elem, &[1000], "x", 3).unwrap().ints().unwrap();
+            assert!((0..8).all(|v| values.contains(&v)) && values.iter().all(|v| (0..8).contains(v)), "{elem}");
+        }
+        let bools = Tensor::random(Elem::Bool, &[100], "x", 3).unwrap();
+        assert!(bools.bytes().contains(&0) && bools.bytes().contains(&1));
+        assert_eq!(Tensor::random(Elem::Float16, &[7], "x", 3).unwrap().elem(), Elem::Float16);
+        assert!(Tensor::random(Elem::Float, &[1 << 20, 1 << 10], "x", 3).unwrap_err().to_string().contains("more than 2^28"));
+        assert!(Tensor::random(Elem::String, &[1], "x", 3).is_err());
+    }
+}
