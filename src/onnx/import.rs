@@ -368,7 +368,7 @@ impl<'a> Importer<'a> {
             }
             Value::Var { elem, var } => {
                 let Some((array, inputs)) = self.known.borrow_mut().of(var, &self.given)? else { return Ok(None) };
-                self.pinned.borrow_mut().extend(inputs);
+                self.pinned.borrow_mut().extend(inputs.iter().cloned());
                 Ok(Some(Arc::new(Tensor::from_array(*elem, &array)?)))
             }
             Value::Sequence(_) | Value::Empty => Ok(None),

@@ -53,7 +53,7 @@ fn pick(node: &Node<'_>, condition: &Var, a: &Value, b: &Value) -> Result<Value>
 fn repeat(node: &Node<'_>) -> Result<Vec<Value>> {
     let body = node.subgraph("body")?;
     let trips = if node.has(0) { Some(integer(node, 0)?) } else { None };
-    // Without the input, what the body says of the condition is ignored.
+    // Without the input, what the body says of the condition is ignored. So says the standard; ONNX Runtime stops all the same.
     let watched = node.has(1);
     let unknown = || node.unsupported("its condition depends on what the model is run on: loops are unrolled, give the values at load");
     let mut on = !watched || known(node, node.value(1)?)?.ok_or_else(unknown)?;
