@@ -120,10 +120,10 @@ impl Found {
         if let Some(cost) = &self.cost {
             lines.push(format!("multiply-adds  {}", grouped(cost.multiply_adds)));
             let [total, weights, inputs, working, readback] =
-                [cost.device_bytes(), cost.weights, cost.inputs, cost.working, cost.readback].map(mib);
+                [cost.device_bytes(), cost.weights, cost.inputs, cost.working, cost.readback].map(size);
             lines.push(format!("memory         {total}: weights {weights}, inputs {inputs}, intermediate {working}, readback {readback}"));
         } else {
-            lines.push("multiply-adds  not counted, for what follows".to_owned());
+            lines.push("multiply-adds  not counted: the model is not imported in full".to_owned());
         }
         lines.extend(self.warnings.iter().map(|w| format!("warning        {w}")));
         lines.extend(self.reason.iter().map(|r| format!("error          {r}")));
@@ -148,8 +148,13 @@ fn grouped(number: u64) -> String {
     groups.join(",")
 }
 
-fn mib(bytes: u64) -> String {
-    format!("{:.2} MiB", bytes as f64 / f64::from(1 << 20))
+/// Bytes as people read them.
+fn size(bytes: u64) -> String {
+    match bytes {
+        b if b >= 1 << 20 => format!("{:.1} MiB", b as f64 / f64::from(1 << 20)),
+        b if b >= 1 << 10 => format!("{:.1} KiB", b as f64 / f64::from(1 << 10)),
+        b => format!("{b} bytes"),
+    }
 }
 
 #[cfg(test)]
