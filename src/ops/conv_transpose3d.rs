@@ -139,7 +139,8 @@ impl Op for ConvTranspose3d {
         let Some(parts) = Part::all(&problem, site.device) else {
             let volume = 4 * (flat.output * x.output) as u64;
             let most = site.device.max_binding();
-            let reason = format!("conv_transpose3d needs {volume} bytes in one binding, {} shows a shader at most {most}", site.device.name);
+            let reason =
+                format!("conv_transpose3d needs {volume} bytes in one binding, {} shows a shader at most {most}", site.device.name);
             return Err(Error::Device(reason));
         };
         let taps = flat.kernel * x.kernel;

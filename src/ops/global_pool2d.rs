@@ -135,7 +135,9 @@ impl Op for GlobalPool2d {
         let elements = (shape[2] * shape[3]).max(1);
         let pool = |plane: &[f32]| match self {
             Self::Average => plane.iter().map(|&v| f64::from(v)).sum::<f64>() / elements as f64,
-            Self::Max => plane.iter().map(|&v| f64::from(v)).fold(f64::NEG_INFINITY, |best, v| if v > best || v.is_nan() { v } else { best }),
+            Self::Max => {
+                plane.iter().map(|&v| f64::from(v)).fold(f64::NEG_INFINITY, |best, v| if v > best || v.is_nan() { v } else { best })
+            }
         };
         Ok(vec![rounded(&output, inputs[0].values::<f32>()?.chunks_exact(elements).map(pool).collect())?])
     }

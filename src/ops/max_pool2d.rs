@@ -189,14 +189,11 @@ impl MaxPool2d {
         // Whole 2 x 2 windows without padding, four of them in two loads of four.
         let two = Hw::square(2);
         let plain = self.kernel == two && self.stride == two && self.dilation == Hw::square(1) && self.padding == Pads::default();
-        let halves = plain && site.inputs[0].dtype == DType::F32 && output[2] * 2 <= input[2] && output[3] * 2 == input[3] && output[3] % 4 == 0;
+        let halves =
+            plain && site.inputs[0].dtype == DType::F32 && output[2] * 2 <= input[2] && output[3] * 2 == input[3] && output[3] % 4 == 0;
         let pair = |a: usize, b: usize| [u32_of(a), u32_of(b)];
-        let launches = launch_rows(
-            "max_pool2d",
-            site.device,
-            input[0] * input[1],
-            &[4 * input_plane as u64, 4 * output_plane as u64],
-            |planes| {
+        let launches =
+            launch_rows("max_pool2d", site.device, input[0] * input[1], &[4 * input_plane as u64, 4 * output_plane as u64], |planes| {
                 let window = |plane: usize| site.device.window((planes.start * plane) as u64..(planes.end * plane) as u64, 4);
                 let (read, write) = (window(input_plane), window(output_plane));
                 let four = halves && read.skip % 4 == 0 && write.skip % 4 == 0;
@@ -223,12 +220,12 @@ impl MaxPool2d {
                     DType::U32 => UNSIGNED,
                     _ => FLOATS,
                 };
-                let launch = Launch::new(if four { &HALVE } else { &WINDOW }, &params, groups(count, WORKGROUP)).header([elements, indices].concat());
+                let launch = Launch::new(if four { &HALVE } else { &WINDOW }, &params, groups(count, WORKGROUP))
+                    .header([elements, indices].concat());
                 let launch = if four { launch } else { launch.constant("DILATED", u8::from(self.dilation != Hw::square(1))) };
                 let launch = launch.input_window(0, &read).output_window(0, &write);
                 if with_indices { launch.output_window(1, &write) } else { launch }
-            },
-        )?;
+            })?;
         Ok(vec![Candidate::of(launches)])
     }
 }

@@ -92,8 +92,7 @@ impl MaxPool3d {
     /// Over planes, and down columns.
     fn passes(&self) -> (MaxPool2d, MaxPool2d) {
         let Self { kernel, stride, padding, dilation, ceil_mode } = *self;
-        let planes =
-            MaxPool2d { kernel: kernel.hw(), stride: stride.hw(), padding: padding.hw(), dilation: dilation.hw(), ceil_mode };
+        let planes = MaxPool2d { kernel: kernel.hw(), stride: stride.hw(), padding: padding.hw(), dilation: dilation.hw(), ceil_mode };
         let columns = MaxPool2d {
             kernel: Hw::new(kernel.d, 1),
             stride: Hw::new(stride.d, 1),

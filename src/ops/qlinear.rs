@@ -32,7 +32,14 @@ impl Var {
     ///
     /// # Errors
     /// As [`Var::matmul_integer`] and [`Var::quantize_linear`].
-    pub fn qlinear_matmul(&self, scale: Scale<'_>, other: &Self, other_scale: Scale<'_>, to: Quantized, to_scale: Scale<'_>) -> Result<Self> {
+    pub fn qlinear_matmul(
+        &self,
+        scale: Scale<'_>,
+        other: &Self,
+        other_scale: Scale<'_>,
+        to: Quantized,
+        to_scale: Scale<'_>,
+    ) -> Result<Self> {
         let sums = self.matmul_integer(other, scale.zero_point, other_scale.zero_point)?;
         // A vector has no row, or no column, that its scale could be of.
         let rows = if other.shape().len() > 1 { 1 } else { 0 };

@@ -22,7 +22,9 @@ use super::broadcast::{broadcast_index, broadcast_nest};
 use super::quotient::quotient;
 use super::round_to::FloatFormat;
 use super::wrap_to::narrow_range;
-use super::{Candidate, Cut, Op, Part, Site, WORKGROUP, aliases, check_axis, check_dtype, check_inputs, check_integer, groups, u32_of, vector};
+use super::{
+    Candidate, Cut, Op, Part, Site, WORKGROUP, aliases, check_axis, check_dtype, check_inputs, check_integer, groups, u32_of, vector,
+};
 use crate::array::{Array, DType, TensorType, elements};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -232,7 +234,11 @@ impl Op for QuantizeLinear {
         Ok(vec![TensorType::new(self.to.dtype(), inputs[0].shape.clone())])
     }
 
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range by then; i32 becomes f32 as it would on a device")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "in range by then; i32 becomes f32 as it would on a device"
+    )]
     fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
         let (low, high) = self.to.range();
         let values: Vec<f32> = each(inputs)?
@@ -318,7 +324,12 @@ fn launch(op: &'static str, site: &Site<'_>, imports: &str, formula: &str, (low,
         let operand = |k: usize, scalar: &str| vector(scalar, if nest.repeats(k) { 1 } else { width });
         let header = aliases(DType::F32, width)
             + &format!("alias Input = {};\nalias Output = {};\n", vector(scalar, width), vector(output.dtype.wgsl(), width))
-            + &format!("alias X = {};\nalias Scale = {};\nalias Zero = {};\n{imports}", operand(1, scalar), operand(2, "f32"), operand(3, "i32"))
+            + &format!(
+                "alias X = {};\nalias Scale = {};\nalias Zero = {};\n{imports}",
+                operand(1, scalar),
+                operand(2, "f32"),
+                operand(3, "i32")
+            )
             + &format!("fn apply(x: Input, scale: Element, zero: Int) -> Output {{ return {formula}; }}\n");
         let [output, x, scale, zero] = &part.windows;
         Launch::new(&QUANTIZE, &params, groups(count, WORKGROUP))

@@ -23,7 +23,9 @@
 //! ONNX: `ReduceSum`, `ReduceMean`, `ReduceMax`, `ReduceMin`, `ReduceProd`, `ReduceL1`, `ReduceL2`, `ReduceSumSquare`, `ReduceLogSum`,
 //! `ReduceLogSumExp`. PyTorch: `sum`, `mean`, `amax`, `amin`, `prod`, `norm`, `logsumexp`, `any`, `all`.
 
-use super::{Around, Candidate, Op, Site, Team, WORKGROUP, check_axis, check_inputs, groups, item_header, lanes, launch_rows, rounded, u32_of};
+use super::{
+    Around, Candidate, Op, Site, Team, WORKGROUP, check_axis, check_inputs, groups, item_header, lanes, launch_rows, rounded, u32_of,
+};
 use crate::array::{Array, DType, Data, TensorType, elements, strides};
 use crate::error::{Error, Result};
 use crate::gpu::{Capabilities, Kernel, Launch, Slot, kernel, params};
@@ -153,7 +155,9 @@ impl Op for Reduce {
         let output = self.infer(&[&ty])?.remove(0);
         let reduced = self.reduced(&ty)?;
         let (kept, along) = (offsets(&ty.shape, |d| !reduced[d]), offsets(&ty.shape, |d| reduced[d]));
-        let each = |x: &dyn Fn(usize) -> i64| kept.iter().map(|start| self.integer(&along.iter().map(|a| x(start + a)).collect::<Vec<_>>(), ty.dtype)).collect::<Vec<_>>();
+        let each = |x: &dyn Fn(usize) -> i64| {
+            kept.iter().map(|start| self.integer(&along.iter().map(|a| x(start + a)).collect::<Vec<_>>(), ty.dtype)).collect::<Vec<_>>()
+        };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the wrapping is the point")]
         match inputs[0].data() {
             Data::I32(x) => {

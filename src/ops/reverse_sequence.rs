@@ -83,12 +83,8 @@ impl Op for ReverseSequence {
         let inner = elements(&shape[2..]);
         let width = if inner % 4 == 0 { 4 } else { 1 };
         let count = elements(shape) / width;
-        let params = Params {
-            count: u32_of(count),
-            second: u32_of(shape[1]),
-            inner: u32_of(inner / width),
-            times: u32_of(shape[self.time_axis]),
-        };
+        let params =
+            Params { count: u32_of(count), second: u32_of(shape[1]), inner: u32_of(inner / width), times: u32_of(shape[self.time_axis]) };
         let launch = Launch::new(&REVERSE_SEQUENCE, &params, groups(count, WORKGROUP))
             .header(format!("alias Element = {};\n", vector("u32", width)))
             .constant("TIME_AXIS", u32_of(self.time_axis))

@@ -58,7 +58,14 @@ pub(super) struct Layout {
 
 impl FloatFormat {
     fn layout(self) -> Layout {
-        let eight = |mantissa, least, largest, infinite, negative_zero| Layout { mantissa, least, largest, infinite, negative_zero, saturates: true };
+        let eight = |mantissa, least, largest, infinite, negative_zero| Layout {
+            mantissa,
+            least,
+            largest,
+            infinite,
+            negative_zero,
+            saturates: true,
+        };
         match self {
             Self::F16 => Layout { saturates: false, ..eight(10, -14, 65_504.0, true, true) },
             // (2 - 2^-7) 2^127

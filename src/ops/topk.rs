@@ -183,11 +183,17 @@ impl Op for TopK {
             }
             most = most.max(part.lines * stride);
             let count = part.lines * stride;
-            let params =
-                LoadParams { count: u32_of(count), columns: u32_of(len), inner: u32_of(inner), stride: u32_of(stride), input_skip: part.input_skip };
+            let params = LoadParams {
+                count: u32_of(count),
+                columns: u32_of(len),
+                inner: u32_of(inner),
+                stride: u32_of(stride),
+                input_skip: part.input_skip,
+            };
             let load = Launch::new(&LOAD, &params, groups(count, WORKGROUP));
             let mut passes = vec![self.keyed(site, load).input_window(0, &read).scratch_mut(0)];
-            let (pairs, slot) = if self.k > KEPT && len > SPAN { part.merges(stride, &mut passes) } else { part.rounds(self.k, &mut passes) };
+            let (pairs, slot) =
+                if self.k > KEPT && len > SPAN { part.merges(stride, &mut passes) } else { part.rounds(self.k, &mut passes) };
             before.push(passes);
             let count = part.lines * self.k;
             let params = StoreParams {

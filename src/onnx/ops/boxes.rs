@@ -44,7 +44,9 @@ fn non_max_suppression(node: &Node<'_>) -> Result<Vec<Value>> {
     let (most_overlap, least_score) = (threshold(3)?.unwrap_or(0.0), threshold(4)?);
     let pairs = [batch, classes, count, most.min(count)].iter().try_fold(1usize, |n, &d| n.checked_mul(d));
     if pairs.is_none_or(|p| p > MOST_PAIRS) {
-        return Err(node.unsupported(format!("{count} boxes of {classes} classes in a batch of {batch}: over {MOST_PAIRS} pairs to compare")));
+        return Err(
+            node.unsupported(format!("{count} boxes of {classes} classes in a batch of {batch}: over {MOST_PAIRS} pairs to compare"))
+        );
     }
     let (boxes, scores) = (boxes.floats()?, scores.floats()?);
     let boxes: Vec<Sides> = boxes.chunks(4).map(|numbers| sides(numbers, centred)).collect();

@@ -36,13 +36,16 @@ fn branch(node: &Node<'_>) -> Result<Vec<Value>> {
 }
 
 fn pick(node: &Node<'_>, condition: &Var, a: &Value, b: &Value) -> Result<Value> {
-    let differ = |what: String| Err(node.unsupported(format!("its condition depends on what the model is run on, and its branches give {what}")));
+    let differ =
+        |what: String| Err(node.unsupported(format!("its condition depends on what the model is run on, and its branches give {what}")));
     match (a, b) {
         (Value::Empty, Value::Empty) => Ok(Value::Empty),
         (Value::Sequence(a), Value::Sequence(b)) if a.len() == b.len() => {
             Ok(Value::sequence(a.iter().zip(b.iter()).map(|(a, b)| pick(node, condition, a, b)).collect::<Result<_>>()?))
         }
-        (Value::Sequence(_) | Value::Empty, _) | (_, Value::Sequence(_) | Value::Empty) => differ("sequences of different lengths".to_owned()),
+        (Value::Sequence(_) | Value::Empty, _) | (_, Value::Sequence(_) | Value::Empty) => {
+            differ("sequences of different lengths".to_owned())
+        }
         _ if a.elem()? != b.elem()? || a.shape()? != b.shape()? => {
             differ(format!("{}{:?} and {}{:?}", a.elem()?, a.shape()?, b.elem()?, b.shape()?))
         }
@@ -62,7 +65,8 @@ fn repeat(node: &Node<'_>) -> Result<Vec<Value>> {
     }
     let mut carried = (2..node.count()).map(|i| node.value(i).cloned()).collect::<Result<Vec<_>>>()?;
     let scans = body.output.len().checked_sub(1 + carried.len());
-    let scans = scans.ok_or_else(|| node.wrong(format!("its body gives {} outputs for {} carried values", body.output.len(), carried.len())))?;
+    let scans =
+        scans.ok_or_else(|| node.wrong(format!("its body gives {} outputs for {} carried values", body.output.len(), carried.len())))?;
     let mut stacks = vec![Vec::new(); scans];
     let mut turn = 0;
     while on && trips.is_none_or(|trips| turn < trips) {

@@ -65,7 +65,11 @@ fn conv_transpose(node: &Node<'_>) -> Result<Vec<Value>> {
     let conv2d = |input: &Var, weight: &Var, window: &Window, extra: &[usize]| {
         let (stride, dilation) = (Window::hw(&window.stride), Window::hw(&window.dilation));
         let padding = window.pads2(node)?;
-        input.conv_transpose2d(weight, bias.as_ref(), ConvTranspose2d { stride, dilation, padding, output_padding: Hw::new(extra[0], extra[1]), groups })
+        input.conv_transpose2d(
+            weight,
+            bias.as_ref(),
+            ConvTranspose2d { stride, dilation, padding, output_padding: Hw::new(extra[0], extra[1]), groups },
+        )
     };
     node.same(match rank {
         1 => lowered(&conv2d(&raised(&input)?, &raised(&weight)?, &window.widened(), &[0, extra[0]])?)?,

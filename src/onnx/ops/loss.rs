@@ -12,7 +12,8 @@ use crate::graph::Var;
 use crate::onnx::node::Node;
 use crate::onnx::value::Value;
 
-pub(super) const TABLE: Table = &[("NegativeLogLikelihoodLoss", negative_log_likelihood), ("SoftmaxCrossEntropyLoss", softmax_cross_entropy)];
+pub(super) const TABLE: Table =
+    &[("NegativeLogLikelihoodLoss", negative_log_likelihood), ("SoftmaxCrossEntropyLoss", softmax_cross_entropy)];
 
 fn negative_log_likelihood(node: &Node<'_>) -> Result<Vec<Value>> {
     node.same(loss(node, &node.var(0)?)?)

@@ -6,8 +6,9 @@ use crate::error::Result;
 use crate::graph::Var;
 use crate::onnx::node::Node;
 use crate::onnx::value::Value;
+use crate::ops::einsum;
 
-pub(super) const TABLE: Table = &[("Gemm", gemm), ("MatMul", matmul)];
+pub(super) const TABLE: Table = &[("Det", |n| n.same(n.var(0)?.det()?)), ("Einsum", product), ("Gemm", gemm), ("MatMul", matmul)];
 
 fn matmul(node: &Node<'_>) -> Result<Vec<Value>> {
     let (a, b) = (node.var(0)?, node.var(1)?);
@@ -41,7 +42,9 @@ fn gemm(node: &Node<'_>) -> Result<Vec<Value>> {
     let scaled = |var: Var, by: f32| if by == 1.0 { Ok(var) } else { var.mul(&node.scalar(DType::F32, f64::from(by))?) };
     // The common fully connected layer is one operator.
     let outputs = b.shape().first().copied();
-    if let Some(bias) = c.as_ref().filter(|c| trans_b && alpha == 1.0 && beta == 1.0 && c.shape().len() == 1 && c.shape().first().copied() == outputs) {
+    if let Some(bias) =
+        c.as_ref().filter(|c| trans_b && alpha == 1.0 && beta == 1.0 && c.shape().len() == 1 && c.shape().first().copied() == outputs)
+    {
         return node.same(a.linear(&b, Some(bias))?);
     }
     let product = if trans_b { a.linear(&b, None)? } else { a.matmul(&b)? };
@@ -52,3 +55,8 @@ fn gemm(node: &Node<'_>) -> Result<Vec<Value>> {
     })
 }
 
+fn product(node: &Node<'_>) -> Result<Vec<Value>> {
+    let equation = node.text("equation")?.ok_or_else(|| node.wrong("attribute 'equation' is missing"))?;
+    let operands = node.vars()?;
+    node.same(einsum(&equation, &operands.iter().collect::<Vec<_>>())?)
+}

@@ -176,13 +176,18 @@ fn pad(node: &Node<'_>) -> Result<Vec<Value>> {
         (_, Some(value)) => PadMode::Constant(value),
         (_, None) => return padded_with_input(node, &input, before, after),
     };
-    let held = if input.dtype() == DType::Bool && mode == PadMode::Constant(1.0) { input.not()?.pad(before, after, PadMode::Constant(0.0))?.not()? } else { input.pad(before, after, mode)? };
+    let held = if input.dtype() == DType::Bool && mode == PadMode::Constant(1.0) {
+        input.not()?.pad(before, after, PadMode::Constant(0.0))?.not()?
+    } else {
+        input.pad(before, after, mode)?
+    };
     node.same(held)
 }
 
 /// With a value that is known only when the model runs: zeros where the input is, ones around it, choose.
 fn padded_with_input(node: &Node<'_>, input: &Var, before: Vec<isize>, after: Vec<isize>) -> Result<Vec<Value>> {
-    let inside = node.scalar(DType::I32, 1.0)?.expand(input.shape().to_vec())?.pad(before.clone(), after.clone(), PadMode::Constant(0.0))?;
+    let inside =
+        node.scalar(DType::I32, 1.0)?.expand(input.shape().to_vec())?.pad(before.clone(), after.clone(), PadMode::Constant(0.0))?;
     let padded = input.pad(before, after, PadMode::Constant(0.0))?;
     let value = node.var(2)?.reshape(Vec::new())?;
     node.same(inside.cast(DType::Bool)?.where_(&padded, &value)?)

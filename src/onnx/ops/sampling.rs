@@ -11,11 +11,12 @@ pub(super) const TABLE: Table = &[("AffineGrid", affine_grid), ("GridSample", gr
 
 /// The modes were renamed in version 20.
 fn grid_sample(node: &Node<'_>) -> Result<Vec<Value>> {
-    let mode = match node.choice("mode", if node.opset < 20 { &["bilinear", "nearest", "bicubic"] } else { &["linear", "nearest", "cubic"] })? {
-        "nearest" => SampleMode::Nearest,
-        "bicubic" | "cubic" => SampleMode::Bicubic,
-        _ => SampleMode::Bilinear,
-    };
+    let mode =
+        match node.choice("mode", if node.opset < 20 { &["bilinear", "nearest", "bicubic"] } else { &["linear", "nearest", "cubic"] })? {
+            "nearest" => SampleMode::Nearest,
+            "bicubic" | "cubic" => SampleMode::Bicubic,
+            _ => SampleMode::Bilinear,
+        };
     let padding = match node.choice("padding_mode", &["zeros", "border", "reflection"])? {
         "border" => PaddingMode::Border,
         "reflection" => PaddingMode::Reflection,

@@ -2,11 +2,11 @@
 
 use super::Table;
 use crate::error::{Error, Result};
-use crate::ops::concat;
 use crate::onnx::Elem;
 use crate::onnx::node::Node;
 use crate::onnx::tensor::Tensor;
 use crate::onnx::value::Value;
+use crate::ops::concat;
 
 pub(super) const TABLE: Table = &[
     ("ConcatFromSequence", concat_from_sequence),
@@ -108,7 +108,9 @@ fn map(node: &Node<'_>) -> Result<Vec<Value>> {
     let mut outputs = vec![Vec::with_capacity(count); body.output.len()];
     for turn in 0..count {
         let input = |index| match node.value(index)? {
-            Value::Sequence(values) => values.get(turn).cloned().ok_or_else(|| node.wrong(format!("input {index} is shorter than input 0"))),
+            Value::Sequence(values) => {
+                values.get(turn).cloned().ok_or_else(|| node.wrong(format!("input {index} is shorter than input 0")))
+            }
             value => Ok(value.clone()),
         };
         let inputs = (0..node.count()).map(input).collect::<Result<Vec<_>>>()?;

@@ -51,7 +51,8 @@ fn shape(node: &Node<'_>) -> Result<Vec<Value>> {
     let rank = i64::try_from(shape.len()).unwrap_or(i64::MAX);
     let (start, end) = (node.int("start", 0)?, node.int("end", rank)?);
     let clamp = |at: i64| usize::try_from((if at < 0 { at.saturating_add(rank) } else { at }).clamp(0, rank)).unwrap_or(0);
-    let sizes: Vec<i64> = shape.get(clamp(start)..clamp(end)).unwrap_or_default().iter().map(|&d| i64::try_from(d).unwrap_or(i64::MAX)).collect();
+    let sizes: Vec<i64> =
+        shape.get(clamp(start)..clamp(end)).unwrap_or_default().iter().map(|&d| i64::try_from(d).unwrap_or(i64::MAX)).collect();
     Ok(vec![Value::ints([sizes.len()], &sizes)?])
 }
 
@@ -121,7 +122,8 @@ fn reshaped(node: &Node<'_>, shape: Vec<usize>) -> Result<Vec<Value>> {
 /// In inference nothing is dropped.
 fn dropout(node: &Node<'_>) -> Result<Vec<Value>> {
     node.ignore(&["ratio", "seed", "consumed_inputs"]);
-    let training = if node.opset < 7 { !node.flag("is_test", false)? } else { node.optional_ints(2)?.is_some_and(|v| v.first() != Some(&0)) };
+    let training =
+        if node.opset < 7 { !node.flag("is_test", false)? } else { node.optional_ints(2)?.is_some_and(|v| v.first() != Some(&0)) };
     // Files of version 1 and 6 without is_test are exported for training, and run for inference by everyone.
     if training && node.opset >= 7 && (!node.has(1) || node.floats(1)?.first() != Some(&0.0)) {
         return Err(node.unsupported("training_mode, which drops at random"));
@@ -130,7 +132,8 @@ fn dropout(node: &Node<'_>) -> Result<Vec<Value>> {
     let mut outputs = vec![node.value(0)?.clone()];
     if node.wants(1) {
         // Before version 10 the mask is of the input's type.
-        let (elem, ones) = if node.opset < 10 { (node.elem(0)?, node.scalar(DType::F32, 1.0)?) } else { (Elem::Bool, node.scalar(DType::Bool, 1.0)?) };
+        let (elem, ones) =
+            if node.opset < 10 { (node.elem(0)?, node.scalar(DType::F32, 1.0)?) } else { (Elem::Bool, node.scalar(DType::Bool, 1.0)?) };
         outputs.push(Value::of(elem, ones.expand(shape)?));
     }
     Ok(outputs)

@@ -40,6 +40,7 @@ pub(super) const TABLE: Table = &[
     ("Relu", |n| one(n, Var::relu)),
     ("Round", |n| one(n, Var::round)),
     ("Selu", selu),
+    ("Shrink", |n| n.wrapped(n.var(0)?.shrink(n.float("lambd", 0.5)?, n.float("bias", 0.0)?)?)),
     ("Sigmoid", |n| one(n, Var::sigmoid)),
     ("Sign", |n| one(n, Var::sign)),
     ("Sin", |n| one(n, Var::sin)),

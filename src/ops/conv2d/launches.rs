@@ -37,9 +37,11 @@ static REGISTER: Kernel = kernel!("conv2d/register", Params);
 static TILE: Kernel = kernel!("conv2d/tile", Params);
 static DEPTHWISE: Kernel = kernel!("conv2d/depthwise", Params);
 /// What the direct kernel is told of the numbers: their type, and `x * y + sum`.
-const FLOATS: &str = "alias Scalar = f32;\nfn multiply_add(x: Scalar, y: vec4<f32>, sum: vec4<f32>) -> vec4<f32> { return fma(vec4(x), y, sum); }\n";
+const FLOATS: &str =
+    "alias Scalar = f32;\nfn multiply_add(x: Scalar, y: vec4<f32>, sum: vec4<f32>) -> vec4<f32> { return fma(vec4(x), y, sum); }\n";
 /// Modulo 2^32, and so for u32 too.
-const INTEGERS: &str = "alias Scalar = i32;\nfn multiply_add(x: Scalar, y: vec4<i32>, sum: vec4<i32>) -> vec4<i32> { return x * y + sum; }\n";
+const INTEGERS: &str =
+    "alias Scalar = i32;\nfn multiply_add(x: Scalar, y: vec4<i32>, sum: vec4<i32>) -> vec4<i32> { return x * y + sum; }\n";
 static DIRECT: Kernel = kernel!("conv2d/direct", Params, header: FLOATS);
 pub(in crate::ops) const KERNELS: &[&Kernel] = &[&REGISTER, &TILE, &DEPTHWISE, &DIRECT];
 

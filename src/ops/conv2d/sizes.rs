@@ -128,7 +128,9 @@ mod tests {
     #[test]
     fn a_kernel_as_large_as_the_input_is_a_layer() {
         assert!(sizes(Conv2d::default(), [2, 3, 7, 5], [4, 3, 7, 5]).is_linear());
-        assert!(sizes(Conv2d { stride: Hw::square(9), dilation: Hw::square(9), ..Default::default() }, [2, 3, 1, 1], [4, 3, 1, 1]).is_linear());
+        assert!(
+            sizes(Conv2d { stride: Hw::square(9), dilation: Hw::square(9), ..Default::default() }, [2, 3, 1, 1], [4, 3, 1, 1]).is_linear()
+        );
         assert!(!sizes(Conv2d::default(), [2, 3, 7, 5], [4, 3, 7, 4]).is_linear());
         assert!(!sizes(Conv2d { groups: 3, ..Default::default() }, [2, 3, 1, 1], [6, 1, 1, 1]).is_linear());
         assert!(!sizes(Conv2d { padding: Pads::all(1), ..Default::default() }, [2, 3, 3, 3], [4, 3, 3, 3]).is_linear());

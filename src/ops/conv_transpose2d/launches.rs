@@ -244,7 +244,15 @@ impl Class {
         batch.saturating_mul(self.y.places.saturating_mul(self.x.places))
     }
 
-    fn launch(&self, problem: &Problem, part: &Part, range: &Range<usize>, target: &Target, slices: usize, device: &Capabilities) -> Launch {
+    fn launch(
+        &self,
+        problem: &Problem,
+        part: &Part,
+        range: &Range<usize>,
+        target: &Target,
+        slices: usize,
+        device: &Capabilities,
+    ) -> Launch {
         let Problem { y, x, .. } = *problem;
         let (rows, places) = (self.rows(part.channels.len()), self.places(part.batch.len()));
         let (row_tiles, place_tiles) = (rows.div_ceil(SIDE), places.div_ceil(SIDE));

@@ -29,10 +29,10 @@ use super::{Candidate, Op, Site, check_dtype, check_inputs, check_rank, rounded,
 use crate::array::{Array, DType, Hw, Pads, TensorType};
 use crate::error::{Error, Result};
 use crate::graph::Var;
-use phases::Axis;
 pub use conv_transpose1d::ConvTranspose1d;
 pub(super) use launches::KERNELS;
 pub(super) use parts::Part as TransposedPart;
+use phases::Axis;
 pub(super) use phases::Axis as TransposedAxis;
 
 /// The attributes of a transposed convolution.

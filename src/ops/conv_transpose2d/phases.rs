@@ -114,7 +114,8 @@ mod tests {
             [(1, 1, 3, 1), (2, 1, 3, 1), (8, 1, 16, 0), (4, 1, 3, 2), (2, 2, 3, 0), (6, 4, 5, 3), (3, 2, 4, 7), (5, 7, 2, 1), (1, 3, 3, 2)]
         {
             let input = 6;
-            let axis = Axis { input, kernel, stride, dilation, before, output: (input - 1) * stride + dilation * (kernel - 1) + 2 - before };
+            let axis =
+                Axis { input, kernel, stride, dilation, before, output: (input - 1) * stride + dilation * (kernel - 1) + 2 - before };
             let mut wanted = Vec::new();
             for i in 0..input {
                 for k in 0..kernel {

@@ -97,7 +97,8 @@ impl Factor {
 
     /// Each label once, and none of size 1: what is repeated needs no dimension, and the output gets its own back at the end.
     fn simplified(mut self) -> Result<Self> {
-        while let Some((p, q)) = (0..self.labels.len()).find_map(|q| Some((self.labels[..q].iter().position(|&l| l == self.labels[q])?, q))) {
+        while let Some((p, q)) = (0..self.labels.len()).find_map(|q| Some((self.labels[..q].iter().position(|&l| l == self.labels[q])?, q)))
+        {
             // (.., n, n) as (.., n * n), of which every n + 1st element is on the diagonal.
             let n = self.var.shape()[p];
             let others: Vec<usize> = (0..self.labels.len()).filter(|&d| d != p && d != q).collect();

@@ -194,10 +194,7 @@ fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part) -> 
     if let Kind::Integer = kind {
         return Some(launch.output_window(0, &output));
     }
-    let launch = launch
-        .constant("HAS_BIAS", product.bias.is_some())
-        .optional_input(product.bias)
-        .output_window(0, &output);
+    let launch = launch.constant("HAS_BIAS", product.bias.is_some()).optional_input(product.bias).output_window(0, &output);
     Some(match kind {
         Kind::Integer => launch,
         Kind::Register => {

@@ -211,7 +211,8 @@ impl Recurrence {
         if !matches!(self.cell, Cell::Lstm { .. }) {
             text += "fn load_c(at: u32) -> f32 { return 0.0; }\nfn store_c(at: u32, c: f32) {}\n";
         }
-        let (store, item) = (if phase.name == "RESET" { "reset[at] = h;" } else { "" }, if phase.name == "AFTER" { "reset[at]" } else { "Item()" });
+        let (store, item) =
+            (if phase.name == "RESET" { "reset[at] = h;" } else { "" }, if phase.name == "AFTER" { "reset[at]" } else { "Item()" });
         let _ = writeln!(text, "fn store_reset(at: u32, h: f32) {{ {store} }}\nfn reset_item(at: u32) -> Item {{ return {item}; }}");
         if self.sequence_lens {
             declare(&mut text, "read", "sequence_lens", "i32");

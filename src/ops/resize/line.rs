@@ -90,7 +90,9 @@ mod tests {
 
     #[test]
     fn scales_are_read_as_the_fractions_they_stand_for() {
-        for (value, expected) in [(2.0, (2.0, 1.0)), (0.6, (3.0, 5.0)), (1.0 / 3.0, (1.0, 3.0)), (2.5, (5.0, 2.0)), (1024.0 / 1023.0, (1024.0, 1023.0))] {
+        for (value, expected) in
+            [(2.0, (2.0, 1.0)), (0.6, (3.0, 5.0)), (1.0 / 3.0, (1.0, 3.0)), (2.5, (5.0, 2.0)), (1024.0 / 1023.0, (1024.0, 1023.0))]
+        {
             assert_eq!(fraction(value), expected, "{value}");
         }
         for value in [std::f32::consts::PI, 1e-7, 16_777_215.0, f32::MIN_POSITIVE] {

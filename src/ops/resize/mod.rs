@@ -50,7 +50,9 @@ mod smooth;
 pub use axes::ResizeAxis;
 
 use super::grid_sample::{check_sides, cubic_weights};
-use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, planes_per_thread, rounded, u32_of};
+use super::{
+    Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, planes_per_thread, rounded, u32_of,
+};
 use crate::array::{Array, DType, Hw, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -230,9 +232,7 @@ impl Op for Resize {
             for y in &down {
                 for x in &across {
                     output.push(match (y, x) {
-                        (Some(y), Some(x)) => {
-                            y.iter().map(|&(i, wy)| x.iter().map(|&(j, wx)| wy * wx * pixel(i, j)).sum::<f64>()).sum()
-                        }
+                        (Some(y), Some(x)) => y.iter().map(|&(i, wy)| x.iter().map(|&(j, wx)| wy * wx * pixel(i, j)).sum::<f64>()).sum(),
                         _ => f64::from(self.extrapolation().unwrap_or(0.0)),
                     });
                 }
@@ -307,7 +307,9 @@ impl Resize {
                 return refused(format!("the part from {start:?} to {end:?} must lie between -2^24 and 2^24"));
             }
         } else if self.exclude_outside && (self.antialias || self.mode == ResizeMode::Bicubic) {
-            for (line, input, output) in self.lines(input).into_iter().zip([input.h, input.w]).zip([self.size.h, self.size.w]).map(|((l, i), o)| (l, i, o)) {
+            for (line, input, output) in
+                self.lines(input).into_iter().zip([input.h, input.w]).zip([self.size.h, self.size.w]).map(|((l, i), o)| (l, i, o))
+            {
                 let ends = [line.position(0), line.position(output.saturating_sub(1))];
                 if let Some(p) = ends.into_iter().find(|&p| p <= -1.0 || p >= input as f64) {
                     return refused(format!("an output pixel at {p} of {input} has no neighbour inside, and all others are left out"));
@@ -324,10 +326,7 @@ impl Resize {
             _ => ((0.0, 0.0), (1.0, 1.0)),
         };
         let scale = (self.scales.map(|s| s.0), self.scales.map(|s| s.1));
-        [
-            self.line(input.h, self.size.h, scale.0, (start.0, end.0)),
-            self.line(input.w, self.size.w, scale.1, (start.1, end.1)),
-        ]
+        [self.line(input.h, self.size.h, scale.0, (start.0, end.0)), self.line(input.w, self.size.w, scale.1, (start.1, end.1))]
     }
 
     /// The value of pixels outside, if they have one.

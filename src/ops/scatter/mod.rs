@@ -98,7 +98,9 @@ impl ScatterReduction {
         match data.dtype {
             DType::F16 => Err(Error::unsupported(op, format!("of {data}; cast it first"))),
             DType::Bool if self != Self::None => Err(Error::unsupported(op, format!("{self:?} of {data}; cast it first"))),
-            _ if i32::try_from(data.elements()).is_err() => Err(Error::unsupported(op, format!("{data} has more elements than an i32 counts"))),
+            _ if i32::try_from(data.elements()).is_err() => {
+                Err(Error::unsupported(op, format!("{data} has more elements than an i32 counts")))
+            }
             _ => Ok(()),
         }
     }
