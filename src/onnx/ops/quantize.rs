@@ -39,7 +39,14 @@ fn quantize(node: &Node<'_>) -> Result<Vec<Value>> {
     let (granularity, saturate) = (granularity(node)?, node.flag("saturate", true)?);
     let named = i32::try_from(node.int("output_dtype", 0)?).ok().and_then(Elem::of_code);
     let elem = if node.has(2) { node.elem(2)? } else { named.unwrap_or(Elem::Uint8) };
-    let zero = node.optional(2)?;
+    // Quantising to 8-bit floats has no zero point but zero.
+    let zero = if !elem.is_float() {
+        node.optional(2)?
+    } else if node.has(2) && node.floats(2)?.iter().any(|&z| z != 0.0) {
+        return Err(node.unsupported(format!("a zero point of {elem} that is not 0")));
+    } else {
+        None
+    };
     let to = quantized(node, elem, saturate)?;
     node.typed(elem, node.var(0)?.quantize_linear(&node.var(1)?, zero.as_ref(), to, granularity)?)
 }

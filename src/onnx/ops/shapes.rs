@@ -116,6 +116,9 @@ fn reshaped(node: &Node<'_>, shape: Vec<usize>) -> Result<Vec<Value>> {
     if let Value::Host { tensor, input: None, .. } = node.value(0)? {
         return Ok(vec![Value::host(tensor.reshaped(shape)?)]);
     }
+    if shape.contains(&0) && node.is_empty(0)? {
+        return node.empty(node.elem(0)?, shape);
+    }
     node.same(node.var(0)?.reshape(shape)?)
 }
 

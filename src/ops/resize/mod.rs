@@ -11,7 +11,7 @@
 //! | `HalfPixel` | (x + 1/2) / s - 1/2 |
 //! | `PytorchHalfPixel` | the same; 0 if O = 1 |
 //! | `HalfPixelSymmetric` | I/2 (1 - O / (s I)) + (x + 1/2) / s - 1/2 |
-//! | `AlignCorners` | x (I - 1) / (O - 1); 0 if O = 1 |
+//! | `AlignCorners` | x (I - 1) / (s I - 1); 0 if O = 1 |
 //! | Asymmetric | x / s |
 //! | `TfHalfPixelForNn` | (x + 1/2) / s |
 //! | `TfCropAndResize` | start (I - 1) + x (end - start) (I - 1) / (O - 1); (start + end) (I - 1) / 2 if O = 1 |
@@ -356,6 +356,8 @@ impl Resize {
             Coordinates::PytorchHalfPixel | Coordinates::AlignCorners if output == 1 => Line::ZERO,
             Coordinates::HalfPixel | Coordinates::PytorchHalfPixel => Line { a: 2.0 * q, b: q - p, d: 2.0 * p },
             Coordinates::HalfPixelSymmetric => Line { a: 2.0 * q, b: (1.0 - o) * q + (i - 1.0) * p, d: 2.0 * p },
+            // The last corner is that of the whole scaled side, of which O is the part that is whole pixels.
+            Coordinates::AlignCorners if p * i > q => Line { a: (i - 1.0) * q, b: 0.0, d: p * i - q },
             Coordinates::AlignCorners => Line { a: i - 1.0, b: 0.0, d: o - 1.0 },
             Coordinates::Asymmetric => Line { a: q, b: 0.0, d: p },
             Coordinates::TfHalfPixelForNn => Line { a: 2.0 * q, b: q, d: 2.0 * p },
