@@ -46,9 +46,9 @@ pub(super) struct Importer<'a> {
 pub(super) struct Body<'a> {
     opsets: &'a [proto::OpsetId],
     /// Names that are not here may be the enclosing body's; a function sees no other.
-    parent: Option<&'a Body<'a>>,
+    parent: Option<&'a Self>,
     /// Of a function: the node that calls it, and its defaults.
-    call: Option<(&'a proto::Node, &'a [proto::Attribute], &'a Body<'a>)>,
+    call: Option<(&'a proto::Node, &'a [proto::Attribute], &'a Self)>,
     /// `None` for what could not be imported.
     values: RefCell<HashMap<String, Option<Value>>>,
 }
