@@ -1,5 +1,5 @@
 //! Branches, loops, sequences and signals of ONNX, against ONNX Runtime, with inputs whose values are not known at import.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail where it stands")]
+#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 use foveate::array::{Array, npy::read_npz};
 use foveate::gpu::Gpu;
@@ -8,7 +8,7 @@ use foveate::plan::Options;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What tests/fixtures/onnx_control.py saved, by case.
+/// What `tests/fixtures/onnx_control.py` saved, by case.
 fn cases() -> BTreeMap<String, Vec<(String, Array)>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/onnx_control.npz");
     let mut cases: BTreeMap<String, Vec<(String, Array)>> = BTreeMap::new();

@@ -11,10 +11,13 @@ const LIMIT: usize = 1 << 22;
 /// The most elements that all computed values may have together: a file cannot keep this busy for long.
 const WORK: usize = 1 << 26;
 
+/// A value, and the inputs that it depends on.
+type Answer = (Arc<Array>, Arc<BTreeSet<String>>);
+
 /// What has been computed of one graph's values, by the operators' references.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    values: HashMap<usize, (Arc<Array>, Arc<BTreeSet<String>>)>,
+    values: HashMap<usize, Answer>,
     /// Values that were asked for and are not known.
     unknown: HashSet<usize>,
     work: usize,
@@ -23,7 +26,7 @@ pub(crate) struct Known {
 impl Known {
     /// The value of `var` and the inputs it depends on, if constants and the inputs that `given` has determine it; `given` is the same
     /// every time. What was answered once costs nothing again, so that a loop may ask about a value that grows with its turns.
-    pub(crate) fn of(&mut self, var: &Var, given: &HashMap<String, Arc<Array>>) -> Result<Option<(Arc<Array>, Arc<BTreeSet<String>>)>> {
+    pub(crate) fn of(&mut self, var: &Var, given: &HashMap<String, Arc<Array>>) -> Result<Option<Answer>> {
         let graph = var.graph().lock();
         let found = self.compute(&graph, var.id(), given)?;
         if found.is_none() {
@@ -32,12 +35,7 @@ impl Known {
         Ok(found)
     }
 
-    fn compute(
-        &mut self,
-        graph: &Nodes,
-        wanted: usize,
-        given: &HashMap<String, Arc<Array>>,
-    ) -> Result<Option<(Arc<Array>, Arc<BTreeSet<String>>)>> {
+    fn compute(&mut self, graph: &Nodes, wanted: usize, given: &HashMap<String, Arc<Array>>) -> Result<Option<Answer>> {
         let (mut open, mut nodes) = (vec![wanted], BTreeSet::new());
         while let Some(id) = open.pop() {
             if self.values.contains_key(&id) {

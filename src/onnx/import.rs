@@ -2,11 +2,12 @@
 
 use super::elem::Elem;
 use super::external::Folder;
-use super::model::{Kind, Model, Port};
+use super::model::Model;
 use super::node::Node;
 use super::ops;
+use super::port::{Kind, Port};
 use super::proto;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, reason_of};
 use super::tensor::Tensor;
 use super::value::Value;
 use crate::array::{Array, TensorType};
@@ -46,9 +47,9 @@ pub(super) struct Importer<'a> {
 pub(super) struct Body<'a> {
     opsets: &'a [proto::OpsetId],
     /// Names that are not here may be the enclosing body's; a function sees no other.
-    parent: Option<&'a Body<'a>>,
+    parent: Option<&'a Self>,
     /// Of a function: the node that calls it, and its defaults.
-    call: Option<(&'a proto::Node, &'a [proto::Attribute], &'a Body<'a>)>,
+    call: Option<(&'a proto::Node, &'a [proto::Attribute], &'a Self)>,
     /// `None` for what could not be imported.
     values: RefCell<HashMap<String, Option<Value>>>,
 }
@@ -390,12 +391,4 @@ impl<'a> Importer<'a> {
 
 fn same_domain(a: &str, b: &str) -> bool {
     a == b || matches!((a, b), ("" | "ai.onnx", "" | "ai.onnx"))
-}
-
-/// An error's text without the stand-in for the operator, which the refusal names.
-fn reason_of(error: Error) -> String {
-    match error {
-        Error::Shape { op: "onnx", reason } | Error::Unsupported { op: "this node" | "this operator" | "this attribute", reason } => reason,
-        other => other.to_string(),
-    }
 }

@@ -1,5 +1,6 @@
 //! What stands in the way of running a model.
 
+use crate::error::Error;
 use std::fmt;
 
 /// One thing that a model needs and foveate lacks, or that has no meaning.
@@ -17,5 +18,13 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { op, node, reason } = self;
         if node.is_empty() { write!(f, "{op}: {reason}") } else { write!(f, "{op} '{node}': {reason}") }
+    }
+}
+
+/// An error's text without the stand-in for the operator, which the refusal names.
+pub(super) fn reason_of(error: Error) -> String {
+    match error {
+        Error::Shape { op: "onnx", reason } | Error::Unsupported { op: "this node" | "this operator" | "this attribute", reason } => reason,
+        other => other.to_string(),
     }
 }

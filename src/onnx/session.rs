@@ -1,7 +1,8 @@
 //! An imported model, compiled for a device and run.
 
 use super::elem::Elem;
-use super::model::{Import, Port};
+use super::model::Import;
+use super::port::Port;
 use super::tensor::Tensor;
 use super::value::Value;
 use crate::array::Array;

@@ -1,6 +1,6 @@
 //! The files of ONNX's test data: `TensorProto`, `SequenceProto`, `OptionalProto`.
 
-use super::model::{Kind, Port};
+use super::port::{Kind, Port};
 use super::proto;
 use super::tensor::Tensor;
 use crate::error::{Error, Result};

@@ -16,7 +16,7 @@ pub(super) enum Value {
     /// A tensor of the graph.
     Var { elem: Elem, var: Var },
     /// A sequence.
-    Sequence(Rc<Vec<Value>>),
+    Sequence(Rc<Vec<Self>>),
     /// An optional without an element.
     Empty,
 }

@@ -1,4 +1,4 @@
-//! NonMaxSuppression: how many boxes are left depends on values, so all of them must be known before anything runs.
+//! `NonMaxSuppression`: how many boxes are left depends on values, so all of them must be known before anything runs.
 
 use super::Table;
 use super::host::place;

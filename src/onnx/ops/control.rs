@@ -4,7 +4,7 @@ use super::Table;
 use super::sequence::{integer, join, truth};
 use crate::error::Result;
 use crate::graph::Var;
-use crate::onnx::model::{Dim, port};
+use crate::onnx::port::{Dim, port};
 use crate::onnx::node::Node;
 use crate::onnx::proto;
 use crate::onnx::tensor::Tensor;
