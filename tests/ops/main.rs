@@ -29,6 +29,7 @@ mod matmul;
 mod max_pool2d;
 mod max_unpool2d;
 mod pad;
+mod recurrent;
 mod reduce;
 mod reshape;
 mod resize;
