@@ -148,7 +148,6 @@ fn finish(place: Place, at: u32) {
         }
     }
     var next = 0.0;
-    // Rows that a cell does not have are not read; their index is 0 so that every cell's text is valid with any ROWS.
     switch CELL {
         case RESET: {
             store_reset(state, activate_f(x[0] + u[0], d) * h);
@@ -183,6 +182,7 @@ fn finish(place: Place, at: u32) {
     h_after[state] = next;
 }
 
+// The text of every cell must be valid with any number of rows, so none reaches past them.
 const ROW1 = min(1u, ROWS - 1u);
 const ROW2 = min(2u, ROWS - 1u);
 const ROW3 = min(3u, ROWS - 1u);

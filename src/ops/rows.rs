@@ -82,9 +82,11 @@ impl Team {
         Self { size, workgroup: size.max(super::WORKGROUP) }
     }
 
-    /// The same, but no team is larger than the smallest workgroup: for kernels with much workgroup memory an invocation.
-    pub(crate) fn at_most_a_workgroup(self) -> Self {
-        Self { size: self.size.min(super::WORKGROUP), workgroup: super::WORKGROUP }
+    /// For rows of which several are added up at once: no larger than the smallest workgroup, so that their sums fit its memory,
+    /// and one invocation on a software adapter, which with that many sums has enough to do.
+    pub(crate) fn of_many_sums(device: &Capabilities, rows: usize, items: usize) -> Self {
+        let size = if device.software { 1 } else { Self::of(device, rows, items).size.min(super::WORKGROUP) };
+        Self { size, workgroup: super::WORKGROUP }
     }
 
     /// Workgroups for `rows` rows.

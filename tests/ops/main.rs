@@ -42,6 +42,7 @@ mod qlinear;
 mod quantize_linear;
 mod quotient;
 mod rearranged;
+mod recurrent;
 mod reduce;
 mod reshape;
 mod resize;

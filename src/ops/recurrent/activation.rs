@@ -62,7 +62,7 @@ impl RecurrentActivation {
     /// If there is no function of such a name.
     pub fn list(names: &[impl AsRef<str>], alphas: &[f32], betas: &[f32]) -> Result<Vec<Self>> {
         let (mut alphas, mut betas) = (alphas.iter().copied(), betas.iter().copied());
-        let one = |name: &str| {
+        let mut one = |name: &str| {
             let mut alpha = |default| alphas.next().unwrap_or(default);
             let mut beta = |default| betas.next().unwrap_or(default);
             Ok(match name.to_ascii_lowercase().as_str() {
@@ -80,7 +80,6 @@ impl RecurrentActivation {
                 _ => return Err(Error::unsupported("recurrent", format!("an activation '{name}'"))),
             })
         };
-        let mut one = one;
         names.iter().map(|name| one(name.as_ref())).collect()
     }
 

@@ -3,12 +3,14 @@
 use super::{Cell, Recurrence, Sizes};
 use crate::array::Array;
 use crate::error::Result;
-use crate::ops::{rounded, types};
+use crate::ops::{Op, rounded, types};
 
 impl Recurrence {
     pub(super) fn definition(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
         let (types, given) = (types(inputs), self.given());
-        let sizes = self.sizes(&types.iter().collect::<Vec<_>>())?;
+        let types: Vec<_> = types.iter().collect();
+        self.infer(&types)?;
+        let sizes = self.sizes(&types)?;
         let Sizes { steps, batch, directions, hidden, gates, weights: row } = sizes;
         let strides = sizes.strides(self.attributes.batch_first);
         let (x, r) = (inputs[0].to_f64(), inputs[1].to_f64());
@@ -41,8 +43,9 @@ impl Recurrence {
                         let weights = &r[(direction * gates * hidden + at) * hidden..];
                         h.iter().zip(weights).map(|(h, w)| h * w).sum::<f64>() + bias(gates * hidden + at)
                     };
+                    let clip = self.attributes.clip.map_or(f64::INFINITY, f64::from);
                     let activate = |k: usize, x: f64| {
-                        let clip = self.attributes.clip.map_or(f64::INFINITY, f64::from);
+                        let clip = if k == 2 { f64::INFINITY } else { clip };
                         self.activation(direction, k).map_or(f64::NAN, |a| a.of(x.clamp(-clip, clip)))
                     };
                     let units = 0..hidden;

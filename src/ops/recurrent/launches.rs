@@ -87,7 +87,7 @@ impl Recurrence {
         let lanes = lanes(hidden);
         let chunk = batch.next_power_of_two().min(4);
         let teams = directions * hidden * batch.div_ceil(chunk);
-        let team = Team::of(site.device, teams, hidden / lanes).at_most_a_workgroup();
+        let team = Team::of_many_sums(site.device, teams, hidden / lanes);
         let lstm = matches!(self.cell, Cell::Lstm { .. });
         let phases = self.cell.phases();
 
@@ -184,7 +184,7 @@ impl Recurrence {
         let _ = writeln!(text, "const CELL = {};\nconst ROWS = {rows}u;\nconst GATES = {gates}u;\nconst BATCH = {chunk}u;", phase.name);
         for (k, (name, part)) in [("f", 'x'), ("g", 'y'), ("h", 'z')].into_iter().enumerate() {
             let expression = |direction| self.activation(direction, k).map_or("x".to_owned(), |a| a.wgsl(part));
-            let argument = if self.attributes.clip.is_some() { "bounded(given, -params.clip, params.clip)" } else { "given" };
+            let argument = if k < 2 && self.attributes.clip.is_some() { "bounded(given, -params.clip, params.clip)" } else { "given" };
             let (first, second) = (expression(0), expression(sizes.directions - 1));
             let other = if first == second { String::new() } else { format!("if (d == 1u) {{ return {second}; }} ") };
             let _ = writeln!(text, "fn activate_{name}(given: f32, d: u32) -> f32 {{ let x = {argument}; {other}return {first}; }}");

@@ -87,11 +87,12 @@ fn recurrent(x: &Var, w: &Var, r: &Var, others: RecurrentInputs<'_>, cell: Cell,
         check_dtype(name, what, var.ty(), crate::array::DType::F32)?;
     }
     let (inputs, hidden) = (x.shape()[2], r.shape()[2]);
-    let rows = cell.gates().checked_mul(hidden).ok_or_else(|| Error::shape(name, format!("{hidden} units")))?;
+    let wide = hidden.checked_mul(2 * cell.gates() + 1).ok_or_else(|| Error::shape(name, format!("{hidden} units")))?;
+    let rows = (wide - hidden) / 2;
     let wanted = [
         ("w", Some(w), TensorType::f32([directions, rows, inputs])),
         ("b", others.b, TensorType::f32([directions, 2 * rows])),
-        ("p", others.p, TensorType::f32([directions, 3 * hidden])),
+        ("p", others.p, TensorType::f32([directions, hidden.saturating_mul(3)])),
     ];
     for (what, var, wanted) in wanted {
         if let Some(ty) = var.map(Var::ty).filter(|ty| **ty != wanted) {

@@ -26,7 +26,7 @@
 //! | `y_h`, `y_c` | (D, B, H): the last states | (B, D, H) |
 //!
 //! A reversed direction starts at the end of each sequence, and its y stands at the time of its x. After the end of a sequence
-//! y is 0 and the states stay: `y_h` of an empty one is `initial_h`. A length beyond T counts as T, one below 0 as 0.
+//! y is 0 and the states stay: `y_h` of an empty one is `initial_h` (ONNX Runtime gives zeros there; ONNX does not say). A length beyond T counts as T, one below 0 as 0.
 //!
 //! x W' of all steps is one matrix product; then each step is one dispatch for all directions, two for a gru without
 //! `linear_before_reset`, whose r is needed whole before n. So a decoder's step, T = 1, takes two dispatches.
@@ -92,7 +92,8 @@ pub struct Recurrent {
     pub direction: Direction,
     /// f, g, h of each direction (a gru: f, g; an rnn: f); empty for those that are usual. See [`RecurrentActivation::list`].
     pub activations: Vec<RecurrentActivation>,
-    /// Brings what activations are given between -clip and clip.
+    /// Brings what f and g are given between -clip and clip. Not the cell state that h is given: ONNX's text could mean that too,
+    /// ONNX Runtime leaves it.
     pub clip: Option<f32>,
     /// Whether the batch comes before time, in x, y and the states: ONNX's layout 1.
     pub batch_first: bool,
