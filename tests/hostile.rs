@@ -367,6 +367,52 @@ fn convolutions_endure() {
     endure(convolutions);
 }
 
+fn vision(dice: &mut Dice<'_>) -> Made {
+    let x = dice.dims(4);
+    match dice.byte() % 5 {
+        0 => {
+            let lists: Vec<Vec<usize>> = (0..6).map(|_| dice.sizes(2)).collect();
+            let [image, block, stride, dilation, before, after] = <[Vec<usize>; 6]>::try_from(lists).unwrap();
+            let op = Col2im { image, block: block.clone(), stride, dilation, before, after };
+            let count = op.block.iter().fold(1usize, |n, &b| n.saturating_mul(b)).min(64);
+            let input = vec![x[0], x[1] * count, dice.dim() * dice.dim()];
+            (Arc::new(op), f32s(&[&input]), count)
+        }
+        1 => made(Lrn { size: dice.size(), alpha: dice.number(), beta: dice.number(), bias: dice.number() }, f32s(&[&x])),
+        2 => made(Det, f32s(&[&[x[0], x[1], x[1]]])),
+        3 => {
+            let op = RoiAlign {
+                size: dice.hw(),
+                sampling_ratio: dice.size(),
+                spatial_scale: dice.number(),
+                mode: dice.one_of(&[RoiMode::Average, RoiMode::Max]),
+                aligned: dice.yes(),
+            };
+            let parts = dice.dim();
+            let types = vec![TensorType::f32(x), TensorType::f32([parts, 4]), TensorType::new(DType::I32, [parts])];
+            (Arc::new(op), types, 1 << 10)
+        }
+        _ => {
+            let (stride, padding, dilation, offset_groups) = (dice.hw(), dice.pads(), dice.hw(), dice.size());
+            let attributes = DeformConv2d { stride, padding, dilation, groups: 1, offset_groups };
+            let kernel = Hw::new(dice.dim(), dice.dim());
+            let taps = kernel.h.saturating_mul(kernel.w).saturating_mul(offset_groups).min(1 << 20);
+            let side = |input: usize, k: usize, s: usize, d: usize, p: usize| {
+                let padded = input.saturating_add(p).saturating_sub((k - 1).saturating_mul(d).saturating_add(1));
+                (padded / s.max(1) + 1).min(1 << 12)
+            };
+            let h = side(x[2], kernel.h, stride.h, dilation.h, padding.top.saturating_add(padding.bottom));
+            let w = side(x[3], kernel.w, stride.w, dilation.w, padding.left.saturating_add(padding.right));
+            made(DeformColumns { kernel, attributes }, f32s(&[&x, &[x[0], 2 * taps, h, w]]))
+        }
+    }
+}
+
+#[test]
+fn vision_endures() {
+    endure(vision);
+}
+
 #[test]
 fn pools_endure() {
     endure(pools);

@@ -37,5 +37,6 @@ mod softmax;
 mod split;
 mod transpose;
 mod unary;
+mod vision;
 mod where_;
 mod windows;

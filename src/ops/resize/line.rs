@@ -31,11 +31,6 @@ impl Line {
         (self.a * x as f64 + self.b) / self.d
     }
 
-    /// How much wider than a pixel the step from one output pixel to the next is, if it is.
-    pub fn widening(self) -> f64 {
-        (self.a / self.d).max(1.0)
-    }
-
     /// The line for a shader that computes positions of `0..output`.
     ///
     /// The shader divides by way of f32: `q = u32(f32(n) * (1 / d))`. Conversion, reciprocal and product are each off by 2^-24 of

@@ -106,6 +106,13 @@ pub enum Unary {
         /// The threshold.
         alpha: f32,
     },
+    /// x brought closer to 0 by bias, and 0 where it is within lambd of it.
+    Shrink {
+        /// How far from 0 an element is not 0.
+        lambd: f32,
+        /// How far the others move.
+        bias: f32,
+    },
     /// alpha x + beta, between 0 and 1.
     Hardsigmoid {
         /// The slope.
@@ -228,6 +235,7 @@ impl Unary {
             Self::Celu { .. } => ("celu", "celu(x, params.alpha)", activations),
             Self::Selu { .. } => ("selu", "selu(x, params.alpha, params.beta)", activations),
             Self::ThresholdedRelu { .. } => ("thresholded_relu", "thresholded_relu(x, params.alpha)", activations),
+            Self::Shrink { .. } => ("shrink", "shrink(x, params.alpha, params.beta)", activations),
             Self::Hardsigmoid { .. } => ("hardsigmoid", "hard_sigmoid(x, params.alpha, params.beta)", activations),
             Self::Hardswish => ("hardswish", "hard_swish(x)", activations),
             Self::Silu => ("silu", "x * sigmoid(x)", activations),
@@ -250,6 +258,7 @@ impl Unary {
         match *self {
             Self::LeakyRelu { alpha } | Self::Elu { alpha } | Self::Celu { alpha } | Self::ThresholdedRelu { alpha } => [alpha, 0.0],
             Self::Selu { alpha, gamma } => [alpha, gamma],
+            Self::Shrink { lambd, bias } => [lambd, bias],
             Self::Hardsigmoid { alpha, beta } => [alpha, beta],
             _ => [0.0; 2],
         }
