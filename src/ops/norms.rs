@@ -79,7 +79,7 @@ impl Var {
     /// If there is no such axis, the weight does not broadcast to a row, or eps is negative.
     pub fn rms_norm(&self, weight: Option<&Self>, axis: isize, eps: f32) -> Result<Self> {
         check_eps("rms_norm", eps)?;
-        let row = self.from_axis("rms_norm", axis)?;
+        let row = self.dimensions_from("rms_norm", axis)?;
         let squares = self.mul(self)?.reduce_mean(&row, true)?;
         let output = self.mul(&squares.add(&self.number(eps)?)?.rsqrt()?)?;
         match weight {
@@ -117,7 +117,7 @@ impl Var {
     /// As [`Var::layer_norm`].
     pub fn layer_norm_with_statistics(&self, weight: Option<&Self>, bias: Option<&Self>, attributes: LayerNorm) -> Result<[Self; 3]> {
         let output = self.layer_norm(weight, bias, attributes)?;
-        let row = self.from_axis("layer_norm", attributes.axis)?;
+        let row = self.dimensions_from("layer_norm", attributes.axis)?;
         let mean = self.reduce_mean(&row, true)?;
         let centred = self.sub(&mean)?;
         let variance = centred.mul(&centred)?.reduce_mean(&row, true)?;
@@ -158,7 +158,7 @@ impl Var {
     }
 
     /// `axis` and all dimensions after it.
-    fn from_axis(&self, op: &'static str, axis: isize) -> Result<Vec<isize>> {
+    fn dimensions_from(&self, op: &'static str, axis: isize) -> Result<Vec<isize>> {
         Ok((check_axis(op, axis, self.ty())?..self.shape().len()).map(usize::cast_signed).collect())
     }
 

@@ -85,6 +85,9 @@ impl Default for RoiAlign {
     }
 }
 
+/// Two pixels along one side and their weights.
+type Tap = [(usize, f64); 2];
+
 /// The samples of one bin along one side.
 #[derive(Clone, Copy, Debug)]
 struct Samples {
@@ -202,9 +205,7 @@ impl RoiAlign {
         let product = |(i, wy): (usize, f64), (j, wx): (usize, f64)| wy * wx * pixel(i, j);
         match self.mode {
             RoiMode::Average => {
-                let sample = |(y, x): (&[(usize, f64); 2], &[(usize, f64); 2])| {
-                    y.iter().map(|&y| x.iter().map(|&x| product(y, x)).sum::<f64>()).sum::<f64>()
-                };
+                let sample = |(y, x): (&Tap, &Tap)| y.iter().map(|&y| x.iter().map(|&x| product(y, x)).sum::<f64>()).sum::<f64>();
                 terms().map(sample).sum::<f64>() / (down.count * across.count).max(1.0)
             }
             RoiMode::Max => {
@@ -219,7 +220,7 @@ impl RoiAlign {
 
 impl Samples {
     /// Two pixels and weights for each sample that meets a side of `size` pixels, and whether all do.
-    fn taps(self, size: usize) -> (Vec<[(usize, f64); 2]>, bool) {
+    fn taps(self, size: usize) -> (Vec<Tap>, bool) {
         let last = size as f64 - 1.0;
         // Samples to one pixel go forwards; those that lie pixels away are skipped, since there may be millions.
         let near = |position: f64| ((position - self.first) / self.step).floor().clamp(0.0, self.count);

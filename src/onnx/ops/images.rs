@@ -7,7 +7,8 @@ use crate::onnx::node::Node;
 use crate::onnx::value::Value;
 use crate::onnx::window::Window;
 use crate::ops::{
-    CenterSize, Col2im, Coordinates, DeformConv2d, DepthOrder, MaxUnpool, NearestRounding, Resize, ResizeAxis, ResizeMode, RoiAlign, RoiMode,
+    CenterSize, Col2im, Coordinates, DeformConv2d, DepthOrder, MaxUnpool, NearestRounding, Resize, ResizeAxis, ResizeMode, RoiAlign,
+    RoiMode,
 };
 
 pub(super) const TABLE: Table = &[
@@ -72,7 +73,13 @@ fn resize(node: &Node<'_>) -> Result<Vec<Value>> {
     };
     let extrapolation = node.float("extrapolation_value", 0.0)?;
     let modes = [
-        "half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_crop_and_resize", "tf_half_pixel_for_nn",
+        "half_pixel",
+        "half_pixel_symmetric",
+        "pytorch_half_pixel",
+        "align_corners",
+        "asymmetric",
+        "tf_crop_and_resize",
+        "tf_half_pixel_for_nn",
     ];
     let coordinates = match node.choice("coordinate_transformation_mode", &modes)? {
         "half_pixel_symmetric" => Coordinates::HalfPixelSymmetric,
@@ -108,7 +115,10 @@ fn resize(node: &Node<'_>) -> Result<Vec<Value>> {
             let sizes = sizes.iter().map(|&s| node.size("a size", s)).collect::<Result<Vec<_>>>()?;
             by_sizes(&axes, &shape, &sizes, policy)
         }
-        _ => return Err(node.wrong(format!("scales {scales:?} or sizes {sizes:?}, one of them, must have a number for each of {} axes", axes.len()))),
+        _ => {
+            return Err(node
+                .wrong(format!("scales {scales:?} or sizes {sizes:?}, one of them, must have a number for each of {} axes", axes.len())));
+        }
     };
     if let Coordinates::TfCropAndResize { .. } = coordinates {
         let parts = floats(node, 1)?;
