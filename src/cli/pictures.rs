@@ -28,7 +28,7 @@ pub(super) struct PictureArgs {
     /// Width and height to resize to, smoothly [default: the model's, else the picture's]
     #[arg(long, help_heading = HEADING, value_name = "WxH", value_parser = size)]
     size: Option<Hw>,
-    /// Blue comes first, as in models from OpenCV and Caffe; --mean and --scale keep the order of the model's channels
+    /// Blue comes first, as in models trained with Caffe; --mean and --scale keep the order of the model's channels
     #[arg(long, help_heading = HEADING)]
     bgr: bool,
 }
