@@ -6,11 +6,7 @@ version=1.16.2
 folder=${CARGO_TARGET_DIR:-target}/onnx-cases
 [ -f "$folder/$version" ] && exit 0
 echo "== ONNX's test cases: fetching onnx $version"
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
-if ! python3 -m pip --version >/dev/null 2>&1; then
-    as_root apt-get update -q
-    as_root apt-get install -y -q --no-install-recommends python3-pip
-fi
+source scripts/pip.sh
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m pip download -q --no-deps --only-binary=:all: --python-version 3.11 --implementation cp --platform manylinux2014_x86_64 -d "$work" "onnx==$version"

@@ -2,12 +2,14 @@
 #import index
 
 override WORKGROUP: u32 = 64u;
+override DILATED: bool = true;
 
 struct Params {
     input_size: vec2<u32>,   // y, x, as are all pairs
     output_size: vec2<u32>,
     kernel: vec2<u32>,
     stride: vec2<u32>,
+    dilation: vec2<u32>,
     padding: vec2<u32>,      // above and to the left
     counted: vec2<u32>,      // the padded map, whose positions count; 0 if those of the input do
     count: u32,
@@ -28,27 +30,36 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     let row = index / params.output_size.y;
     let plane = row / params.output_size.x;
-    // In the padded map: the window's start, and the part of it that lies inside the input.
     let start = vec2(row - plane * params.output_size.x, index - row * params.output_size.y) * params.stride;
-    let first = max(start, params.padding);
-    let size = min(start + params.kernel, params.input_size + params.padding) - first;
-    let corner = first - params.padding;
+    // Tap k lies at start + k * dilation - padding: the first inside the input, the first behind it, the first behind what counts.
+    var first = max(params.padding, start) - start;
+    var end = params.input_size + params.padding - start;
+    var counted = params.counted - start;
+    if (DILATED) {
+        first = (first + params.dilation - 1u) / params.dilation;
+        end = (end + params.dilation - 1u) / params.dilation;
+        counted = (counted + params.dilation - 1u) / params.dilation;
+    }
+    end = min(end, params.kernel);
+    let corner = start + first * params.dilation - params.padding;
 
     var row_at = params.input_skip + (plane * params.input_size.x + corner.x) * params.input_size.y + corner.y;
     var sum = 0.0;
-    for (var y = 0u; y < size.x; y++) {
-        for (var x = 0u; x < size.y; x++) {
-            sum += input[row_at + x];
+    for (var y = first.x; y < end.x; y++) {
+        var at = row_at;
+        for (var x = first.y; x < end.y; x++) {
+            sum += input[at];
+            at += params.dilation.y;
         }
-        row_at += params.input_size.y;
+        row_at += params.dilation.x * params.input_size.y;
     }
-    var positions = size;
+    var positions = end - first;
     if (params.counted.x > 0u) {
-        positions = min(params.kernel, params.counted - start);
+        positions = min(params.kernel, counted);
     }
-    var divisor = positions.x * positions.y;
+    var divisor = f32(positions.x) * f32(positions.y);
     if (params.divisor > 0u) {
-        divisor = params.divisor;
+        divisor = f32(params.divisor);
     }
-    output[params.output_skip + index] = sum / f32(divisor);
+    output[params.output_skip + index] = sum / divisor;
 }

@@ -8,6 +8,8 @@ struct Params {
     count: u32,  // of four elements each
     alpha: f32,
     beta: f32,
+    low: u32,    // words for formulas of integers
+    high: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

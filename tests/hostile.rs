@@ -4,7 +4,7 @@
 mod common;
 
 use common::{gpu, small_bindings};
-use foveate::array::{Array, DType, Hw, Pads, TensorType, f16};
+use foveate::array::{Array, DType, Dhw, Hw, Pads, Pads3, TensorType, f16};
 use foveate::gpu::Capabilities;
 use foveate::graph::Graph;
 use foveate::ops::*;
@@ -54,6 +54,15 @@ impl Dice<'_> {
 
     fn pads(&mut self) -> Pads {
         Pads { top: self.padding(), left: self.padding(), bottom: self.padding(), right: self.padding() }
+    }
+
+    fn dhw(&mut self) -> Dhw {
+        Dhw::new(self.size(), self.size(), self.size())
+    }
+
+    fn pads3(&mut self) -> Pads3 {
+        let [front, top, left, back, bottom, right] = std::array::from_fn(|_| self.padding());
+        Pads3 { front, top, left, back, bottom, right }
     }
 
     /// The size of a dimension of a tensor.
@@ -137,7 +146,7 @@ fn pools(dice: &mut Dice<'_>) -> Made {
     let (op, types): (Arc<dyn Op>, _) = match dice.byte() % 5 {
         0 => {
             let divisor_override = dice.yes().then(|| dice.size());
-            let op = AvgPool2d { kernel, stride, padding, ceil_mode, count_include_pad: dice.yes(), divisor_override };
+            let op = AvgPool2d { kernel, stride, padding, dilation: dice.hw(), ceil_mode, count_include_pad: dice.yes(), divisor_override };
             (Arc::new(op), f32s(&[&x]))
         }
         1 => (Arc::new(max), f32s(&[&x])),
@@ -191,6 +200,31 @@ fn sampling(dice: &mut Dice<'_>) -> Made {
     }
 }
 
+fn volumes(dice: &mut Dice<'_>) -> Made {
+    let (groups, x) = (dice.size(), dice.dims(5));
+    let (o, c, k) = (dice.dim(), x[1].checked_div(groups).unwrap_or(1).max(1), dice.dims(3));
+    let (stride, padding, dilation, align_corners) = (dice.dhw(), dice.pads3(), dice.dhw(), dice.yes());
+    let visited = k.iter().fold(x[1], |n, &d| n.saturating_mul(d));
+    match dice.byte() % 4 {
+        0 => {
+            let types = f32s(&[&x, &[&[o, c], &k[..]].concat(), &[o]]);
+            (Arc::new(Conv3d { stride, padding, dilation, groups }), types, visited)
+        }
+        1 => {
+            let output_padding = Dhw::new(dice.padding(), dice.padding(), dice.padding());
+            let types = f32s(&[&x, &[&[x[1], o], &k[..]].concat(), &[o.saturating_mul(groups)]]);
+            (Arc::new(ConvTranspose3d { stride, padding, output_padding, dilation, groups }), types, visited.saturating_mul(o))
+        }
+        2 => {
+            let mode = dice.one_of(&[SampleMode::Bilinear, SampleMode::Nearest]);
+            let padding = dice.one_of(&[PaddingMode::Zeros, PaddingMode::Border, PaddingMode::Reflection]);
+            let op = GridSample3d(GridSample { mode, padding, align_corners });
+            made(op, f32s(&[&x, &[&[x[0]], &k[..], &[3]].concat()]))
+        }
+        _ => made(AffineGrid3d { size: stride, align_corners }, f32s(&[&[x[0], 3, 4]])),
+    }
+}
+
 fn movement(dice: &mut Dice<'_>) -> Made {
     let (shape, dtype, axis) = (dice.any_dims(), dice.dtype(), dice.padding());
     let (rank, ty) = (shape.len(), TensorType::new(dtype, shape.clone()));
@@ -234,6 +268,39 @@ fn movement(dice: &mut Dice<'_>) -> Made {
             made(Expand { shape }, vec![ty])
         }
         _ => made(Cast { to: dice.dtype() }, vec![ty]),
+    }
+}
+
+fn indexing(dice: &mut Dice<'_>) -> Made {
+    let (shape, dtype, axis, signed) = (dice.any_dims(), dice.dtype(), dice.padding(), dice.signed());
+    let (ty, i32s) = (TensorType::new(dtype, shape.clone()), |shape: Vec<usize>| TensorType::new(DType::I32, shape));
+    use ScatterReduction::{Add, Max, Min, Mul};
+    let reduction = dice.one_of(&[ScatterReduction::None, Add, Mul, Max, Min]);
+    match dice.byte() % 8 {
+        0 => {
+            let mut picks = shape;
+            picks.iter_mut().take(axis.min(9) + 1).skip(axis).for_each(|d| *d = dice.dim());
+            let types = vec![ty, i32s(picks.clone()), TensorType::new(dtype, picks)];
+            made(ScatterElements { axis, reduction }, types)
+        }
+        1 => {
+            let (count, depth) = (dice.dim(), dice.dim());
+            let slices = [&[count], &shape[depth.min(shape.len())..]].concat();
+            made(ScatterNd { reduction }, vec![ty, i32s(vec![count, depth]), TensorType::new(dtype, slices)])
+        }
+        2 => {
+            let batch_dims = dice.one_of(&[0, 0, 1, 2, usize::MAX]);
+            let indices = [&shape[..batch_dims.min(shape.len())], &[dice.dim(), dice.dim()]].concat();
+            made(GatherNd { batch_dims }, vec![ty, i32s(indices)])
+        }
+        3 => made(CumSum { axis: signed, exclusive: dice.yes(), reverse: dice.yes() }, vec![ty]),
+        4 => made(TopK { k: dice.size(), axis: signed, largest: dice.yes() }, vec![ty]),
+        5 => made(OneHot { depth: dice.size(), axis }, vec![i32s(shape), TensorType::new(dtype, [2])]),
+        6 => made(Trilu { upper: dice.yes(), k: signed as i64 }, vec![ty]),
+        _ => {
+            let lengths = shape.get(1usize.saturating_sub(axis)).copied().unwrap_or(1);
+            made(ReverseSequence { time_axis: axis }, vec![ty, i32s(vec![lengths])])
+        }
     }
 }
 
@@ -367,6 +434,52 @@ fn convolutions_endure() {
     endure(convolutions);
 }
 
+fn vision(dice: &mut Dice<'_>) -> Made {
+    let x = dice.dims(4);
+    match dice.byte() % 5 {
+        0 => {
+            let lists: Vec<Vec<usize>> = (0..6).map(|_| dice.sizes(2)).collect();
+            let [image, block, stride, dilation, before, after] = <[Vec<usize>; 6]>::try_from(lists).unwrap();
+            let op = Col2im { image, block: block.clone(), stride, dilation, before, after };
+            let count = op.block.iter().fold(1usize, |n, &b| n.saturating_mul(b)).min(64);
+            let input = vec![x[0], x[1] * count, dice.dim() * dice.dim()];
+            (Arc::new(op), f32s(&[&input]), count)
+        }
+        1 => made(Lrn { size: dice.size(), alpha: dice.number(), beta: dice.number(), bias: dice.number() }, f32s(&[&x])),
+        2 => made(Det, f32s(&[&[x[0], x[1], x[1]]])),
+        3 => {
+            let op = RoiAlign {
+                size: dice.hw(),
+                sampling_ratio: dice.size(),
+                spatial_scale: dice.number(),
+                mode: dice.one_of(&[RoiMode::Average, RoiMode::Max]),
+                aligned: dice.yes(),
+            };
+            let parts = dice.dim();
+            let types = vec![TensorType::f32(x), TensorType::f32([parts, 4]), TensorType::new(DType::I32, [parts])];
+            (Arc::new(op), types, 1 << 10)
+        }
+        _ => {
+            let (stride, padding, dilation, offset_groups) = (dice.hw(), dice.pads(), dice.hw(), dice.size());
+            let attributes = DeformConv2d { stride, padding, dilation, groups: 1, offset_groups };
+            let kernel = Hw::new(dice.dim(), dice.dim());
+            let taps = kernel.h.saturating_mul(kernel.w).saturating_mul(offset_groups).min(1 << 20);
+            let side = |input: usize, k: usize, s: usize, d: usize, p: usize| {
+                let padded = input.saturating_add(p).saturating_sub((k - 1).saturating_mul(d).saturating_add(1));
+                (padded / s.max(1) + 1).min(1 << 12)
+            };
+            let h = side(x[2], kernel.h, stride.h, dilation.h, padding.top.saturating_add(padding.bottom));
+            let w = side(x[3], kernel.w, stride.w, dilation.w, padding.left.saturating_add(padding.right));
+            made(DeformColumns { kernel, attributes }, f32s(&[&x, &[x[0], 2 * taps, h, w]]))
+        }
+    }
+}
+
+#[test]
+fn vision_endures() {
+    endure(vision);
+}
+
 #[test]
 fn pools_endure() {
     endure(pools);
@@ -378,8 +491,47 @@ fn sampling_endures() {
 }
 
 #[test]
+fn volumes_endure() {
+    endure(volumes);
+}
+
+/// Methods that compose operators refuse or build as well.
+#[test]
+fn compositions_endure() {
+    let config = ProptestConfig { cases: 2000, failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() };
+    let built = std::cell::Cell::new(0);
+    proptest!(config, |(bytes in prop::collection::vec(any::<u8>(), 64))| {
+        let mut dice = Dice(bytes.iter());
+        let rank = 3 + dice.byte() % 3;
+        let Ok(x) = Graph::new().input("x", TensorType::f32(dice.dims(rank))) else { return Ok(()) };
+        let (kernel, stride, padding, dilation, ceil_mode) = (dice.dhw(), dice.dhw(), dice.pads3(), dice.dhw(), dice.yes());
+        let sides = (padding.left, padding.right);
+        let max = MaxPool3d { kernel, stride, padding, dilation, ceil_mode };
+        let override_ = dice.yes().then(|| dice.size());
+        let avg = AvgPool3d { kernel, stride, padding, dilation, ceil_mode, count_include_pad: dice.yes(), divisor_override: override_ };
+        let row = LpPool1d { p: dice.number(), kernel: kernel.w, stride: stride.w, padding: sides, dilation: dilation.w, ceil_mode };
+        let deconv = ConvTranspose1d { stride: stride.w, padding: sides, output_padding: padding.top, dilation: dilation.w, groups: stride.d };
+        let result = match dice.byte() % 6 {
+            0 => x.max_pool3d(max),
+            1 => x.max_pool3d_with_indices(max).map(|y| y.1),
+            2 => x.avg_pool3d(avg),
+            3 => x.lp_pool1d(row),
+            4 => x.conv_transpose1d(&x, None, deconv),
+            _ => x.global_lp_pool(row.p),
+        };
+        built.set(built.get() + usize::from(result.is_ok()));
+    });
+    assert!(built.get() > 100, "only {} were built", built.get());
+}
+
+#[test]
 fn movement_endures() {
     endure(movement);
+}
+
+#[test]
+fn indexing_endures() {
+    endure(indexing);
 }
 
 #[test]

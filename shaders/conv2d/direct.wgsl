@@ -1,13 +1,13 @@
 // 2-d convolution (NCHW) of any kernel, stride, dilation, padding and grouping: the last resort, and good for small work.
-// One thread computes four neighbouring pixels of one output channel.
+// One thread computes four neighbouring pixels of one output channel. Of `Scalar`, f32 or i32, with `multiply_add` from the header.
 #import index
 #import conv2d
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>; // [images, input_channels, height, width]
-@group(0) @binding(2) var<storage, read> weight: array<f32>; // [output_channels, group_inputs, kernel height, kernel width]
-@group(0) @binding(3) var<storage, read> bias: array<f32>; // [output_channels]
-@group(0) @binding(4) var<storage, read_write> output: array<f32>; // [images, output_channels, height, width]
+@group(0) @binding(1) var<storage, read> input: array<Scalar>; // [images, input_channels, height, width]
+@group(0) @binding(2) var<storage, read> weight: array<Scalar>; // [output_channels, group_inputs, kernel height, kernel width]
+@group(0) @binding(3) var<storage, read> bias: array<Scalar>; // [output_channels]
+@group(0) @binding(4) var<storage, read_write> output: array<Scalar>; // [images, output_channels, height, width]
 
 override WORKGROUP: u32 = 64;
 override HAS_BIAS: bool = false;
@@ -32,7 +32,7 @@ fn main(
     let first_plane = image * params.input_channels + channel / params.group_outputs * params.group_inputs;
     var w = params.weight_skip + channel * params.group_inputs * params.kernel.x * params.kernel.y;
     let left = (vec4(x) + vec4(0, 1, 2, 3)) * params.stride.y - params.padding.y; // modulo 2^32: outside is large
-    var sum = vec4(select(0.0, bias[params.bias_skip + channel], HAS_BIAS));
+    var sum = vec4(select(Scalar(), bias[params.bias_skip + channel], HAS_BIAS));
     for (var c = 0u; c < params.group_inputs; c++) {
         for (var ky = 0u; ky < params.kernel.x; ky++) {
             let row = y * params.stride.x + ky * params.dilation.x - params.padding.x;
@@ -41,8 +41,8 @@ fn main(
             for (var kx = 0u; kx < params.kernel.y; kx++) {
                 let column = left + kx * params.dilation.y;
                 let i = start + select(vec4(0u), column, column < vec4(width));
-                let pixels = select(vec4(0.0), vec4(input[i.x], input[i.y], input[i.z], input[i.w]), column < vec4(width));
-                sum = fma(vec4(weight[w]), pixels, sum);
+                let pixels = select(vec4<Scalar>(), vec4(input[i.x], input[i.y], input[i.z], input[i.w]), column < vec4(width));
+                sum = multiply_add(weight[w], pixels, sum);
                 w++;
             }
         }

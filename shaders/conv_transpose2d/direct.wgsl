@@ -1,11 +1,11 @@
 // conv_transpose2d/direct: one invocation per LANES neighbouring outputs; it steps from one tap that counts to the next.
 #import index
+#import phases
 
 override WORKGROUP: u32 = 64u;
-override DILATED: bool = true;  // without dilation a phase is its own first tap, and its inputs are neighbours
 
 struct Params {
-    y: array<vec4<u32>, 2>,  // stride, gcd(stride, dilation), inverse, stride/gcd; dilation, dilation/gcd, kernel, input
+    y: array<vec4<u32>, 2>,  // see phases
     x: array<vec4<u32>, 2>,
     padding: vec2<u32>,      // y, x
     output_size: vec2<u32>,
@@ -27,13 +27,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read> weight: array<Lanes>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> output: array<Lanes>;
-
-// The taps that meet an input, along one axis.
-struct Taps {
-    kernel: u32,  // the first
-    input: u32,   // what it meets
-    count: u32,
-}
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -78,37 +71,4 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     let b = bias[(params.bias_first + channel_group * params.out_channels + channel) * params.has_bias];
     output[params.output_skip / LANES + index] = sum + Lanes(b);
-}
-
-// See phases.rs for the arithmetic. `position` is the output before the crop.
-fn taps(position: u32, axis: array<vec4<u32>, 2>) -> Taps {
-    let q = position / axis[0].x;
-    let phase = position - q * axis[0].x;
-    var tap = phase;
-    var lag = 0u;
-    var step = 1u;
-    if (DILATED) {
-        tap = phase / axis[0].y * axis[0].z % axis[0].w;
-        if (phase % axis[0].y != 0u || tap >= axis[1].z) {
-            return Taps();
-        }
-        lag = (axis[1].x * tap - phase) / axis[0].x;
-        step = axis[1].y;
-    }
-    if (tap >= axis[1].z || q < lag) {
-        return Taps();
-    }
-    // Tap t meets input `reach - t * step`, which lies inside for low <= t < high.
-    let reach = q - lag;
-    var last = reach;
-    var low = reach - min(reach, axis[1].w - 1u);
-    if (DILATED) {
-        last = reach / step;
-        low = (low + step - 1u) / step;
-    }
-    let high = min((axis[1].z - tap - 1u) / axis[0].w, last) + 1u;
-    if (low >= high) {
-        return Taps();
-    }
-    return Taps(tap + low * axis[0].w, reach - low * step, high - low);
 }

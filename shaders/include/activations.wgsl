@@ -19,6 +19,11 @@ fn thresholded_relu(x: Element, alpha: f32) -> Element {
     return select(Element(0.0), x, (x > Element(alpha)) & !is_nan(x));
 }
 
+fn shrink(x: Element, threshold: f32, bias: f32) -> Element {
+    let near = select(Element(0.0), x - bias, (x > Element(threshold)) & !is_nan(x));
+    return select(near, x + bias, (x < Element(-threshold)) & !is_nan(x));
+}
+
 fn elu(x: Element, alpha: f32) -> Element {
     return select(x, alpha * exponential_minus_one(x), x < Element(0.0));
 }

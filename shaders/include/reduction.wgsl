@@ -45,7 +45,7 @@ fn exponential(a: Floats, b: Floats) -> Floats {
 
 fn finish(item: Item, count: u32) -> Item {
     switch FINISH {
-        case 1u: { return Item(Floats(item) / f32(count)); }
+        case 1u: { return item / Item(Scalar(count)); }
         case 2u: { return Item(sqrt(Floats(item))); }
         case 3u: { return Item(log(Floats(item))); }
         default: { return item; }

@@ -1,6 +1,6 @@
 // max_pool2d/window: one invocation per output, which looks at the taps of its window that lie inside the input.
+// The header says what a `Scalar` is and which of two is larger.
 #import index
-#import larger
 
 override WORKGROUP: u32 = 64u;
 override DILATED: bool = true;
@@ -19,8 +19,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;          // planes of H x W
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;   // planes of OH x OW
+@group(0) @binding(1) var<storage, read> input: array<Scalar>;          // planes of H x W
+@group(0) @binding(2) var<storage, read_write> output: array<Scalar>;   // planes of OH x OW
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {

@@ -1,11 +1,12 @@
 // resize with antialias: one invocation per output pixel and plane. The weights' hat (or cubic) is as wide as the step from one
-// output pixel to the next, so that each input pixel counts; those outside the image are left out, the rest scaled to sum 1.
+// output pixel to the next, so that each input pixel counts; those outside the image are left out or the nearest inside. Weights are scaled to sum 1.
 #import divide
 #import index
 #import line
 
 override WORKGROUP: u32 = 64u;
 override CUBIC: bool = false;
+override EXCLUDE: bool = true;   // leave out pixels outside
 
 struct Params {
     x_whole: vec4<u32>,      // a line of positions: include/line.wgsl
@@ -18,6 +19,8 @@ struct Params {
     input_skip: u32,
     output_skip: u32,
     cubic_coefficient: f32,
+    extrapolate: u32,        // pixels whose place is outside are `extrapolation`
+    extrapolation: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -35,7 +38,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let x = reach(pixel.y, params.x_whole, params.x_real, params.input_size.x);
     let y = reach(pixel.x, params.y_whole, params.y_real, params.input_size.y);
 
+    if (params.extrapolate != 0u && (outside(x, params.input_size.x) || outside(y, params.input_size.y))) {
+        output[params.output_skip + index] = params.extrapolation;
+        return;
+    }
+
     let width = params.input_size.x;
+    let end = vec2<i32>(params.input_size) - 1;
     let plane = params.input_skip + part.x * width * params.input_size.y;
     var sum = 0.0;
     var all_rows = 0.0;
@@ -45,7 +54,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         all_columns = 0.0;
         for (var j = x.first; j <= x.last; j++) {
             let weight = filter_at(f32(j - x.whole) - x.part, params.x_real.w);
-            row += weight * input[plane + u32(i) * width + u32(j)];
+            row += weight * input[plane + u32(clamp(i, 0, end.y)) * width + u32(clamp(j, 0, end.x))];
             all_columns += weight;
         }
         let weight = filter_at(f32(i - y.whole) - y.part, params.y_real.w);
@@ -55,7 +64,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     output[params.output_skip + index] = sum / (all_rows * all_columns);
 }
 
-// A position and the pixels inside the image that it reaches; there is at least one, the host has seen to that.
+// A position and the pixels that it reaches; there is at least one, the host has seen to that.
 struct Reach {
     whole: i32,
     part: f32,
@@ -68,7 +77,15 @@ fn reach(at: u32, line: vec4<u32>, real: vec4<f32>, size: u32) -> Reach {
     let radius = select(1.0, 2.0, CUBIC) / real.w;
     let first = place.whole.x + i32(ceil(place.part.x - radius));
     let last = place.whole.x + i32(floor(place.part.x + radius));
+    if (!EXCLUDE) {
+        return Reach(place.whole.x, place.part.x, first, last);
+    }
     return Reach(place.whole.x, place.part.x, max(first, 0), min(last, i32(size) - 1));
+}
+
+fn outside(at: Reach, size: u32) -> bool {
+    let last = i32(size) - 1;
+    return at.whole < 0 || at.whole > last || (at.whole == last && at.part > 0.0);
 }
 
 fn filter_at(distance: f32, narrow: f32) -> f32 {

@@ -1,4 +1,4 @@
-//! Named geometry of images: never a bare `[usize; 4]`.
+//! Named geometry of images and volumes: never a bare `[usize; 4]`.
 
 /// A height and a width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,5 +48,72 @@ impl Pads {
     /// `h` above and below, `w` to the left and right.
     pub const fn symmetric(h: usize, w: usize) -> Self {
         Self { top: h, left: w, bottom: h, right: w }
+    }
+}
+
+/// A depth, a height and a width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Dhw {
+    /// Depth, along z.
+    pub d: usize,
+    /// Height, along y.
+    pub h: usize,
+    /// Width, along x.
+    pub w: usize,
+}
+
+impl Dhw {
+    /// Depth, height and width.
+    pub const fn new(d: usize, h: usize, w: usize) -> Self {
+        Self { d, h, w }
+    }
+
+    /// The same in all three directions.
+    pub const fn cube(size: usize) -> Self {
+        Self { d: size, h: size, w: size }
+    }
+
+    /// Depth times height times width.
+    pub const fn volume(self) -> usize {
+        self.d * self.h * self.w
+    }
+
+    /// What is left in a plane.
+    pub const fn hw(self) -> Hw {
+        Hw { h: self.h, w: self.w }
+    }
+}
+
+/// Padding of a volume, each side on its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Pads3 {
+    /// Planes before the first.
+    pub front: usize,
+    /// Rows above.
+    pub top: usize,
+    /// Columns to the left.
+    pub left: usize,
+    /// Planes after the last.
+    pub back: usize,
+    /// Rows below.
+    pub bottom: usize,
+    /// Columns to the right.
+    pub right: usize,
+}
+
+impl Pads3 {
+    /// The same on all six sides.
+    pub const fn all(size: usize) -> Self {
+        Self::symmetric(size, size, size)
+    }
+
+    /// `d` in front and behind, `h` above and below, `w` to the left and right.
+    pub const fn symmetric(d: usize, h: usize, w: usize) -> Self {
+        Self { front: d, top: h, left: w, back: d, bottom: h, right: w }
+    }
+
+    /// What is left in a plane.
+    pub const fn hw(self) -> Pads {
+        Pads { top: self.top, left: self.left, bottom: self.bottom, right: self.right }
     }
 }

@@ -1,12 +1,13 @@
 //! Host arrays: a shape, a dtype and row-major elements, with file formats and pictures beside them.
 
+mod constants;
 pub mod file;
 mod geometry;
 pub mod npy;
 pub mod picture;
 mod types;
 
-pub use geometry::{Hw, Pads};
+pub use geometry::{Dhw, Hw, Pads, Pads3};
 pub use half::f16;
 pub use types::{DType, TensorType, elements, strides};
 

@@ -1,55 +1,79 @@
 //! Values that are known before anything runs, because they depend on known values alone.
 
-use super::{Source, Var};
+use super::{Nodes, Source, Var};
 use crate::array::Array;
 use crate::error::{Error, Result};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// The most elements that a value on the way may have.
 const LIMIT: usize = 1 << 22;
+/// The most elements that all computed values may have together: a file cannot keep this busy for long.
+const WORK: usize = 1 << 26;
 
 /// What has been computed of one graph's values, by the operators' references.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    values: HashMap<usize, Arc<Array>>,
+    values: HashMap<usize, (Arc<Array>, Arc<BTreeSet<String>>)>,
+    /// Values that were asked for and are not known.
+    unknown: HashSet<usize>,
+    work: usize,
 }
 
 impl Known {
-    /// The value of `var` and the inputs it depends on, if constants and the inputs that `given` has determine it.
-    pub(crate) fn of(&mut self, var: &Var, given: &HashMap<String, Arc<Array>>) -> Result<Option<(Arc<Array>, BTreeSet<String>)>> {
+    /// The value of `var` and the inputs it depends on, if constants and the inputs that `given` has determine it; `given` is the same
+    /// every time. What was answered once costs nothing again, so that a loop may ask about a value that grows with its turns.
+    pub(crate) fn of(&mut self, var: &Var, given: &HashMap<String, Arc<Array>>) -> Result<Option<(Arc<Array>, Arc<BTreeSet<String>>)>> {
         let graph = var.graph().lock();
-        let (mut open, mut seen, mut nodes, mut inputs) = (vec![var.id()], BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let found = self.compute(&graph, var.id(), given)?;
+        if found.is_none() {
+            self.unknown.insert(var.id());
+        }
+        Ok(found)
+    }
+
+    fn compute(
+        &mut self,
+        graph: &Nodes,
+        wanted: usize,
+        given: &HashMap<String, Arc<Array>>,
+    ) -> Result<Option<(Arc<Array>, Arc<BTreeSet<String>>)>> {
+        let (mut open, mut nodes) = (vec![wanted], BTreeSet::new());
         while let Some(id) = open.pop() {
-            if !seen.insert(id) {
+            if self.values.contains_key(&id) {
                 continue;
             }
-            match &graph.values[id].source {
-                Source::Constant(array) | Source::Parameter(array) => drop(self.values.insert(id, Arc::clone(array))),
-                Source::Input(name) => {
-                    let Some(array) = given.get(name) else { return Ok(None) };
-                    inputs.insert(name.clone());
-                    self.values.insert(id, Arc::clone(array));
-                }
-                Source::State { .. } => return Ok(None),
-                Source::Node(node) => {
-                    nodes.insert(*node);
-                    open.extend(&graph.nodes[*node].inputs);
-                }
-            }
-            if graph.values[id].ty.elements() > LIMIT {
+            if self.unknown.contains(&id) || graph.values[id].ty.elements() > LIMIT {
                 return Ok(None);
             }
+            let (array, inputs) = match &graph.values[id].source {
+                Source::Constant(array) | Source::Parameter(array) => (array, BTreeSet::new()),
+                Source::Input(name) => match given.get(name) {
+                    Some(array) => (array, BTreeSet::from([name.clone()])),
+                    None => return Ok(None),
+                },
+                Source::State { .. } => return Ok(None),
+                Source::Node(node) => {
+                    if nodes.insert(*node) {
+                        open.extend(&graph.nodes[*node].inputs);
+                    }
+                    continue;
+                }
+            };
+            self.values.insert(id, (Arc::clone(array), Arc::new(inputs)));
         }
         // Nodes stand in the graph in an order in which each finds its inputs computed.
         for node in nodes.into_iter().map(|n| &graph.nodes[n]) {
-            if node.outputs.iter().all(|o| self.values.contains_key(o)) {
-                continue;
+            self.work += node.inputs.iter().chain(&node.outputs).map(|&v| graph.values[v].ty.elements()).sum::<usize>();
+            if self.work > WORK {
+                return Ok(None);
             }
-            let known: Option<Vec<&Array>> = node.inputs.iter().map(|i| self.values.get(i).map(|a| &**a)).collect();
-            let results = node.op.reference(&known.ok_or_else(|| Error::shape("known", "an input is not computed"))?)?;
-            self.values.extend(node.outputs.iter().copied().zip(results.into_iter().map(Arc::new)));
+            let known: Option<Vec<_>> = node.inputs.iter().map(|i| self.values.get(i)).collect();
+            let known = known.ok_or_else(|| Error::shape("known", "an input is not computed"))?;
+            let results = node.op.reference(&known.iter().map(|(array, _)| &**array).collect::<Vec<_>>())?;
+            let inputs = Arc::new(known.iter().flat_map(|(_, inputs)| inputs.iter().cloned()).collect::<BTreeSet<_>>());
+            self.values.extend(node.outputs.iter().copied().zip(results.into_iter().map(|array| (Arc::new(array), Arc::clone(&inputs)))));
         }
-        Ok(self.values.get(&var.id()).map(|array| (Arc::clone(array), inputs)))
+        Ok(self.values.get(&wanted).cloned())
     }
 }

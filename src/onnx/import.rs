@@ -2,7 +2,7 @@
 
 use super::elem::Elem;
 use super::external::Folder;
-use super::model::{Model, Port};
+use super::model::{Kind, Model, Port};
 use super::node::Node;
 use super::ops;
 use super::proto;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 /// The most nodes that unrolled loops and functions may amount to.
 const MOST_NODES: usize = 200_000;
-/// How deep functions may call functions.
+/// How deep functions and bodies may lie in one another.
 const DEEPEST: usize = 32;
 
 /// What all nodes of one import share.
@@ -32,6 +32,10 @@ pub(super) struct Importer<'a> {
     known: RefCell<Known>,
     /// Inputs whose values decided something.
     pinned: RefCell<BTreeSet<String>>,
+    /// Tensors of the file by the address of their message, which outlives the import, and what they are in the graph by their own:
+    /// the body of a loop that is unrolled holds its weights once.
+    tensors: RefCell<HashMap<*const proto::Tensor, Arc<Tensor>>>,
+    constants: RefCell<HashMap<*const Tensor, (Arc<Tensor>, Var)>>,
     refusals: RefCell<Vec<Refusal>>,
     warnings: RefCell<BTreeSet<String>>,
     nodes: Cell<usize>,
@@ -94,12 +98,7 @@ pub(super) struct Outcome {
 }
 
 /// Imports `model` with inputs of these types. `given` are the values of inputs known now.
-pub(super) fn import(
-    model: &Model,
-    graph: &Graph,
-    types: &[(&Port, Vec<usize>)],
-    given: &BTreeMap<String, Arc<Tensor>>,
-) -> Result<Outcome> {
+pub(super) fn import(model: &Model, graph: &Graph, types: &[(Port, Vec<usize>)], given: &BTreeMap<String, Arc<Tensor>>) -> Result<Outcome> {
     let message = &model.message;
     let Some(top) = &message.graph else { return Err(Error::model(&model.source, "holds no graph")) };
     // A value that the engine cannot hold is refused where it is needed in the graph, not here.
@@ -111,12 +110,15 @@ pub(super) fn import(
         given: arrays,
         known: RefCell::default(),
         pinned: RefCell::default(),
+        tensors: RefCell::default(),
+        constants: RefCell::default(),
         refusals: RefCell::default(),
         warnings: RefCell::default(),
         nodes: Cell::new(0),
         depth: Cell::new(0),
     };
     let body = Body::new(&message.opset_import, None);
+    let mut tensors = BTreeMap::new();
     for (port, shape) in types {
         let value = match given.get(&port.name) {
             Some(tensor) => Value::Host { tensor: Arc::clone(tensor), var: Rc::default(), input: Some(port.name.as_str().into()) },
@@ -129,7 +131,17 @@ pub(super) fn import(
         if port.elem == Elem::Double {
             importer.warn_of_double();
         }
-        body.values.borrow_mut().insert(port.name.clone(), Some(value));
+        tensors.insert(port.name.clone(), value);
+    }
+    for port in model.inputs() {
+        let most = if matches!(port.kind, Kind::Tensor | Kind::Optional) { 1 } else { usize::MAX };
+        let mut found = (0..most).map_while(|i| tensors.remove(&port.element(i))).collect::<Vec<_>>();
+        let value = match port.kind {
+            Kind::OptionalSequence | Kind::Optional if found.is_empty() => Some(Value::Empty),
+            Kind::Sequence | Kind::OptionalSequence => Some(Value::sequence(found)),
+            Kind::Tensor | Kind::Optional => found.pop(),
+        };
+        body.values.borrow_mut().insert(port.name.clone(), value);
     }
     importer.run(&body, top, "");
     let mut outputs = Vec::new();
@@ -188,13 +200,17 @@ impl<'a> Importer<'a> {
         }
     }
 
+    /// Counts a node, or a turn of a loop. The first one too many is an error with content.
+    fn count(&self) -> Result<(), Option<Error>> {
+        let count = self.nodes.get() + 1;
+        self.nodes.set(count);
+        let refusal = || Error::unsupported("this model", format!("more than {MOST_NODES} nodes, loops unrolled"));
+        if count > MOST_NODES { Err((count == MOST_NODES + 1).then(refusal)) } else { Ok(()) }
+    }
+
     /// The outputs of one node. An error without content: one of its inputs could not be imported, which is said already.
     fn node(&self, body: &Body<'_>, message: &proto::Node, name: &str) -> Result<Vec<Value>, Option<Error>> {
-        self.nodes.set(self.nodes.get() + 1);
-        if self.nodes.get() > MOST_NODES {
-            return Err((self.nodes.get() == MOST_NODES + 1)
-                .then(|| Error::unsupported("this model", format!("more than {MOST_NODES} nodes, loops unrolled"))));
-        }
+        self.count()?;
         let function = self.model.functions.iter().find(|f| f.name == message.op_type && same_domain(&f.domain, &message.domain));
         let build = ops::find(&message.domain, &message.op_type);
         if build.is_none() && function.is_none() {
@@ -244,9 +260,6 @@ impl<'a> Importer<'a> {
         inputs: Vec<Option<Value>>,
         name: &str,
     ) -> Result<Vec<Value>> {
-        if self.depth.get() >= DEEPEST {
-            return Err(Error::unsupported("this model", format!("functions that call each other more than {DEEPEST} deep")));
-        }
         let body = Body {
             opsets: if function.opset_import.is_empty() { outside.opsets } else { &function.opset_import },
             parent: None,
@@ -258,9 +271,7 @@ impl<'a> Importer<'a> {
                 body.values.borrow_mut().insert(name.clone(), Some(value));
             }
         }
-        self.depth.set(self.depth.get() + 1);
-        self.nodes(&body, &function.node, &format!("{name}/"));
-        self.depth.set(self.depth.get() - 1);
+        self.deeper(|| self.nodes(&body, &function.node, &format!("{name}/")))?;
         self.results(&body, function.output.iter())
     }
 
@@ -273,8 +284,21 @@ impl<'a> Importer<'a> {
         for (info, value) in graph.input.iter().zip(inputs) {
             body.values.borrow_mut().insert(info.name.clone(), Some(value));
         }
-        self.run(&body, graph, &format!("{name}/"));
+        // A body without nodes costs a turn too.
+        self.count().map_err(|error| error.unwrap_or_else(|| Error::unsupported("this node", "its body was not reached")))?;
+        self.deeper(|| self.run(&body, graph, &format!("{name}/")))?;
         self.results(&body, graph.output.iter().map(|o| &o.name))
+    }
+
+    fn deeper(&self, f: impl FnOnce()) -> Result<()> {
+        let depth = self.depth.get();
+        if depth >= DEEPEST {
+            return Err(Error::unsupported("this model", format!("functions and bodies more than {DEEPEST} deep")));
+        }
+        self.depth.set(depth + 1);
+        f();
+        self.depth.set(depth);
+        Ok(())
     }
 
     fn results<'n>(&self, body: &Body<'_>, names: impl Iterator<Item = &'n String>) -> Result<Vec<Value>> {
@@ -289,11 +313,16 @@ impl<'a> Importer<'a> {
 
     /// A tensor of the file.
     pub(super) fn tensor(&self, message: &proto::Tensor) -> Result<Arc<Tensor>> {
+        if let Some(tensor) = self.tensors.borrow().get(&std::ptr::from_ref(message)) {
+            return Ok(Arc::clone(tensor));
+        }
         let tensor = Tensor::from_proto(message, |entries| self.folder.read(entries)).map_err(|reason| Error::model("tensor", reason))?;
         if tensor.elem() == Elem::Double {
             self.warn_of_double();
         }
-        Ok(Arc::new(tensor))
+        let tensor = Arc::new(tensor);
+        self.tensors.borrow_mut().insert(std::ptr::from_ref(message), Arc::clone(&tensor));
+        Ok(tensor)
     }
 
     /// A value as a tensor of the graph.
@@ -312,12 +341,21 @@ impl<'a> Importer<'a> {
                             .ok_or_else(|| Error::unsupported("an input", format!("'{name}' of type {}", tensor.elem())))?;
                         self.graph.input(name, TensorType::new(dtype, tensor.shape()))?
                     }
-                    None => self.graph.constant(tensor.to_array()?)?,
+                    None => self.constant(tensor)?,
                 };
                 Ok(var.get_or_init(|| made).clone())
             }
-            Value::Sequence(_) => Err(Error::shape("onnx", "a sequence stands where a tensor is expected")),
+            Value::Sequence(_) | Value::Empty => Err(value.no_tensor()),
         }
+    }
+
+    fn constant(&self, tensor: &Arc<Tensor>) -> Result<Var> {
+        if let Some((_, var)) = self.constants.borrow().get(&Arc::as_ptr(tensor)) {
+            return Ok(var.clone());
+        }
+        let var = self.graph.constant(tensor.to_array()?)?;
+        self.constants.borrow_mut().insert(Arc::as_ptr(tensor), (Arc::clone(tensor), var.clone()));
+        Ok(var)
     }
 
     /// The elements of a value, if they are known before anything runs. An input they depend on is pinned: the import is for this
@@ -330,10 +368,10 @@ impl<'a> Importer<'a> {
             }
             Value::Var { elem, var } => {
                 let Some((array, inputs)) = self.known.borrow_mut().of(var, &self.given)? else { return Ok(None) };
-                self.pinned.borrow_mut().extend(inputs);
+                self.pinned.borrow_mut().extend(inputs.iter().cloned());
                 Ok(Some(Arc::new(Tensor::from_array(*elem, &array)?)))
             }
-            Value::Sequence(_) => Ok(None),
+            Value::Sequence(_) | Value::Empty => Ok(None),
         }
     }
 

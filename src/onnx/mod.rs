@@ -29,10 +29,12 @@ mod random;
 mod refusal;
 mod session;
 mod tensor;
+mod testdata;
 mod value;
+mod window;
 
 pub use elem::Elem;
-pub use model::{Bindings, Dim, Import, Model, OPSETS, Port};
+pub use model::{Bindings, Dim, Import, Kind, Model, OPSETS, Port};
 pub use npy::{read_npy, read_npz, write_npz};
 pub use ops::operators;
 pub use refusal::Refusal;

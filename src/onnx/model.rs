@@ -10,7 +10,7 @@ use super::tensor::Tensor;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use prost::Message;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -33,10 +33,26 @@ pub struct Model {
 pub struct Port {
     /// Its name.
     pub name: String,
+    /// What it is made of.
+    pub kind: Kind,
     /// The type of its elements.
     pub elem: Elem,
-    /// Its dimensions; `None` where the file does not say how many there are.
+    /// Its dimensions; `None` where the file does not say how many there are, and for sequences.
     pub dims: Option<Vec<Dim>>,
+}
+
+/// What an input or output is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// One tensor.
+    #[default]
+    Tensor,
+    /// Any number of tensors: `name[0]`, `name[1]`, ...
+    Sequence,
+    /// A tensor, or nothing.
+    Optional,
+    /// A sequence, or nothing.
+    OptionalSequence,
 }
 
 /// A dimension of a [`Port`].
@@ -52,7 +68,13 @@ pub enum Dim {
 
 impl fmt::Display for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.name, self.elem)?;
+        write!(f, "{}: ", self.name)?;
+        match self.kind {
+            Kind::Tensor => write!(f, "{}", self.elem)?,
+            Kind::Optional => write!(f, "optional {}", self.elem)?,
+            Kind::Sequence => return write!(f, "sequence of {}", self.elem),
+            Kind::OptionalSequence => return write!(f, "optional sequence of {}", self.elem),
+        }
         let Some(dims) = &self.dims else { return f.write_str("[..]") };
         let text = |dim: &Dim| match dim {
             Dim::Size(size) => size.to_string(),
@@ -62,6 +84,35 @@ impl fmt::Display for Port {
         write!(f, "[{}]", dims.iter().map(text).collect::<Vec<_>>().join(", "))
     }
 }
+
+impl Port {
+    /// The name of tensor `index` of it.
+    pub(super) fn element(&self, index: usize) -> String {
+        match self.kind {
+            Kind::Tensor | Kind::Optional if index == 0 => self.name.clone(),
+            _ => format!("{}[{index}]", self.name),
+        }
+    }
+
+    /// Its tensors.
+    fn tensors(&self, bindings: &Bindings) -> Result<Vec<Self>> {
+        if self.kind == Kind::Tensor {
+            return Ok(vec![self.clone()]);
+        }
+        let wrong = |reason: String| Error::shape("model", format!("input '{}' is '{self}': {reason}", self.name));
+        let given = (0..).take_while(|&i| bindings.values.contains_key(&self.element(i))).count();
+        let count = match bindings.dims.get(&self.name) {
+            Some(&count) if count <= if self.kind == Kind::Optional { 1 } else { MOST_ELEMENTS } => count,
+            Some(count) => return Err(wrong(format!("it cannot have {count} tensors"))),
+            None if given > 0 => given,
+            None => return Err(wrong(format!("give '{}' a value, or '{}' its number of tensors", self.element(0), self.name))),
+        };
+        Ok((0..count).map(|i| Self { name: self.element(i), kind: Kind::Tensor, ..self.clone() }).collect())
+    }
+}
+
+/// The most tensors that an input may be made of.
+const MOST_ELEMENTS: usize = 4096;
 
 impl Dim {
     /// What [`Bindings`] call dimension `axis` of `port`, if it is open.
@@ -77,7 +128,7 @@ impl Dim {
 /// What the open dimensions and some inputs are.
 #[derive(Clone, Debug, Default)]
 pub struct Bindings {
-    /// Sizes by symbol, or by `input.axis` where a dimension has no name.
+    /// Sizes by symbol, or by `input.axis` where a dimension has no name; the number of tensors of a sequence or an optional by its name.
     pub dims: BTreeMap<String, usize>,
     /// Inputs whose values are known now. Their shapes bind dimensions; a value that decides a shape is read, and the import is then
     /// for this value.
@@ -177,23 +228,19 @@ impl Model {
     /// # Errors
     /// If an input's dimension is bound to nothing or to two sizes, or a value is none of an input's type.
     pub fn import(&self, bindings: &Bindings) -> Result<Import> {
-        let dims = self.sizes(bindings)?;
+        let inputs: Vec<Port> = self.inputs.iter().map(|p| p.tensors(bindings)).collect::<Result<Vec<_>>>()?.concat();
+        let dims = self.sizes_of(&inputs, bindings)?;
         let mut types = Vec::new();
-        for port in &self.inputs {
+        for port in inputs {
             let shape = match bindings.values.get(&port.name) {
                 Some(tensor) => tensor.shape().to_vec(),
-                None => self.shape(port, &dims)?,
+                None => self.shape(&port, &dims)?,
             };
             types.push((port, shape));
         }
         let graph = Graph::new();
         let outcome = import::import(self, &graph, &types, &bindings.values)?;
-        Ok(Import {
-            source: self.source.clone(),
-            inputs: types.into_iter().map(|(port, shape)| (port.clone(), shape)).collect(),
-            values: bindings.values.clone(),
-            outcome,
-        })
+        Ok(Import { source: self.source.clone(), inputs: types, values: bindings.values.clone(), outcome })
     }
 
     /// The open dimensions of the inputs, each once: symbols, and `input.axis` where a dimension has no name.
@@ -210,16 +257,27 @@ impl Model {
     /// # Errors
     /// If a name is none of the model's, a value is of another type than its input, or a dimension gets two sizes.
     pub fn sizes(&self, bindings: &Bindings) -> Result<BTreeMap<String, usize>> {
+        let inputs: Vec<Port> = self.inputs.iter().map(|p| p.tensors(bindings)).collect::<Result<Vec<_>>>()?.concat();
+        self.sizes_of(&inputs, bindings)
+    }
+
+    /// [`Model::sizes`], for the tensors that the inputs are made of.
+    fn sizes_of(&self, inputs: &[Port], bindings: &Bindings) -> Result<BTreeMap<String, usize>> {
         let open = self.open_dims();
-        if let Some(name) = bindings.dims.keys().find(|name| !open.contains(name)) {
+        let counted = |name: &str| self.inputs.iter().any(|p| p.kind != Kind::Tensor && p.name == name);
+        if let Some(name) = bindings.dims.keys().find(|name| !open.contains(name) && !counted(name)) {
             let has = if open.is_empty() { "none".to_owned() } else { open.join(", ") };
             return Err(Error::shape("model", format!("there is no open dimension '{name}', it has {has}; {}", self.takes())));
         }
-        if let Some(name) = bindings.values.keys().find(|name| !self.inputs.iter().any(|p| p.name == **name)) {
+        let mut names = BTreeSet::new();
+        if let Some(twice) = inputs.iter().find(|p| !names.insert(p.name.as_str())) {
+            return Err(Error::shape("model", format!("two inputs are '{}'; {}", twice.name, self.takes())));
+        }
+        if let Some(name) = bindings.values.keys().find(|name| !names.contains(name.as_str())) {
             return Err(Error::shape("model", format!("there is no input '{name}'; {}", self.takes())));
         }
         let mut sizes = bindings.dims.clone();
-        for port in &self.inputs {
+        for port in inputs {
             if let Some(tensor) = bindings.values.get(&port.name) {
                 self.bind(port, tensor, &mut sizes)?;
             }
@@ -325,27 +383,36 @@ impl Import {
     }
 }
 
-fn port(info: &proto::ValueInfo) -> Result<Port, String> {
+/// What the file says of an input, output or value.
+pub(super) fn port(info: &proto::ValueInfo) -> Result<Port, String> {
     let wrong = |what: &str| format!("'{}' {what}", info.name);
     let value = info.r#type.as_ref().and_then(|t| t.value.as_ref()).ok_or_else(|| wrong("has no type"))?;
-    let (kind, many) = tensor_kind(value).ok_or_else(|| wrong("is a map or of an unknown type, which is not supported"))?;
-    let elem = Elem::of_code(kind.elem_type).ok_or_else(|| wrong(&format!("has the unknown element type {}", kind.elem_type)))?;
+    let (tensor, kind) = kind(value).ok_or_else(|| wrong("is a map, a nested sequence or of an unknown type, which is not supported"))?;
+    let elem = Elem::of_code(tensor.elem_type).ok_or_else(|| wrong(&format!("has the unknown element type {}", tensor.elem_type)))?;
     let dim = |d: &proto::Dimension| match &d.value {
         Some(Size::Value(size)) => usize::try_from(*size).map_or(Dim::Unknown, Dim::Size),
         Some(Size::Param(name)) if !name.is_empty() => Dim::Symbol(name.clone()),
         _ => Dim::Unknown,
     };
-    let dims = kind.shape.as_ref().filter(|_| !many).map(|s| s.dim.iter().map(dim).collect());
-    Ok(Port { name: info.name.clone(), elem, dims })
+    // The tensors of a sequence differ in shape.
+    let one = matches!(kind, Kind::Tensor | Kind::Optional);
+    let dims = tensor.shape.as_ref().filter(|_| one).map(|s| s.dim.iter().map(dim).collect());
+    Ok(Port { name: info.name.clone(), kind, elem, dims })
 }
 
-/// The tensor type at the bottom of a type, and whether it lies in a sequence.
-fn tensor_kind(value: &TypeValue) -> Option<(&proto::TensorKind, bool)> {
+/// The tensor type at the bottom of a type, and what is made of such tensors.
+fn kind(value: &TypeValue) -> Option<(&proto::TensorKind, Kind)> {
     match value {
-        TypeValue::Tensor(kind) => Some((kind, false)),
-        TypeValue::Sequence(inner) | TypeValue::Optional(inner) => {
-            tensor_kind(inner.elem_type.as_ref()?.value.as_ref()?).map(|(kind, _)| (kind, true))
-        }
+        TypeValue::Tensor(tensor) => Some((tensor, Kind::Tensor)),
+        TypeValue::Sequence(inner) => match kind(inner.elem_type.as_ref()?.value.as_ref()?)? {
+            (tensor, Kind::Tensor) => Some((tensor, Kind::Sequence)),
+            _ => None,
+        },
+        TypeValue::Optional(inner) => match kind(inner.elem_type.as_ref()?.value.as_ref()?)? {
+            (tensor, Kind::Tensor) => Some((tensor, Kind::Optional)),
+            (tensor, Kind::Sequence) => Some((tensor, Kind::OptionalSequence)),
+            _ => None,
+        },
         TypeValue::Map(_) | TypeValue::SparseTensor(_) => None,
     }
 }

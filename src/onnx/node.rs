@@ -120,6 +120,19 @@ impl<'a> Node<'a> {
         self.known(index)?.floats()
     }
 
+    /// The numbers of input `index` if the file holds them; nothing is decided by what the model is run on.
+    pub(super) fn constants(&self, index: usize) -> Result<Option<Vec<f64>>> {
+        match self.value(index)? {
+            Value::Host { tensor, input: None, .. } => tensor.floats().map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether input `index` is there and has no elements.
+    pub(super) fn is_empty(&self, index: usize) -> Result<bool> {
+        Ok(self.has(index) && self.shape(index)?.contains(&0))
+    }
+
     // ---- attributes ----
 
     fn attribute(&self, name: &'static str, kind: i32) -> Result<Option<&'a proto::Attribute>> {
@@ -250,6 +263,12 @@ impl<'a> Node<'a> {
         Ok(vec![Value::of(elem, wrap(elem, &var)?)])
     }
 
+    /// One output without elements.
+    #[expect(clippy::unused_self, reason = "reads as its siblings do")]
+    pub(super) fn empty(&self, elem: Elem, shape: Vec<usize>) -> Result<Vec<Value>> {
+        Ok(vec![Value::host(Tensor::new(elem, shape, Vec::new())?)])
+    }
+
     /// A constant of the graph.
     pub(super) fn constant(&self, array: Array) -> Result<Var> {
         self.graph().constant(array)
@@ -283,7 +302,7 @@ impl<'a> Node<'a> {
 /// The low bits of each element, where `elem` has fewer than what holds it.
 pub(super) fn wrap(elem: Elem, var: &Var) -> Result<Var> {
     match elem.narrow() {
+        Some((bits, _)) => var.wrap_to(bits),
         None => Ok(var.clone()),
-        Some((bits, signed)) => Err(Error::unsupported("wrap", format!("to {bits} bits, signed: {signed}"))),
     }
 }

@@ -130,6 +130,22 @@ pub(super) struct Tensor {
     pub data_location: i32,
 }
 
+/// A list of tensors, as test data holds it.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Sequence {
+    #[prost(message, repeated, tag = "3")]
+    pub tensor_values: Vec<Tensor>,
+}
+
+/// A tensor, a list of them, or nothing, as test data holds it.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Optional {
+    #[prost(message, optional, tag = "3")]
+    pub tensor_value: Option<Tensor>,
+    #[prost(message, optional, tag = "5")]
+    pub sequence_value: Option<Sequence>,
+}
+
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct SparseTensor {
     #[prost(message, optional, tag = "1")]

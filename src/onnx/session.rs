@@ -108,7 +108,8 @@ impl Session {
         Ok(arrays)
     }
 
-    /// Runs the model: inputs by name, outputs by name in the model's order. The elements of a sequence are `name[0]`, `name[1]`, ...
+    /// Runs the model: inputs by name, outputs by name in the model's order. The elements of a sequence are `name[0]`, `name[1]`, ...;
+    /// an empty optional is left out.
     ///
     /// # Errors
     /// If the session is not compiled, an input is unknown, missing, or of another type, or its value decided a shape at import and is
@@ -134,7 +135,7 @@ impl Session {
     }
 }
 
-/// A value as outputs; a sequence is one for each of its elements.
+/// A value as outputs: a sequence is one for each of its elements, an empty optional none.
 fn flatten(name: String, value: Value, outputs: &mut Vec<Output>) {
     let source = match value {
         Value::Sequence(values) => {
@@ -143,6 +144,7 @@ fn flatten(name: String, value: Value, outputs: &mut Vec<Output>) {
             }
             return;
         }
+        Value::Empty => return,
         Value::Host { tensor, input, .. } => {
             let elem = tensor.elem();
             let source = input.map_or_else(|| Source::Known(tensor), |input| Source::Input(input.to_string()));

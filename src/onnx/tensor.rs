@@ -53,6 +53,9 @@ impl Tensor {
     }
 
     /// Int64 numbers.
+    ///
+    /// # Errors
+    /// If their number is not the shape's.
     pub fn from_ints(shape: impl Into<Vec<usize>>, values: &[i64]) -> Result<Self> {
         Self::new(Elem::Int64, shape, values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>())
     }
@@ -72,6 +75,14 @@ impl Tensor {
             typed_bytes(elem, message)?
         };
         Self::new(elem, shape, bytes).map_err(|e| e.to_string())
+    }
+
+    /// The same elements under another shape.
+    ///
+    /// # Errors
+    /// If the shapes differ in their number of elements.
+    pub fn reshaped(&self, shape: impl Into<Vec<usize>>) -> Result<Self> {
+        Self::new(self.elem, shape, self.bytes.clone())
     }
 
     /// The element type.
@@ -102,9 +113,10 @@ impl Tensor {
     /// As the engine holds it: every float as f32 (a double is narrowed), integers in 32 bits.
     ///
     /// # Errors
-    /// If a 64-bit integer does not fit 32 bits, or the type is not computed with.
+    /// If a 64-bit integer does not fit 32 bits, a double is beyond what f32 reaches, or the type is not computed with.
     pub fn to_array(&self) -> Result<Array> {
         let data = match self.elem.held() {
+            Some(DType::F32) if self.elem == Elem::Double => Data::F32(self.narrowed_doubles()?),
             Some(DType::F32) => Data::F32(self.f32s()),
             Some(DType::Bool) => Data::Bool(self.bytes.iter().map(|&b| b != 0).collect()),
             Some(DType::I32) if self.elem == Elem::Int32 => Data::I32(each(&self.bytes, i32::from_le_bytes)),
@@ -210,19 +222,28 @@ impl Tensor {
         })
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "a double is narrowed, as documented")]
+    fn narrowed_doubles(&self) -> Result<Vec<f32>> {
+        let narrow = |(i, v): (usize, f64)| match v as f32 {
+            narrow if v.is_finite() && narrow.is_infinite() => {
+                Err(Error::unsupported("onnx::Tensor", format!("element {i} of double is {v:e}, which does not fit float")))
+            }
+            narrow => Ok(narrow),
+        };
+        each(&self.bytes, f64::from_le_bytes).into_iter().enumerate().map(narrow).collect()
+    }
+
     fn nibble(&self, index: usize) -> u8 {
         self.bytes[index / 2] >> (index % 2 * 4) & 15
     }
 
-    /// The elements of a float tensor.
+    /// The elements of a float tensor of at most 32 bits.
     fn f32s(&self) -> Vec<f32> {
         let bytes = &self.bytes;
         match self.elem {
             Elem::Float => each(bytes, f32::from_le_bytes),
             Elem::Float16 => each(bytes, |b| f16::from_le_bytes(b).to_f32()),
             Elem::Bfloat16 => each(bytes, |b| bf16::from_le_bytes(b).to_f32()),
-            #[expect(clippy::cast_possible_truncation, reason = "a double is narrowed, as documented")]
-            Elem::Double => each(bytes, |b| f64::from_le_bytes(b) as f32),
             _ => bytes.iter().map(|&b| float8::decode(self.elem, b)).collect(),
         }
     }

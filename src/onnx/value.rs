@@ -8,7 +8,7 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// A tensor, or a list of values.
+/// A tensor, a list of values, or nothing. An optional that has an element is that element.
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     /// A tensor known from the file, or given at load; part of the graph once an operator needs it there.
@@ -17,6 +17,8 @@ pub(super) enum Value {
     Var { elem: Elem, var: Var },
     /// A sequence.
     Sequence(Rc<Vec<Value>>),
+    /// An optional without an element.
+    Empty,
 }
 
 impl Value {
@@ -30,6 +32,11 @@ impl Value {
         Self::Host { tensor: tensor.into(), var: Rc::default(), input: None }
     }
 
+    /// A list of values.
+    pub(super) fn sequence(values: Vec<Self>) -> Self {
+        Self::Sequence(Rc::new(values))
+    }
+
     /// Int64 numbers known now.
     pub(super) fn ints(shape: impl Into<Vec<usize>>, values: &[i64]) -> Result<Self> {
         Ok(Self::host(Tensor::from_ints(shape, values)?))
@@ -39,7 +46,7 @@ impl Value {
         match self {
             Self::Host { tensor, .. } => Ok(tensor.elem()),
             Self::Var { elem, .. } => Ok(*elem),
-            Self::Sequence(_) => Err(Error::shape("onnx", "a sequence stands where a tensor is expected")),
+            Self::Sequence(_) | Self::Empty => Err(self.no_tensor()),
         }
     }
 
@@ -47,7 +54,12 @@ impl Value {
         match self {
             Self::Host { tensor, .. } => Ok(tensor.shape().to_vec()),
             Self::Var { var, .. } => Ok(var.shape().to_vec()),
-            Self::Sequence(_) => Err(Error::shape("onnx", "a sequence stands where a tensor is expected")),
+            Self::Sequence(_) | Self::Empty => Err(self.no_tensor()),
         }
+    }
+
+    pub(super) fn no_tensor(&self) -> Error {
+        let what = if matches!(self, Self::Empty) { "an empty optional" } else { "a sequence" };
+        Error::shape("onnx", format!("{what} stands where a tensor is expected"))
     }
 }

@@ -21,7 +21,9 @@
 //! Bahdanau, Cho, Bengio: Neural Machine Translation by Jointly Learning to Align and Translate, 2015 (`v_a`, `W_a s`, `U_a h`).
 //! Xu et al.: Show, Attend and Tell, 2015. Neither ONNX nor PyTorch has it as one operator.
 
-use super::{Candidate, Op, Site, Team, check_dtype, check_inputs, check_rank, item_header, lanes, launch_rows, mask_adds, rounded, u32_of};
+use super::{
+    Candidate, Op, Site, Team, check_dtype, check_inputs, check_rank, item_header, lanes, launch_rows, mask_adds, rounded, u32_of,
+};
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -68,8 +70,8 @@ impl Var {
         others.extend(mask);
         let outputs = self.apply_all(AdditiveAttention, &others)?;
         let count = outputs.len();
-        let [context, weights] = <[Self; 2]>::try_from(outputs)
-            .map_err(|_| Error::shape("additive_attention", format!("has {count} outputs, not two")))?;
+        let [context, weights] =
+            <[Self; 2]>::try_from(outputs).map_err(|_| Error::shape("additive_attention", format!("has {count} outputs, not two")))?;
         Ok((context, weights))
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! | tensor | shape |
 //! |---|---|
-//! | input | any of rank 1 or more, f32 or i32; k runs along `axis`, o and i along the dimensions before and after it |
+//! | input | any of rank 1 or more, f32, i32 or u32; k runs along `axis`, o and i along the dimensions before and after it |
 //! | output | i32: the input's without `axis`, or with size 1 there |
 //!
 //! Of equal elements the first wins, or the last where asked for; 0 and -0 are equal. A NaN wins over every number, as in PyTorch.
@@ -60,7 +60,7 @@ impl Var {
     /// Where along `axis` the largest element is: the first of equal ones, or the last with `select_last_index`.
     ///
     /// # Errors
-    /// If there is no such axis, or the dtype is neither f32 nor i32.
+    /// If there is no such axis, or the dtype is not f32, i32 or u32.
     pub fn argmax(&self, axis: isize, keepdims: bool, select_last_index: bool) -> Result<Self> {
         self.apply1(ArgReduce { kind: ArgKind::Max, axis, keepdims, select_last_index }, &[])
     }
@@ -68,7 +68,7 @@ impl Var {
     /// Where along `axis` the smallest element is: the first of equal ones, or the last with `select_last_index`.
     ///
     /// # Errors
-    /// If there is no such axis, or the dtype is neither f32 nor i32.
+    /// If there is no such axis, or the dtype is not f32, i32 or u32.
     pub fn argmin(&self, axis: isize, keepdims: bool, select_last_index: bool) -> Result<Self> {
         self.apply1(ArgReduce { kind: ArgKind::Min, axis, keepdims, select_last_index }, &[])
     }
@@ -84,7 +84,7 @@ impl Op for ArgReduce {
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         check_inputs(self.name(), inputs, 1..=1)?;
-        if !matches!(inputs[0].dtype, DType::F32 | DType::I32) {
+        if !matches!(inputs[0].dtype, DType::F32 | DType::I32 | DType::U32) {
             return Err(Error::unsupported(self.name(), format!("of {}; cast it first", inputs[0])));
         }
         let axis = check_axis(self.name(), self.axis, inputs[0])?;
@@ -148,6 +148,7 @@ impl Op for ArgReduce {
             launch
                 .header(item_header(DType::U32, lanes))
                 .constant("FLOAT", u32::from(site.inputs[0].dtype == DType::F32))
+                .constant("UNSIGNED", u32::from(site.inputs[0].dtype == DType::U32))
                 .constant("SMALLEST", u32::from(self.kind == ArgKind::Min))
                 .constant("LAST", u32::from(self.select_last_index))
                 .input_window(0, &read)

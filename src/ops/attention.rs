@@ -194,9 +194,7 @@ impl Attention {
     /// A workgroup for each tile of queries.
     fn tiles(&self, site: &Site<'_>, sizes: Sizes, tile: Tile) -> Result<Candidate> {
         let tiles = sizes.queries.div_ceil(tile.rows());
-        self.cut(site, sizes, tiles, |params| {
-            Launch::new(&TILE, &params, u64::from(params.groups)).header(tile.header())
-        })
+        self.cut(site, sizes, tiles, |params| Launch::new(&TILE, &params, u64::from(params.groups)).header(tile.header()))
     }
 
     /// A workgroup for each query, or several where values are long.
@@ -214,7 +212,8 @@ impl Attention {
 
     /// Launches over parts of the batch that fit a binding, with `per_head` workgroups for each head.
     fn cut(&self, site: &Site<'_>, s: Sizes, per_head: usize, launch: impl Fn(Params) -> Launch) -> Result<Candidate> {
-        let of_batch = [s.heads * s.queries * s.head, s.key_heads * s.keys * s.head, s.key_heads * s.keys * s.value, s.heads * s.queries * s.value];
+        let of_batch =
+            [s.heads * s.queries * s.head, s.key_heads * s.keys * s.head, s.key_heads * s.keys * s.value, s.heads * s.queries * s.value];
         let mask = site.inputs.get(3);
         let strides = mask.and_then(|m| mask_strides(&m.shape, [s.batch, s.heads, s.queries, s.keys])).unwrap_or_default();
         let kind = mask.map_or(0u32, |m| if m.dtype == DType::Bool { 1 } else { 2 });
@@ -321,8 +320,7 @@ impl Tile {
     fn header(self) -> String {
         let Self { split, queries, keys, head, value } = self;
         let products = if split > 1 { queries * keys * super::WORKGROUP as usize } else { 1 };
-        let constants =
-            [("HEAD", head), ("VALUE", value), ("SPLIT", split), ("QUERIES", queries), ("KEYS", keys), ("PRODUCTS", products)];
+        let constants = [("HEAD", head), ("VALUE", value), ("SPLIT", split), ("QUERIES", queries), ("KEYS", keys), ("PRODUCTS", products)];
         constants.iter().map(|(name, value)| format!("const {name} = {value}u;\n")).collect()
     }
 }

@@ -1,8 +1,9 @@
 //! `avg_pool2d`: the mean under each window.
 //!
 //! ```text
-//! output[n, c, y, x] = sum over ky, kx of input[n, c, y * stride.h + ky - padding.top, x * stride.w + kx - padding.left] / divisor
-//! OH = floor((H + padding.top + padding.bottom - kernel.h) / stride.h) + 1
+//! output[n, c, y, x] = sum over ky, kx of input[n, c, y * stride.h + ky * dilation.h - padding.top,
+//!                                            x * stride.w + kx * dilation.w - padding.left] / divisor
+//! OH = floor((H + padding.top + padding.bottom - dilation.h * (kernel.h - 1) - 1) / stride.h) + 1
 //! ```
 //!
 //! | tensor | shape |
@@ -15,7 +16,7 @@
 //! the input; what reaches over the padding is never counted. PyTorch demands a padding of at most half the kernel; here any is
 //! right with which every window meets an input.
 //!
-//! ONNX: `AveragePool`, whose `count_include_pad` is 0 by default. PyTorch: `avg_pool2d`.
+//! ONNX: `AveragePool`, whose `count_include_pad` is 0 by default. PyTorch: `avg_pool2d`, which has no dilation.
 
 use super::windows::Windows;
 use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, rounded, types, u32_of};
@@ -26,7 +27,7 @@ use crate::graph::Var;
 
 params! {
     struct Params {
-        input_size: [u32; 2], output_size: [u32; 2], kernel: [u32; 2], stride: [u32; 2], padding: [u32; 2], counted: [u32; 2],
+        input_size: [u32; 2], output_size: [u32; 2], kernel: [u32; 2], stride: [u32; 2], dilation: [u32; 2], padding: [u32; 2], counted: [u32; 2],
         count: u32, input_skip: u32, output_skip: u32, divisor: u32,
     }
 }
@@ -43,6 +44,8 @@ pub struct AvgPool2d {
     pub stride: Hw,
     /// Rows and columns of zeros around the input.
     pub padding: Pads,
+    /// Inputs from a tap of a window to the next.
+    pub dilation: Hw,
     /// Whether a last window may reach over the edge.
     pub ceil_mode: bool,
     /// Whether the zeros of the padding count as values.
@@ -54,7 +57,15 @@ pub struct AvgPool2d {
 impl Default for AvgPool2d {
     fn default() -> Self {
         let two = Hw::square(2);
-        Self { kernel: two, stride: two, padding: Pads::default(), ceil_mode: false, count_include_pad: true, divisor_override: None }
+        Self {
+            kernel: two,
+            stride: two,
+            padding: Pads::default(),
+            dilation: Hw::square(1),
+            ceil_mode: false,
+            count_include_pad: true,
+            divisor_override: None,
+        }
     }
 }
 
@@ -118,6 +129,7 @@ impl Op for AvgPool2d {
                 output_size: pair(output[2], output[3]),
                 kernel: pair(self.kernel.h, self.kernel.w),
                 stride: pair(self.stride.h, self.stride.w),
+                dilation: pair(self.dilation.h, self.dilation.w),
                 padding: pair(top, left),
                 counted: if self.count_include_pad { pair(input[2] + top + bottom, input[3] + left + right) } else { [0, 0] },
                 count: u32_of(count),
@@ -125,7 +137,9 @@ impl Op for AvgPool2d {
                 output_skip: write.skip,
                 divisor: self.divisor_override.map_or(0, u32_of),
             };
-            Launch::new(&AVERAGE, &params, groups(count, WORKGROUP)).input_window(0, &read).output_window(0, &write)
+            let dilated = u8::from(self.dilation != Hw::square(1));
+            let launch = Launch::new(&AVERAGE, &params, groups(count, WORKGROUP)).constant("DILATED", dilated);
+            launch.input_window(0, &read).output_window(0, &write)
         })?;
         Ok(vec![Candidate::of(launches)])
     }
@@ -133,12 +147,12 @@ impl Op for AvgPool2d {
 
 impl AvgPool2d {
     fn windows(&self, shape: &[usize]) -> [Windows; 2] {
-        Windows::of(shape, self.kernel, self.stride, Hw::square(1), self.padding, self.ceil_mode)
+        Windows::of(shape, self.kernel, self.stride, self.dilation, self.padding, self.ceil_mode)
     }
 
     fn divisor(&self, wy: &Windows, y: usize, wx: &Windows, x: usize) -> usize {
         let counted = |w: &Windows, output: usize| match self.count_include_pad {
-            true => w.kernel.min(w.input + w.before + w.after - output * w.stride),
+            true => w.kernel.min((w.input + w.before + w.after - output * w.stride).div_ceil(w.dilation)),
             false => w.inside(output).len(),
         };
         self.divisor_override.unwrap_or_else(|| counted(wy, y) * counted(wx, x))

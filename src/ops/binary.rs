@@ -14,7 +14,7 @@
 //! to a negative power is 0, except for 1 and -1. Floats: the remainders are exact, and NaN passes through minimum and maximum;
 //! a power is accurate to 2^-23 (8 + |y ln x|), small whole exponents are multiplied out.
 //!
-//! ONNX: Add, Sub, Mul, Div, Pow, Min, Max, Mod. PyTorch: the methods of the same names (`true_divide` on floats,
+//! ONNX: Add, Sub, Mul, Div, Pow, Min, Max, Mod, `PRelu` (whose slope has a number for each channel and its dimensions of 1). PyTorch: the methods of the same names (`true_divide` on floats,
 //! `divide(rounding_mode="trunc")` on integers).
 
 use super::broadcast::{BINARY, infer_pair, launch_pair, pairs};
@@ -47,6 +47,8 @@ pub enum Binary {
     Remainder,
     /// What is left of a after whole multiples of b, with a's sign: C's and Rust's `%`
     Fmod,
+    /// a, or a * b where a is negative; f32
+    Prelu,
 }
 
 macro_rules! methods {
@@ -72,6 +74,25 @@ methods! {
     maximum Maximum "The larger of `self` and `other`, broadcast. NaN passes through.",
     remainder Remainder "The remainder of `self / other` with the sign of `other`, broadcast.",
     fmod Fmod "The remainder of `self / other` with the sign of `self`, broadcast.",
+    prelu Prelu "`self`, or `self * other` where `self` is negative, broadcast. f32 only.",
+}
+
+impl Var {
+    /// `self` to the power of an `exponent` of any number dtype, in this one's dtype: ONNX's Pow, as a composition with casts. Of an
+    /// integer to the power of a float the whole part stays.
+    ///
+    /// # Errors
+    /// If the shapes do not broadcast, or a dtype is neither f32 nor a 32-bit integer.
+    pub fn pow_mixed(&self, exponent: &Self) -> Result<Self> {
+        let whole = matches!(self.dtype(), DType::I32 | DType::U32);
+        if !matches!(exponent.dtype(), DType::F32 | DType::I32 | DType::U32) {
+            return Err(Error::unsupported("pow_mixed", format!("to the power of {}; cast it first", exponent.ty())));
+        }
+        if whole && exponent.dtype() == DType::F32 {
+            return self.cast(DType::F32)?.pow(exponent)?.cast(self.dtype());
+        }
+        self.pow(&exponent.cast(self.dtype())?)
+    }
 }
 
 impl Op for Binary {
@@ -86,11 +107,13 @@ impl Op for Binary {
             Self::Maximum => "maximum",
             Self::Remainder => "remainder",
             Self::Fmod => "fmod",
+            Self::Prelu => "prelu",
         }
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
-        infer_pair(self.name(), inputs, &[DType::F32, DType::I32, DType::U32], None)
+        let dtypes: &[DType] = if *self == Self::Prelu { &[DType::F32] } else { &[DType::F32, DType::I32, DType::U32] };
+        infer_pair(self.name(), inputs, dtypes, None)
     }
 
     fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
@@ -123,6 +146,7 @@ impl Op for Binary {
             Self::Maximum => (None, "max(x, y)"),
             Self::Remainder => (Some(import), "floored_remainder(x, y)"),
             Self::Fmod => (Some(import), "cut_remainder(x, y)"),
+            Self::Prelu => (None, "select(x, x * y, x < Element(0.0))"),
         };
         launch_pair(self.name(), site, import, formula)
     }
@@ -145,6 +169,8 @@ impl Binary {
             Self::Minimum | Self::Maximum => y,
             Self::Remainder if cut != 0.0 && (cut < 0.0) != (y < 0.0) => cut + y,
             Self::Remainder | Self::Fmod => cut,
+            Self::Prelu if x < 0.0 => x * y,
+            Self::Prelu => x,
         }) as f32
     }
 
@@ -152,7 +178,7 @@ impl Binary {
         match self {
             Self::Add => a.wrapping_add(b),
             Self::Sub => a.wrapping_sub(b),
-            Self::Mul => a.wrapping_mul(b),
+            Self::Mul | Self::Prelu => a.wrapping_mul(b),
             Self::Minimum => a.min(b),
             Self::Maximum => a.max(b),
             Self::Pow => match (u32::try_from(b), a) {
@@ -174,7 +200,7 @@ impl Binary {
         match self {
             Self::Add => a.wrapping_add(b),
             Self::Sub => a.wrapping_sub(b),
-            Self::Mul => a.wrapping_mul(b),
+            Self::Mul | Self::Prelu => a.wrapping_mul(b),
             Self::Pow => a.wrapping_pow(b),
             Self::Minimum => a.min(b),
             Self::Maximum => a.max(b),

@@ -7,7 +7,7 @@
 //!
 //! Floats become integers by cutting towards zero; what is out of range becomes the nearest integer of the dtype, NaN becomes 0.
 //! Integers become floats rounded to nearest, ties to even, and so does f32 become f16, infinite from 65520 on. i32 and u32
-//! become each other modulo 2^32. A number is true unless it is 0.
+//! become each other modulo 2^32. A number is true unless it is 0 or -0; NaN is true.
 //!
 //! ONNX: Cast, which leaves what is out of range open. PyTorch: `to`.
 
@@ -82,7 +82,8 @@ impl Op for Cast {
         use DType::{Bool, F16, F32, I32, U32};
         let text = match (site.inputs[0].dtype, self.to) {
             (from, to) if from == to => return Ok(vec![Candidate { alias: Some(0), ..Candidate::default() }]),
-            (Bool, U32) => return Ok(vec![Candidate { alias: Some(0), ..Candidate::default() }]),
+            // The same words.
+            (Bool, U32 | I32) | (I32, U32) | (U32, I32) => return Ok(vec![Candidate { alias: Some(0), ..Candidate::default() }]),
             (F32, F16) => "f32_to_f16(x)",
             (F32, I32) => "f32_to_i32(x)",
             (F32, U32) => "f32_to_u32(x)",

@@ -55,6 +55,14 @@ pub(crate) fn check_dtype(op: &'static str, what: &str, ty: &TensorType, dtype: 
     Err(Error::unsupported(op, format!("{what} must be {dtype}, it is {ty}; cast it first")))
 }
 
+/// Refuses what is neither i32 nor u32.
+pub(crate) fn check_integer(op: &'static str, what: &str, ty: &TensorType) -> Result<()> {
+    if matches!(ty.dtype, DType::I32 | DType::U32) {
+        return Ok(());
+    }
+    Err(Error::unsupported(op, format!("{what} must be i32 or u32, it is {ty}; cast it first")))
+}
+
 /// The types of arrays, for references that infer their outputs' shapes.
 pub(crate) fn types(inputs: &[&Array]) -> Vec<TensorType> {
     inputs.iter().map(|a| a.ty()).collect()

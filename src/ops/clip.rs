@@ -6,14 +6,14 @@
 //!
 //! | tensor | shape |
 //! |---|---|
-//! | input | any, f32 |
+//! | input | any, f32; i32 or u32 with integer bounds |
 //! | output | the same |
 //!
 //! NaN passes through; where `min` is above `max`, everything becomes `max`. ONNX: Clip. PyTorch: `clamp`, `hardtanh`, `relu6`.
 
-use super::map::{Formula, launch_map};
-use super::{Candidate, Op, Site, check_dtype, check_inputs};
-use crate::array::{Array, DType, TensorType};
+use super::map::{Formula, launch_map, launch_words};
+use super::{Candidate, Op, Site, check_dtype, check_inputs, check_integer};
+use crate::array::{Array, DType, Data, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::Var;
@@ -69,5 +69,69 @@ impl Op for Clip {
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         let text = "bounded(x, params.alpha, params.beta)";
         launch_map(self.name(), site, Formula { import: Some("activations"), text, params: self.bounds() })
+    }
+}
+
+/// [`Clip`] of integers. Bounds that the dtype does not have become the nearest that it has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ClipIntegers {
+    /// The least value.
+    pub min: Option<i64>,
+    /// The greatest value.
+    pub max: Option<i64>,
+}
+
+impl Var {
+    /// Every element, i32 or u32, brought between `min` and `max`.
+    ///
+    /// # Errors
+    /// If the tensor is neither i32 nor u32.
+    pub fn clip_integers(&self, min: Option<i64>, max: Option<i64>) -> Result<Self> {
+        self.apply1(ClipIntegers { min, max }, &[])
+    }
+}
+
+impl ClipIntegers {
+    fn within(&self, least: i64, most: i64) -> [i64; 2] {
+        [self.min.unwrap_or(least).clamp(least, most), self.max.unwrap_or(most).clamp(least, most)]
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "both are in the range")]
+    fn signed(&self) -> [i32; 2] {
+        self.within(i64::from(i32::MIN), i64::from(i32::MAX)).map(|b| b as i32)
+    }
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "both are in the range")]
+    fn unsigned(&self) -> [u32; 2] {
+        self.within(0, i64::from(u32::MAX)).map(|b| b as u32)
+    }
+}
+
+impl Op for ClipIntegers {
+    fn name(&self) -> &'static str {
+        "clip_integers"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
+        check_inputs(self.name(), inputs, 1..=1)?;
+        check_integer(self.name(), "input", inputs[0])?;
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
+        let (shape, [low, high], [least, most]) = (inputs[0].shape(), self.signed(), self.unsigned());
+        Ok(vec![match inputs[0].data() {
+            Data::U32(x) => Array::from_fn(shape, |i| x[i].max(least).min(most)),
+            _ => {
+                let x = inputs[0].values::<i32>()?;
+                Array::from_fn(shape, |i| x[i].max(low).min(high))
+            }
+        }])
+    }
+
+    fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
+        let words = if site.inputs[0].dtype == DType::U32 { self.unsigned() } else { self.signed().map(i32::cast_unsigned) };
+        let text = "min(max(x, bitcast<Element>(Word(params.low))), bitcast<Element>(Word(params.high)))";
+        launch_words(self.name(), site, (None, text), [0.0; 2], words)
     }
 }

@@ -102,7 +102,7 @@ pub(super) fn rearranged(input: &Array, shape: &[usize], mut source: impl FnMut(
 }
 
 /// The elements at these places.
-fn picked(input: &Array, from: &[usize]) -> Data {
+pub(super) fn picked(input: &Array, from: &[usize]) -> Data {
     fn pick<T: Copy>(values: &[T], from: &[usize]) -> Vec<T> {
         from.iter().map(|&i| values[i]).collect()
     }

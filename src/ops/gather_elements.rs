@@ -114,6 +114,8 @@ impl Op for GatherElements {
                 .input_window(1, &part.windows[0])
                 .output_window(0, &part.windows[0])
         };
-        Ok(vec![Candidate::of(nest.parts(self.name(), site.device, [output.device_bytes(), 0], Cut::Outermost)?.iter().map(launch).collect())])
+        Ok(vec![Candidate::of(
+            nest.parts(self.name(), site.device, [output.device_bytes(), 0], Cut::Outermost)?.iter().map(launch).collect(),
+        )])
     }
 }

@@ -1,4 +1,5 @@
-//! `global_avg_pool2d` and `global_max_pool2d`: each plane's mean or largest value.
+//! `global_avg_pool2d` and `global_max_pool2d`: each plane's mean or largest value; `global_avg_pool`, `global_max_pool` and
+//! `global_lp_pool` likewise of sequences, images and volumes.
 //!
 //! ```text
 //! output[n, c, 0, 0] = mean or max over y, x of input[n, c, y, x]
@@ -9,12 +10,16 @@
 //! | input | (N, C, H, W) |
 //! | output | (N, C, 1, 1) |
 //!
-//! A NaN makes its plane's maximum NaN. ONNX: `GlobalAveragePool`, `GlobalMaxPool`. PyTorch: `adaptive_avg_pool2d`,
-//! `adaptive_max_pool2d` with output size 1.
+//! A NaN makes its plane's maximum NaN. Those of any rank, from (N, C, ..) to (N, C, 1, ..), are compositions: reductions along
+//! all axes from the third on, in stages where there is much; the maximum also of i32.
+//!
+//! ONNX: `GlobalAveragePool`, `GlobalMaxPool`, `GlobalLpPool`. PyTorch: `adaptive_avg_pool2d`, `adaptive_max_pool2d` and their
+//! like with output size 1.
 
+use super::lp_pool::norm;
 use super::{Candidate, Op, Site, check_dtype, check_inputs, check_rank, groups, launch_rows, rounded, types, u32_of};
 use crate::array::{Array, DType, TensorType};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
 use crate::graph::Var;
 
@@ -82,6 +87,33 @@ impl Var {
     }
 }
 
+impl Var {
+    /// The mean of each channel of (N, C, ..), as (N, C, 1, ..).
+    ///
+    /// # Errors
+    /// If there are fewer than three dimensions, or it is not f32.
+    pub fn global_avg_pool(&self) -> Result<Self> {
+        self.reduce_mean(&spatial("global_avg_pool", self)?, true)
+    }
+
+    /// The largest value of each channel of (N, C, ..), as (N, C, 1, ..).
+    ///
+    /// # Errors
+    /// If there are fewer than three dimensions, or it is neither f32 nor i32.
+    pub fn global_max_pool(&self) -> Result<Self> {
+        self.reduce_max(&spatial("global_max_pool", self)?, true)
+    }
+
+    /// The p-norm of each channel of (N, C, ..), as (N, C, 1, ..).
+    ///
+    /// # Errors
+    /// If there are fewer than three dimensions, it is not f32, or p is not positive and finite.
+    pub fn global_lp_pool(&self, p: f32) -> Result<Self> {
+        let axes = spatial("global_lp_pool", self)?;
+        norm("global_lp_pool", self, p, |x| x.reduce_sum(&axes, true))
+    }
+}
+
 impl Op for GlobalPool2d {
     fn name(&self) -> &'static str {
         match self {
@@ -103,7 +135,9 @@ impl Op for GlobalPool2d {
         let elements = (shape[2] * shape[3]).max(1);
         let pool = |plane: &[f32]| match self {
             Self::Average => plane.iter().map(|&v| f64::from(v)).sum::<f64>() / elements as f64,
-            Self::Max => plane.iter().map(|&v| f64::from(v)).fold(f64::NEG_INFINITY, |best, v| if v > best || v.is_nan() { v } else { best }),
+            Self::Max => {
+                plane.iter().map(|&v| f64::from(v)).fold(f64::NEG_INFINITY, |best, v| if v > best || v.is_nan() { v } else { best })
+            }
         };
         Ok(vec![rounded(&output, inputs[0].values::<f32>()?.chunks_exact(elements).map(pool).collect())?])
     }
@@ -140,4 +174,13 @@ impl Op for GlobalPool2d {
         })?;
         Ok(vec![Candidate::of(launches)])
     }
+}
+
+/// All axes but batch and channel.
+fn spatial(op: &'static str, x: &Var) -> Result<Vec<isize>> {
+    let rank = isize::try_from(x.shape().len()).unwrap_or(0);
+    if rank < 3 {
+        return Err(Error::shape(op, format!("input must be (N, C, ..), it is {}", x.ty())));
+    }
+    Ok((2..rank).collect())
 }

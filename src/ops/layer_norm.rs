@@ -77,7 +77,10 @@ impl Op for LayerNorm {
         for (what, ty) in ["weight", "bias"].into_iter().zip(&inputs[1..]) {
             check_dtype(self.name(), what, ty, DType::F32)?;
             if ty.shape != row {
-                return Err(Error::shape(self.name(), format!("{what} is {ty}, a row of {} from axis {} on is {row:?}", inputs[0], self.axis)));
+                return Err(Error::shape(
+                    self.name(),
+                    format!("{what} is {ty}, a row of {} from axis {} on is {row:?}", inputs[0], self.axis),
+                ));
             }
         }
         Ok(vec![inputs[0].clone()])
@@ -110,12 +113,8 @@ impl Op for LayerNorm {
         let launches = launch_rows(self.name(), site.device, rows, &[len as u64 * 4], |part| {
             let window = site.device.window((part.start * len) as u64..(part.end * len) as u64, 4);
             let team = Team::of(site.device, part.len(), len / lanes);
-            let params = Params {
-                rows: u32_of(part.len()),
-                columns: u32_of(len / lanes),
-                skip: window.skip / u32_of(lanes),
-                eps: self.eps,
-            };
+            let params =
+                Params { rows: u32_of(part.len()), columns: u32_of(len / lanes), skip: window.skip / u32_of(lanes), eps: self.eps };
             team.set(Launch::new(&LAYER_NORM, &params, team.groups(part.len())))
                 .constant("AFFINE", u32_of(given))
                 .header(item_header(DType::F32, lanes))

@@ -10,6 +10,8 @@ params! {
         count: u32,
         alpha: f32,
         beta: f32,
+        low: u32,
+        high: u32,
     }
 }
 
@@ -32,19 +34,30 @@ pub(super) struct Formula {
 
 /// `formula` on every element of the input.
 pub(super) fn launch_map(op: &'static str, site: &Site<'_>, formula: Formula) -> Result<Vec<Candidate>> {
+    launch_words(op, site, (formula.import, formula.text), formula.params, [0; 2])
+}
+
+/// [`launch_map`] of any text, for which `params.low` and `params.high` are `words` too.
+pub(super) fn launch_words(
+    op: &'static str,
+    site: &Site<'_>,
+    (import, text): (Option<&str>, &str),
+    [alpha, beta]: [f32; 2],
+    [low, high]: [u32; 2],
+) -> Result<Vec<Candidate>> {
     let (input, output) = (site.inputs[0], site.outputs[0]);
     let elements = input.elements();
     // Four f16 are two words.
     let four = |dtype: DType| if dtype == DType::F16 { "vec2<u32>".to_owned() } else { vector(dtype.wgsl(), 4) };
     let mut header = aliases(input.dtype, 4) + &format!("alias Input = {};\nalias Output = {};\n", four(input.dtype), four(output.dtype));
-    header += &formula.import.map(|name| format!("#import {name}\n")).unwrap_or_default();
-    header += &format!("fn apply(x: Input) -> Output {{ return {}; }}\n", formula.text);
+    header += &import.map(|name| format!("#import {name}\n")).unwrap_or_default();
+    header += &format!("fn apply(x: Input) -> Output {{ return {text}; }}\n");
     let bytes = [input.dtype.device_bytes(), output.dtype.device_bytes()];
     let launches = launch_rows(op, site.device, elements.div_ceil(BLOCK), &bytes.map(|b| b * BLOCK as u64), |blocks| {
         let range = blocks.start * BLOCK..elements.min(blocks.end * BLOCK);
         let window = |size| site.device.window(range.start as u64..range.end as u64, size);
         let count = range.len().div_ceil(4);
-        let params = Params { count: u32_of(count), alpha: formula.params[0], beta: formula.params[1] };
+        let params = Params { count: u32_of(count), alpha, beta, low, high };
         Launch::new(&UNARY, &params, groups(count, WORKGROUP))
             .header(&header)
             .input_window(0, &window(bytes[0]))

@@ -8,8 +8,8 @@
 //!
 //! | tensor | shape |
 //! |---|---|
-//! | input | (N, C, H, W) |
-//! | output | (N, C, OH, OW) |
+//! | input | (N, C, H, W); f32, i32 or u32 |
+//! | output | (N, C, OH, OW), the input's dtype |
 //! | indices | i32 (N, C, OH, OW), if asked for: where in its H x W plane the value lay, y * W + x |
 //!
 //! Padding never wins. The first in scan order wins among equals; a NaN wins over all, the last if there are several.
@@ -19,8 +19,8 @@
 //! ONNX: `MaxPool`. PyTorch: `max_pool2d`.
 
 use super::windows::Windows;
-use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, types, u32_of};
-use crate::array::{Array, DType, Hw, Pads, TensorType};
+use super::{Candidate, Op, Site, WORKGROUP, check_inputs, check_rank, groups, launch_rows, types, u32_of};
+use crate::array::{Array, DType, Data, Element, Hw, Pads, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
 use crate::graph::Var;
@@ -32,6 +32,10 @@ params! {
     }
 }
 
+/// Elements and how they compare.
+const FLOATS: &str = "alias Scalar = f32;\n#import larger\n";
+const SIGNED: &str = "alias Scalar = i32;\nfn is_larger(value: i32, best: i32) -> bool { return value > best; }\n";
+const UNSIGNED: &str = "alias Scalar = u32;\nfn is_larger(value: u32, best: u32) -> bool { return value > best; }\n";
 /// Where the indices go, if anywhere.
 const NO_INDICES: &str = "fn store_index(at: u32, index: u32) {}\nfn store_indices(at: u32, index: vec4<u32>) {}\n";
 const INDICES: &str = "\
@@ -43,7 +47,10 @@ const FOUR_INDICES: &str = "\
 fn store_indices(at: u32, index: vec4<u32>) { indices[params.indices_skip / 4u + at] = vec4<i32>(index); }
 ";
 
-static WINDOW: Kernel = kernel!("max_pool2d/window", Params, header: NO_INDICES);
+/// A header that the window kernel is complete with.
+const PLAIN: &str = "alias Scalar = f32;\n#import larger\nfn store_index(at: u32, index: u32) {}\n";
+
+static WINDOW: Kernel = kernel!("max_pool2d/window", Params, header: PLAIN);
 static HALVE: Kernel = kernel!("max_pool2d/halve", Params, header: NO_INDICES);
 pub(super) const KERNELS: &[&Kernel] = &[&WINDOW, &HALVE];
 
@@ -103,10 +110,12 @@ impl Op for MaxPool2d {
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         check_inputs(self.name(), inputs, 1..=1)?;
         check_rank(self.name(), "input", inputs[0], 4, "(N, C, H, W)")?;
-        check_dtype(self.name(), "input", inputs[0], DType::F32)?;
+        if !matches!(inputs[0].dtype, DType::F32 | DType::I32 | DType::U32) {
+            return Err(Error::unsupported(self.name(), format!("of {}; cast it first", inputs[0])));
+        }
         let [y, x] = self.windows(&inputs[0].shape);
         let (h, w) = (y.outputs(self.name(), "height")?, x.outputs(self.name(), "width")?);
-        Ok(vec![TensorType::f32([inputs[0].shape[0], inputs[0].shape[1], h, w])])
+        Ok(vec![TensorType::new(inputs[0].dtype, [inputs[0].shape[0], inputs[0].shape[1], h, w])])
     }
 
     fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
@@ -149,22 +158,24 @@ impl MaxPool2d {
 
     /// Values and indices.
     fn largest(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
+        match inputs[0].data() {
+            Data::I32(values) => self.largest_of(inputs, values, |value, best| value > best),
+            Data::U32(values) => self.largest_of(inputs, values, |value, best| value > best),
+            _ => self.largest_of(inputs, inputs[0].values::<f32>()?, |value, best| value > best || value.is_nan()),
+        }
+    }
+
+    fn largest_of<T: Element + Copy>(&self, inputs: &[&Array], input: &[T], wins: impl Fn(T, T) -> bool) -> Result<Vec<Array>> {
         let shape = self.infer(&types(inputs).iter().collect::<Vec<_>>())?.remove(0).shape;
-        let (input, [wy, wx]) = (inputs[0].values::<f32>()?, self.windows(inputs[0].shape()));
+        let [wy, wx] = self.windows(inputs[0].shape());
         let (mut values, mut indices) = (Vec::new(), Vec::new());
         for plane in input.chunks_exact(wy.input * wx.input) {
             for y in 0..shape[2] {
                 for x in 0..shape[3] {
-                    let mut best: Option<(f32, usize)> = None;
-                    for at in wy.inputs(y).flat_map(|iy| wx.inputs(x).map(move |ix| iy * wx.input + ix)) {
-                        let value = plane[at];
-                        if best.is_none_or(|(b, _)| value > b || value.is_nan()) {
-                            best = Some((value, at));
-                        }
-                    }
-                    let (value, at) = best.unwrap_or_default();
-                    values.push(value);
-                    indices.push(i32::try_from(at).unwrap_or(i32::MAX));
+                    let at = wy.inputs(y).flat_map(|iy| wx.inputs(x).map(move |ix| iy * wx.input + ix));
+                    let best = at.reduce(|best, at| if wins(plane[at], plane[best]) { at } else { best }).unwrap_or(0);
+                    values.push(plane[best]);
+                    indices.push(i32::try_from(best).unwrap_or(i32::MAX));
                 }
             }
         }
@@ -178,14 +189,11 @@ impl MaxPool2d {
         // Whole 2 x 2 windows without padding, four of them in two loads of four.
         let two = Hw::square(2);
         let plain = self.kernel == two && self.stride == two && self.dilation == Hw::square(1) && self.padding == Pads::default();
-        let halves = plain && output[2] * 2 <= input[2] && output[3] * 2 == input[3] && output[3] % 4 == 0;
+        let halves =
+            plain && site.inputs[0].dtype == DType::F32 && output[2] * 2 <= input[2] && output[3] * 2 == input[3] && output[3] % 4 == 0;
         let pair = |a: usize, b: usize| [u32_of(a), u32_of(b)];
-        let launches = launch_rows(
-            "max_pool2d",
-            site.device,
-            input[0] * input[1],
-            &[4 * input_plane as u64, 4 * output_plane as u64],
-            |planes| {
+        let launches =
+            launch_rows("max_pool2d", site.device, input[0] * input[1], &[4 * input_plane as u64, 4 * output_plane as u64], |planes| {
                 let window = |plane: usize| site.device.window((planes.start * plane) as u64..(planes.end * plane) as u64, 4);
                 let (read, write) = (window(input_plane), window(output_plane));
                 let four = halves && read.skip % 4 == 0 && write.skip % 4 == 0;
@@ -202,17 +210,22 @@ impl MaxPool2d {
                     output_skip: write.skip,
                     indices_skip: write.skip,
                 };
-                let header = match (with_indices, four) {
+                let indices = match (with_indices, four) {
                     (false, _) => NO_INDICES,
                     (true, false) => INDICES,
                     (true, true) => FOUR_INDICES,
                 };
-                let launch = Launch::new(if four { &HALVE } else { &WINDOW }, &params, groups(count, WORKGROUP)).header(header);
+                let elements = match site.inputs[0].dtype {
+                    DType::I32 => SIGNED,
+                    DType::U32 => UNSIGNED,
+                    _ => FLOATS,
+                };
+                let launch = Launch::new(if four { &HALVE } else { &WINDOW }, &params, groups(count, WORKGROUP))
+                    .header([elements, indices].concat());
                 let launch = if four { launch } else { launch.constant("DILATED", u8::from(self.dilation != Hw::square(1))) };
                 let launch = launch.input_window(0, &read).output_window(0, &write);
                 if with_indices { launch.output_window(1, &write) } else { launch }
-            },
-        )?;
+            })?;
         Ok(vec![Candidate::of(launches)])
     }
 }

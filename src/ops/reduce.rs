@@ -10,18 +10,23 @@
 //!
 //! | tensor | shape |
 //! |---|---|
-//! | input | any; f32, or i32 for sum, max, min and prod, which wrap |
+//! | input | any; f32; i32 or u32 for sum, mean, max, min, prod, l1 and `sum_square`; bool for max and min |
 //! | output | the input's without the reduced axes, or with size 1 there |
+//!
+//! Integers wrap. Their mean is the wrapped sum over the count, cut towards zero. Of truth values, max says whether any is true, min
+//! whether all are.
 //!
 //! The order of additions is fixed by the shape and the device. No chain of them has more than 1024: longer reductions go in
 //! stages, each over the results of the one before. A sum is within `1040 * stages * eps * sum |x|`; one stage does up to 4096
 //! terms along rows or 256 across them, each further one at least 64 times as many. A NaN wins in max and min, as in PyTorch.
 //!
 //! ONNX: `ReduceSum`, `ReduceMean`, `ReduceMax`, `ReduceMin`, `ReduceProd`, `ReduceL1`, `ReduceL2`, `ReduceSumSquare`, `ReduceLogSum`,
-//! `ReduceLogSumExp`. PyTorch: `sum`, `mean`, `amax`, `amin`, `prod`, `norm`, `logsumexp`.
+//! `ReduceLogSumExp`. PyTorch: `sum`, `mean`, `amax`, `amin`, `prod`, `norm`, `logsumexp`, `any`, `all`.
 
-use super::{Around, Candidate, Op, Site, Team, WORKGROUP, check_axis, check_inputs, groups, item_header, lanes, launch_rows, rounded, u32_of};
-use crate::array::{Array, DType, TensorType, elements, strides};
+use super::{
+    Around, Candidate, Op, Site, Team, WORKGROUP, check_axis, check_inputs, groups, item_header, lanes, launch_rows, rounded, u32_of,
+};
+use crate::array::{Array, DType, Data, TensorType, elements, strides};
 use crate::error::{Error, Result};
 use crate::gpu::{Capabilities, Kernel, Launch, Slot, kernel, params};
 use crate::graph::Var;
@@ -126,16 +131,23 @@ impl Op for Reduce {
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         check_inputs(self.name(), inputs, 1..=1)?;
-        let integers = matches!(self.kind, ReduceKind::Sum | ReduceKind::Max | ReduceKind::Min | ReduceKind::Prod);
+        let extremes = matches!(self.kind, ReduceKind::Max | ReduceKind::Min);
+        let roots = matches!(self.kind, ReduceKind::L2 | ReduceKind::LogSum | ReduceKind::LogSumExp);
         match inputs[0].dtype {
             DType::F32 => {}
-            DType::I32 if integers => {}
+            DType::I32 | DType::U32 if !roots => {}
+            DType::Bool if extremes => {}
             _ => return Err(Error::unsupported(self.name(), format!("of {}; cast it first", inputs[0]))),
         }
         let reduced = self.reduced(inputs[0])?;
         let sizes = inputs[0].shape.iter().zip(reduced);
         let shape: Vec<usize> = sizes.filter_map(|(&d, gone)| if !gone { Some(d) } else { self.keepdims.then_some(1) }).collect();
-        Ok(vec![TensorType::new(inputs[0].dtype, shape)])
+        let output = TensorType::new(inputs[0].dtype, shape);
+        let count = inputs[0].elements() / output.elements().max(1);
+        if self.kind == ReduceKind::Mean && output.dtype == DType::I32 && i32::try_from(count).is_err() {
+            return Err(Error::unsupported(self.name(), format!("of {}: i32 does not count that many", inputs[0])));
+        }
+        Ok(vec![output])
     }
 
     fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
@@ -143,10 +155,24 @@ impl Op for Reduce {
         let output = self.infer(&[&ty])?.remove(0);
         let reduced = self.reduced(&ty)?;
         let (kept, along) = (offsets(&ty.shape, |d| !reduced[d]), offsets(&ty.shape, |d| reduced[d]));
-        if ty.dtype == DType::I32 {
-            let input = inputs[0].values::<i32>()?;
-            let values = kept.iter().map(|start| self.integer(along.iter().map(|a| input[start + a])));
-            return Ok(vec![Array::new(output.shape, values.collect::<Vec<i32>>())?]);
+        let each = |x: &dyn Fn(usize) -> i64| {
+            kept.iter().map(|start| self.integer(&along.iter().map(|a| x(start + a)).collect::<Vec<_>>(), ty.dtype)).collect::<Vec<_>>()
+        };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the wrapping is the point")]
+        match inputs[0].data() {
+            Data::I32(x) => {
+                let values = each(&|i| i64::from(x[i])).into_iter().map(|v| v as i32);
+                return Ok(vec![Array::new(output.shape, values.collect::<Vec<_>>())?]);
+            }
+            Data::U32(x) => {
+                let values = each(&|i| i64::from(x[i])).into_iter().map(|v| v as u32);
+                return Ok(vec![Array::new(output.shape, values.collect::<Vec<_>>())?]);
+            }
+            Data::Bool(x) => {
+                let values = each(&|i| i64::from(x[i])).into_iter().map(|v| v != 0);
+                return Ok(vec![Array::new(output.shape, values.collect::<Vec<_>>())?]);
+            }
+            Data::F32(_) | Data::F16(_) => {}
         }
         let input = inputs[0].to_f64();
         let values = kept.iter().map(|start| self.float(&|k| input[start + along[k]], along.len()));
@@ -206,12 +232,19 @@ impl Reduce {
         }
     }
 
-    fn integer(&self, values: impl Iterator<Item = i32>) -> i32 {
+    /// What integers become, right modulo 2^32.
+    fn integer(&self, values: &[i64], dtype: DType) -> i64 {
+        let all = values.iter().copied();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the wrapping is the point")]
+        let wrapped = |sum: i64| if dtype == DType::I32 { i64::from(sum as i32) } else { i64::from(sum as u32) };
         match self.kind {
-            ReduceKind::Max => values.fold(i32::MIN, i32::max),
-            ReduceKind::Min => values.fold(i32::MAX, i32::min),
-            ReduceKind::Prod => values.fold(1, i32::wrapping_mul),
-            _ => values.fold(0, i32::wrapping_add),
+            ReduceKind::Max => all.max().unwrap_or(i64::MIN),
+            ReduceKind::Min => all.min().unwrap_or(i64::MAX),
+            ReduceKind::Prod => all.fold(1, i64::wrapping_mul),
+            ReduceKind::Mean => wrapped(all.fold(0, i64::wrapping_add)) / (values.len() as i64).max(1),
+            ReduceKind::L1 => all.map(i64::abs).fold(0, i64::wrapping_add),
+            ReduceKind::SumSquare => all.fold(0, |sum, x| sum.wrapping_add(x.wrapping_mul(x))),
+            _ => all.fold(0, i64::wrapping_add),
         }
     }
 
@@ -233,11 +266,15 @@ impl Reduce {
 
     /// Bits of the number that changes no other.
     fn identity(&self, dtype: DType) -> u32 {
-        let of = |float: f32, integer: i32| if dtype == DType::I32 { integer.cast_unsigned() } else { float.to_bits() };
+        let of = |float: f32, signed: i32, unsigned: u32| match dtype {
+            DType::F32 => float.to_bits(),
+            DType::I32 => signed.cast_unsigned(),
+            _ => unsigned,
+        };
         match self.kind {
-            ReduceKind::Max | ReduceKind::LogSumExp => of(f32::NEG_INFINITY, i32::MIN),
-            ReduceKind::Min => of(f32::INFINITY, i32::MAX),
-            ReduceKind::Prod => of(1.0, 1),
+            ReduceKind::Max | ReduceKind::LogSumExp => of(f32::NEG_INFINITY, i32::MIN, 0),
+            ReduceKind::Min => of(f32::INFINITY, i32::MAX, u32::MAX),
+            ReduceKind::Prod => of(1.0, 1, 1),
             _ => 0,
         }
     }

@@ -82,6 +82,11 @@ impl Team {
         Self { size, workgroup: size.max(super::WORKGROUP) }
     }
 
+    /// The same, but no team is larger than the smallest workgroup: for kernels with much workgroup memory an invocation.
+    pub(crate) fn at_most_a_workgroup(self) -> Self {
+        Self { size: self.size.min(super::WORKGROUP), workgroup: super::WORKGROUP }
+    }
+
     /// Workgroups for `rows` rows.
     pub(crate) fn groups(self, rows: usize) -> u64 {
         super::groups(rows, self.workgroup / self.size)

@@ -43,6 +43,11 @@ impl AxisRange {
         Self { axis, start, end, step: 1 }
     }
 
+    /// How many elements of a dimension of `size` it picks; `step` is not 0.
+    pub(crate) fn count(&self, size: usize) -> usize {
+        self.resolve(size).1
+    }
+
     /// The first element and the number of elements in a dimension of `size`; `step` is not 0.
     fn resolve(&self, size: usize) -> (usize, usize) {
         let size = isize::try_from(size).unwrap_or(isize::MAX);
@@ -93,6 +98,18 @@ impl Var {
             return Err(Error::shape("crop", format!("input must be [.., height, width], it is {}", self.ty())));
         }
         self.narrow(-2, top, size.h)?.narrow(-1, left, size.w)
+    }
+
+    /// This tensor read backwards along `axes`.
+    ///
+    /// # Errors
+    /// If an axis does not exist or is named twice.
+    pub fn flip(&self, axes: &[isize]) -> Result<Self> {
+        let backwards = |&axis: &isize| {
+            let axis = check_axis("flip", axis, self.ty())?;
+            Ok(AxisRange { axis, start: -1, end: isize::MIN, step: -1 })
+        };
+        self.slice(axes.iter().map(backwards).collect::<Result<Vec<_>>>()?)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Windows that slide along one axis of a padded map: what the pooling operators share.
 
-use crate::array::{Hw, Pads};
+use crate::array::{Dhw, Hw, Pads, Pads3};
 use crate::error::{Error, Result};
+use crate::graph::Var;
 
 /// The windows along one axis.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +29,20 @@ impl Windows {
             axis(h, kernel.h, stride.h, dilation.h, padding.top, padding.bottom),
             axis(w, kernel.w, stride.w, dilation.w, padding.left, padding.right),
         ]
+    }
+
+    /// Along z, y and x of (N, C, D, H, W).
+    pub fn volume(shape: &[usize], kernel: Dhw, stride: Dhw, dilation: Dhw, padding: Pads3, ceil: bool) -> [Self; 3] {
+        let (front, back) = (padding.front, padding.back);
+        let plane = [0, 0].iter().chain(shape.get(3..).unwrap_or(&[])).copied().collect::<Vec<_>>();
+        let [y, x] = Self::of(&plane, kernel.hw(), stride.hw(), dilation.hw(), padding.hw(), ceil);
+        let input = shape.get(2).copied().unwrap_or(0);
+        [Self { input, kernel: kernel.d, stride: stride.d, dilation: dilation.d, before: front, after: back, ceil }, y, x]
+    }
+
+    /// Whether every input is a window of its own.
+    fn is_identity(&self) -> bool {
+        self.kernel == 1 && self.stride == 1 && self.before == 0 && self.after == 0
     }
 
     /// How many windows there are, `(input + before + after - dilation * (kernel - 1) - 1) / stride + 1`: rounded down, or with
@@ -72,4 +87,39 @@ impl Windows {
     pub fn inputs(self, output: usize) -> impl Iterator<Item = usize> + Clone {
         self.inside(output).map(move |k| output * self.stride + k * self.dilation - self.before)
     }
+}
+
+/// What `pool` makes of sequences (N, C, L) as images of one row.
+pub(crate) fn pool_rows(op: &'static str, input: &Var, pool: impl Fn(&Var) -> Result<Vec<Var>>) -> Result<Vec<Var>> {
+    let &[n, channels, length] = input.shape() else {
+        return Err(Error::shape(op, format!("input must be (N, C, L), it is {}", input.ty())));
+    };
+    let pooled = pool(&input.reshape([n, channels, 1, length])?)?;
+    pooled.iter().map(|y| y.squeeze(2)).collect()
+}
+
+/// The sizes of (N, C, D, H, W) and of its output; refused if a window meets no input.
+pub(crate) fn check_volume(op: &'static str, input: &Var, windows: impl Fn(&[usize]) -> [Windows; 3]) -> Result<([usize; 5], Dhw)> {
+    let &[n, channels, d, h, w] = input.shape() else {
+        return Err(Error::shape(op, format!("input must be (N, C, D, H, W), it is {}", input.ty())));
+    };
+    let [z, y, x] = windows(input.shape());
+    let output = Dhw::new(z.outputs(op, "depth")?, y.outputs(op, "height")?, x.outputs(op, "width")?);
+    Ok(([n, channels, d, h, w], output))
+}
+
+/// Pools volumes (N, C, D, H, W) in two passes: `planes` over the images (N, C D, H, W), then `columns` over what it left as
+/// images (N, C, D, OH OW), down their columns only. Right for whatever does not care in which order values come together.
+pub(crate) fn pool_volume(
+    op: &'static str,
+    input: &Var,
+    windows: impl Fn(&[usize]) -> [Windows; 3],
+    planes: impl FnOnce(&Var) -> Result<Var>,
+    columns: impl FnOnce(&Var) -> Result<Var>,
+) -> Result<Var> {
+    let ([n, channels, d, h, w], output) = check_volume(op, input, &windows)?;
+    let pooled = planes(&input.reshape([n, channels * d, h, w])?)?;
+    let [z, ..] = windows(input.shape());
+    let pooled = if z.is_identity() { pooled } else { columns(&pooled.reshape([n, channels, d, output.h * output.w])?)? };
+    pooled.reshape([n, channels, output.d, output.h, output.w])
 }

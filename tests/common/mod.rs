@@ -69,3 +69,32 @@ pub fn on_the_host(inputs: &[Array], build: impl Fn(&[Var]) -> foveate::Result<V
     let mut plan = Plan::compile(Device::Cpu, &outputs.iter().collect::<Vec<_>>()).unwrap();
     plan.run(&names.iter().map(String::as_str).zip(inputs).collect::<Vec<_>>()).unwrap()
 }
+
+/// What `build` makes of `inputs`, by the references and on the GPU, is `expected`: for methods that compose operators.
+#[track_caller]
+pub fn check_composed(
+    name: &str,
+    inputs: &[Array],
+    build: impl Fn(&[Var]) -> foveate::Result<Vec<Var>>,
+    expected: &[&Array],
+    bound: Bound,
+) {
+    let graph = Graph::new();
+    let names: Vec<String> = (0..inputs.len()).map(|i| format!("input{i}")).collect();
+    let vars: Vec<Var> = names.iter().zip(inputs).map(|(name, array)| graph.input(name, array.ty()).unwrap()).collect();
+    let outputs = build(&vars).unwrap_or_else(|e| panic!("{name}: {e}"));
+    assert_eq!(outputs.len(), expected.len(), "{name}");
+    for device in [Device::Cpu, Device::from(gpu())] {
+        let mut plan = Plan::compile(&device, &outputs.iter().collect::<Vec<_>>()).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let computed = plan.run(&names.iter().map(String::as_str).zip(inputs).collect::<Vec<_>>()).unwrap();
+        for (i, (computed, expected)) in computed.iter().zip(expected).enumerate() {
+            compare(computed, expected, None, bound).unwrap_or_else(|e| panic!("{name}, output {i} on {}: {e}", device.name()));
+        }
+    }
+}
+
+/// The message with which `build` refuses an input of `ty`.
+pub fn refusal(ty: foveate::array::TensorType, build: impl Fn(&Var) -> foveate::Result<Var>) -> String {
+    let x = Graph::new().input("x", ty).unwrap();
+    build(&x).map_or_else(|e| e.to_string(), |y| panic!("was not refused, gave {}", y.ty()))
+}

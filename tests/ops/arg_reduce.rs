@@ -52,6 +52,17 @@ fn other_devices() {
 }
 
 #[test]
+fn unsigned() {
+    let input = Array::new([2, 5], vec![7u32, 1 << 31, 0, u32::MAX, 3, 4, 4, 1 << 31, 1, 1]).unwrap();
+    let case = |kind, output: Vec<i32>| {
+        Case::new(format!("{kind:?}"), arg(kind, 1), vec![input.clone()], Bound::Exact).outputs(vec![Array::new([2], output).unwrap()])
+    };
+    let across = Case::new("across", arg(ArgKind::Max, 0), vec![input.clone()], Bound::Exact);
+    let across = across.outputs(vec![Array::new([5], vec![0, 0, 1, 0, 0]).unwrap()]);
+    check(vec![case(ArgKind::Max, vec![3, 2]), case(ArgKind::Min, vec![2, 3]), across]);
+}
+
+#[test]
 fn refused() {
     check(vec![
         Case::refused("no such axis", arg(ArgKind::Max, -3), vec![random(&[2, 3], 1)], "no axis -3"),

@@ -21,6 +21,7 @@ fn as_pytorch() {
             kernel: Hw::new(a[0], a[1]),
             stride: Hw::new(a[2], a[3]),
             padding: Pads { top: a[4], left: a[5], bottom: a[6], right: a[7] },
+            dilation: Hw::square(1),
             ceil_mode: a[8] == 1,
             count_include_pad: a[9] == 1,
             divisor_override: (a[10] > 0).then_some(a[10]),

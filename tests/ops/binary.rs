@@ -87,3 +87,25 @@ fn refusals() {
         Case::refused("10 loops", Binary::Add, vec![random(&alternating(0), 1), random(&alternating(1), 2)], "10 dimensions"),
     ]);
 }
+
+#[test]
+fn powers_of_other_dtypes() {
+    use crate::common::on_the_host;
+    let arrays = [
+        Array::new([3], vec![1f32, 2.0, 3.0]).unwrap(),
+        Array::new([3], vec![4i32, 5, -1]).unwrap(),
+        Array::new([3], vec![4u32, 5, 6]).unwrap(),
+        Array::new([3], vec![2f32, 0.5, -1.0]).unwrap(),
+    ];
+    let powers = on_the_host(&arrays, |x| {
+        Ok(vec![x[0].pow_mixed(&x[1])?, x[0].pow_mixed(&x[2])?, x[1].pow_mixed(&x[3])?, x[1].pow_mixed(&x[2])?, x[2].pow_mixed(&x[2])?])
+    });
+    assert_eq!(powers[0].values::<f32>().unwrap(), [1.0, 32.0, 1.0 / 3.0]);
+    assert_eq!(powers[1].values::<f32>().unwrap(), [1.0, 32.0, 729.0]);
+    assert_eq!(powers[2].values::<i32>().unwrap(), [16, 2, -1]);
+    assert_eq!(powers[3].values::<i32>().unwrap(), [256, 3125, 1]);
+    assert_eq!(powers[4].values::<u32>().unwrap(), [256, 3125, 46_656]);
+    let graph = foveate::graph::Graph::new();
+    let (x, flag) = (graph.constant(Array::scalar(1f32)).unwrap(), graph.constant(Array::scalar(true)).unwrap());
+    assert!(x.pow_mixed(&flag).unwrap_err().to_string().contains("cast it first"));
+}

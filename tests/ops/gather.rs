@@ -11,6 +11,11 @@ fn cases() {
         let [input, indices, output] = ["input", "indices", "output"].map(|part| numbers[&format!("{name}/{part}")].clone());
         Case::new(name, Gather { axis }, vec![input, indices], Bound::Exact).outputs(vec![output])
     };
+    let indexing = fixture("indexing");
+    let elsewhere = |name: &str| {
+        let [input, indices, output] = ["input0", "input1", "output0"].map(|part| indexing[&format!("{name}/{part}")].clone());
+        Case::new(name, Gather { axis: 1 }, vec![input, indices], Bound::Exact).outputs(vec![output])
+    };
     let axis = 0;
     let outside = Array::new([4], vec![-7, 99, i32::MIN, i32::MAX]).unwrap();
     let table = random(&[6, 3], 1);
@@ -23,6 +28,9 @@ fn cases() {
         case("gather_scalar", 1),
         Case::new("out of range", Gather { axis }, vec![table.clone(), outside], Bound::Exact).outputs(vec![clamped]),
         Case::new("i32", Gather { axis }, vec![random_below(&[9], 1, 100), random_below(&[5], 2, 9)], Bound::Exact),
+        elsewhere("gather_scalar_bool"),
+        Case::new("u32", Gather { axis: 1 }, vec![Array::from_fn([2, 3], |i| i as u32), Array::scalar(-1)], Bound::Exact),
+        Case::new("bool", Gather { axis }, vec![Array::from_fn([5, 4], |i| i % 3 == 0), random_below(&[2, 2], 2, 5)], Bound::Exact),
         Case::new(
             "f16",
             Gather { axis },

@@ -14,6 +14,12 @@ fn cases() {
             Case::new(format!("axis {axis}"), GatherElements { axis }, inputs, Bound::Exact).outputs(vec![part("output")])
         })
         .collect();
+    let indexing = fixture("indexing");
+    let of = |part: &str| indexing[&format!("gather_elements_bool/{part}")].clone();
+    let bools = Case::new("bool, from the end", GatherElements { axis: 1 }, vec![of("input0"), of("input1")], Bound::Exact);
+    cases.push(bools.outputs(vec![of("output0")]));
+    let words = vec![Array::from_fn([3, 2], |i| u32::MAX - i as u32), random_below(&[5, 2], 2, 3)];
+    cases.push(Case::new("u32", GatherElements { axis: 0 }, words, Bound::Exact));
     let outside = vec![random(&[4], 1), Array::new([5], vec![-1, -9, 3, 4, i32::MIN]).unwrap()];
     cases.push(Case::new("out of range", GatherElements { axis: 0 }, outside, Bound::Exact));
     let wide = vec![random(&[2, 4], 1), random_below(&[3, 4], 2, 2)];

@@ -119,13 +119,49 @@ fn long_sums_stay_accurate() {
 }
 
 #[test]
+fn integers_and_truth() {
+    let signed = Array::new([2, 4], vec![7, -7, 3, -8, i32::MAX, 1, i32::MIN, i32::MIN]).unwrap();
+    let unsigned = Array::new([2, 4], vec![7u32, 0, 3, 9, u32::MAX, 1, 70_000, 5]).unwrap();
+    let truth = Array::new([2, 4], vec![true, true, true, true, false, true, false, true]).unwrap();
+    let case = |kind, input: &Array, output| {
+        let name = format!("{kind:?} of {}", input.dtype());
+        Case::new(name, reduce(kind, &[1], false), vec![input.clone()], Bound::Exact).outputs(vec![output])
+    };
+    let (i, u) = (|v: [i32; 2]| Array::new([2], v.to_vec()).unwrap(), |v: [u32; 2]| Array::new([2], v.to_vec()).unwrap());
+    let flags = |v: [bool; 2]| Array::new([2], v.to_vec()).unwrap();
+    // numpy's numbers of int32 and uint32: sums wrap, and -5 / 4 is cut to -1.
+    let mut cases = vec![
+        case(ReduceKind::Sum, &signed, i([-5, i32::MIN])),
+        case(ReduceKind::Mean, &signed, i([-1, i32::MIN / 4])),
+        case(ReduceKind::L1, &signed, i([25, i32::MIN])),
+        case(ReduceKind::SumSquare, &signed, i([171, 2])),
+        case(ReduceKind::Sum, &unsigned, u([19, 70_005])),
+        case(ReduceKind::Mean, &unsigned, u([4, 17_501])),
+        case(ReduceKind::Prod, &unsigned, u([0, 4_294_617_296])),
+        case(ReduceKind::Max, &unsigned, u([9, u32::MAX])),
+        case(ReduceKind::Min, &unsigned, u([0, 1])),
+        case(ReduceKind::L1, &unsigned, u([19, 70_005])),
+        case(ReduceKind::SumSquare, &unsigned, u([139, 605_032_731])),
+        case(ReduceKind::Max, &truth, flags([true, true])),
+        case(ReduceKind::Min, &truth, flags([true, false])),
+    ];
+    for kind in [ReduceKind::Sum, ReduceKind::Mean, ReduceKind::L1, ReduceKind::Max, ReduceKind::Min, ReduceKind::Prod] {
+        let words = |n: usize| Array::from_fn([n], |i| (i as u32).wrapping_mul(2_654_435_769));
+        cases.push(Case::new(format!("{kind:?} in stages"), reduce(kind, &[], false), vec![words(9004)], Bound::Exact));
+        let across = words(900).reshaped([300, 3]).unwrap();
+        cases.push(Case::new(format!("{kind:?} across"), reduce(kind, &[0], false), vec![across], Bound::Exact));
+    }
+    check(cases);
+}
+
+#[test]
 fn refused() {
     let input = || vec![random(&[2, 3], 1)];
     let integers = || vec![Array::full([2, 3], 1i32)];
     check(vec![
         Case::refused("no such axis", reduce(ReduceKind::Sum, &[2], false), input(), "no axis 2 in f32[2, 3]"),
         Case::refused("an axis twice", reduce(ReduceKind::Max, &[1, -1], false), input(), "name dimension 1 twice"),
-        Case::refused("the mean of integers", reduce(ReduceKind::Mean, &[], false), integers(), "reduce_mean is not supported"),
+        Case::refused("the norm of integers", reduce(ReduceKind::L2, &[], false), integers(), "reduce_l2 is not supported"),
         Case::refused("truth values", reduce(ReduceKind::Sum, &[], false), vec![Array::full([2], true)], "cast it first"),
     ]);
 }

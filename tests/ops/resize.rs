@@ -66,11 +66,12 @@ fn pytorch_antialiased() {
     assert_eq!(cases.len(), 8);
     check(cases);
     let image = vec![random(&[1, 1, 4, 4], 1)];
-    let crop = Coordinates::TfCropAndResize { start: (0.0, 0.0), end: (1.0, 1.0), extrapolation: 0.0 };
+    let crop = Coordinates::TfCropAndResize { start: (-0.25, 0.1), end: (0.75, 1.0), extrapolation: 5.0 };
     let smooth = Resize::smooth(Hw::square(2));
     check(vec![
         Case::refused("nearest", Resize { mode: ResizeMode::Nearest, ..smooth }, image.clone(), "no meaning for Nearest"),
-        Case::refused("crop", Resize { coordinates: crop, ..smooth }, image, "antialias with TfCropAndResize"),
+        Case::refused("wide", Resize { scales: Some((0.1, 0.5)), ..smooth }, image.clone(), "the mean of 10 pixels of a side of 4"),
+        Case::new("crop", Resize { coordinates: crop, ..smooth }, image, near(ResizeMode::Bilinear)),
     ]);
 }
 

@@ -131,3 +131,16 @@ fn sizes_and_refusals() {
     cases.push(Case::refused("infinite slope", Unary::LeakyRelu { alpha: f32::INFINITY }, vec![random(&[2], 1)], "not finite"));
     check(cases);
 }
+
+#[test]
+fn infinities_and_unsigned() {
+    let x = Array::new([6], vec![f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MAX, 0.0, -1.0]).unwrap();
+    let only = |at: usize| vec![Array::from_fn([6], |i| i == at)];
+    let words = Array::new([4], vec![0u32, 1, 1 << 31, u32::MAX]).unwrap();
+    check(vec![
+        Case::new("positive", Unary::IsPosInf, vec![x.clone()], Bound::Exact).outputs(only(0)),
+        Case::new("negative", Unary::IsNegInf, vec![x], Bound::Exact).outputs(only(1)),
+        Case::new("abs", Unary::Abs, vec![words.clone()], Bound::Exact).outputs(vec![words.clone()]),
+        Case::new("sign", Unary::Sign, vec![words], Bound::Exact).outputs(vec![Array::new([4], vec![0u32, 1, 1, 1]).unwrap()]),
+    ]);
+}

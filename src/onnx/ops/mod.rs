@@ -22,7 +22,27 @@ macro_rules! families {
 
 families! {
     arithmetic,
+    boxes,
+    cast,
+    control,
+    conv,
+    host,
+    images,
+    indexing,
+    loss,
+    matmul,
+    movement,
+    norm,
+    pool,
+    quantize,
+    random,
+    recurrent,
+    reduce,
+    sampling,
+    sequence,
     shapes,
+    signal,
+    unary,
 }
 
 fn table() -> &'static BTreeMap<&'static str, Build> {

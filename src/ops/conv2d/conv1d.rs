@@ -30,18 +30,31 @@ impl Var {
     /// # Errors
     /// As [`Var::conv2d`], which computes it on images of one row.
     pub fn conv1d(&self, weight: &Self, bias: Option<&Self>, attributes: Conv1d) -> Result<Self> {
-        let (&[n, channels, length], &[outputs, inputs, size]) = (self.shape(), weight.shape()) else {
-            let reason = format!("input and weight must be (n, channels, length), they are {} and {}", self.ty(), weight.ty());
-            return Err(Error::shape("conv1d", reason));
+        attributes.as_rows("conv1d", self, weight, |input, weight, rows| input.conv2d(weight, bias, rows))
+    }
+}
+
+impl Conv1d {
+    /// The convolution of images of one row that `conv` computes, as one of sequences.
+    pub(in crate::ops) fn as_rows(
+        self,
+        op: &'static str,
+        input: &Var,
+        weight: &Var,
+        conv: impl FnOnce(&Var, &Var, Conv2d) -> Result<Var>,
+    ) -> Result<Var> {
+        let (&[n, channels, length], &[outputs, inputs, size]) = (input.shape(), weight.shape()) else {
+            let reason = format!("input and weight must be (n, channels, length), they are {} and {}", input.ty(), weight.ty());
+            return Err(Error::shape(op, reason));
         };
-        let (left, right) = attributes.padding;
+        let (left, right) = self.padding;
         let rows = Conv2d {
-            stride: Hw::new(1, attributes.stride),
+            stride: Hw::new(1, self.stride),
             padding: Pads { left, right, ..Default::default() },
-            dilation: Hw::new(1, attributes.dilation),
-            groups: attributes.groups,
+            dilation: Hw::new(1, self.dilation),
+            groups: self.groups,
         };
-        let output = self.reshape([n, channels, 1, length])?.conv2d(&weight.reshape([outputs, inputs, 1, size])?, bias, rows)?;
+        let output = conv(&input.reshape([n, channels, 1, length])?, &weight.reshape([outputs, inputs, 1, size])?, rows)?;
         let &[n, outputs, _, length] = output.shape() else { return Ok(output) };
         output.reshape([n, outputs, length])
     }

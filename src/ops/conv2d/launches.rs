@@ -36,7 +36,13 @@ params! {
 static REGISTER: Kernel = kernel!("conv2d/register", Params);
 static TILE: Kernel = kernel!("conv2d/tile", Params);
 static DEPTHWISE: Kernel = kernel!("conv2d/depthwise", Params);
-static DIRECT: Kernel = kernel!("conv2d/direct", Params);
+/// What the direct kernel is told of the numbers: their type, and `x * y + sum`.
+const FLOATS: &str =
+    "alias Scalar = f32;\nfn multiply_add(x: Scalar, y: vec4<f32>, sum: vec4<f32>) -> vec4<f32> { return fma(vec4(x), y, sum); }\n";
+/// Modulo 2^32, and so for u32 too.
+const INTEGERS: &str =
+    "alias Scalar = i32;\nfn multiply_add(x: Scalar, y: vec4<i32>, sum: vec4<i32>) -> vec4<i32> { return x * y + sum; }\n";
+static DIRECT: Kernel = kernel!("conv2d/direct", Params, header: FLOATS);
 pub(in crate::ops) const KERNELS: &[&Kernel] = &[&REGISTER, &TILE, &DEPTHWISE, &DIRECT];
 
 /// Channels that a thread of the register kernel computes.
@@ -53,6 +59,8 @@ enum Kind {
     Depthwise,
     /// 4 pixels a thread: whatever the others cannot do.
     Direct,
+    /// The same on integers.
+    Integer,
 }
 
 /// The ways to compute a convolution whose bias, if any, is the operator's input `bias`.
@@ -60,6 +68,15 @@ pub(super) fn candidates(device: &Capabilities, sizes: &Sizes, bias: Option<usiz
     if sizes.is_linear() {
         return matmul::candidates(device, &[Product::by_rows(sizes.images, sizes.output_channels, sizes.taps(), bias)]);
     }
+    of_kinds(device, sizes, bias, kinds)
+}
+
+/// The way to compute a convolution of 32-bit integers, modulo 2^32.
+pub(super) fn integer_candidates(device: &Capabilities, sizes: &Sizes) -> Vec<Candidate> {
+    of_kinds(device, sizes, None, |_, _| vec![Kind::Integer])
+}
+
+fn of_kinds(device: &Capabilities, sizes: &Sizes, bias: Option<usize>, kinds: fn(&Capabilities, &Sizes) -> Vec<Kind>) -> Vec<Candidate> {
     let sizes = &sizes.simplified();
     let parts: Vec<_> = Part::all(device, sizes).into_iter().map(|p| (p.windows(device, sizes), p)).collect();
     let launches = |kind| {
@@ -122,11 +139,14 @@ impl Work<'_> {
             Kind::Register => self.register(),
             Kind::Tile { size, depth } => Some(self.tile(size, depth)),
             Kind::Depthwise => self.depthwise(),
-            Kind::Direct => {
-                let output = self.sizes.output;
-                Some(self.start(&DIRECT, groups(self.planes() * output.h * output.w.div_ceil(4), WORKGROUP), 0))
-            }
+            Kind::Direct => Some(self.direct(FLOATS)),
+            Kind::Integer => Some(self.direct(INTEGERS)),
         }
+    }
+
+    fn direct(&self, header: &str) -> Launch {
+        let output = self.sizes.output;
+        self.start(&DIRECT, groups(self.planes() * output.h * output.w.div_ceil(4), WORKGROUP), 0).header(header)
     }
 
     fn register(&self) -> Option<Launch> {

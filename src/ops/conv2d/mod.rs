@@ -20,13 +20,17 @@
 //! ONNX: `Conv`. PyTorch: `nn.functional.conv2d`, `conv1d`.
 
 mod conv1d;
+mod integer;
 mod launches;
 mod parts;
 mod sizes;
 mod strips;
 
 pub use conv1d::Conv1d;
+pub use integer::ConvInteger;
 pub(super) use launches::KERNELS;
+pub(super) use parts::Part as ConvPart;
+pub(super) use sizes::Sizes as ConvSizes;
 
 use super::{Candidate, Op, Site, check_dtype, check_inputs, rounded, types};
 use crate::array::{Array, DType, Hw, Pads, TensorType};
@@ -83,6 +87,20 @@ impl Op for Conv2d {
         let sizes = Sizes::of(self, &types.iter().collect::<Vec<_>>())?;
         let (input, weight) = (inputs[0].values::<f32>()?, inputs[1].values::<f32>()?);
         let bias = inputs.get(2).map(|b| b.values::<f32>()).transpose()?;
+        let start = |o: usize| bias.map_or(0.0, |b| f64::from(b[o]));
+        let sums = self.sums(&sizes, start, |sum, at, tap| sum + f64::from(weight[tap]) * f64::from(input[at]));
+        Ok(vec![rounded(&[sizes.images, sizes.output_channels, sizes.output.h, sizes.output.w], sums)?])
+    }
+
+    fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
+        let sizes = Sizes::of(self, site.inputs)?;
+        Ok(launches::candidates(site.device, &sizes, (site.inputs.len() > 2).then_some(2)))
+    }
+}
+
+impl Conv2d {
+    /// The definition: each output, from `start` of its channel on, with `add` of every input and weight that meet in it.
+    fn sums<T>(&self, sizes: &Sizes, start: impl Fn(usize) -> T, add: impl Fn(T, usize, usize) -> T) -> Vec<T> {
         let (size, kernel) = (sizes.input, sizes.kernel);
         // Where tap k of an output coordinate lies in the input, if inside.
         let tap = |at: usize, stride: usize, k: usize, dilation: usize, padding: usize, size: usize| {
@@ -94,7 +112,7 @@ impl Op for Conv2d {
                 let first = o / sizes.group_outputs() * sizes.group_inputs();
                 for y in 0..sizes.output.h {
                     for x in 0..sizes.output.w {
-                        let mut sum = bias.map_or(0.0, |b| f64::from(b[o]));
+                        let mut sum = start(o);
                         for c in 0..sizes.group_inputs() {
                             let plane = (n * sizes.input_channels + first + c) * size.area();
                             for ky in 0..kernel.h {
@@ -103,8 +121,8 @@ impl Op for Conv2d {
                                 for kx in 0..kernel.w {
                                     let column = tap(x, self.stride.w, kx, self.dilation.w, self.padding.left, size.w);
                                     let Some(column) = column else { continue };
-                                    let factor = weight[((o * sizes.group_inputs() + c) * kernel.h + ky) * kernel.w + kx];
-                                    sum += f64::from(factor) * f64::from(input[plane + row * size.w + column]);
+                                    let weight = ((o * sizes.group_inputs() + c) * kernel.h + ky) * kernel.w + kx;
+                                    sum = add(sum, plane + row * size.w + column, weight);
                                 }
                             }
                         }
@@ -113,12 +131,7 @@ impl Op for Conv2d {
                 }
             }
         }
-        Ok(vec![rounded(&[sizes.images, sizes.output_channels, sizes.output.h, sizes.output.w], sums)?])
-    }
-
-    fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
-        let sizes = Sizes::of(self, site.inputs)?;
-        Ok(launches::candidates(site.device, &sizes, (site.inputs.len() > 2).then_some(2)))
+        sums
     }
 
     /// Each output adds up the weights of its channel.

@@ -7,22 +7,22 @@ use crate::ops::check_rank;
 
 /// All there is to know about a convolution but its numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Sizes {
-    pub(super) images: usize,
-    pub(super) input_channels: usize,
-    pub(super) output_channels: usize,
-    pub(super) groups: usize,
-    pub(super) input: Hw,
-    pub(super) output: Hw,
-    pub(super) kernel: Hw,
-    pub(super) stride: Hw,
-    pub(super) dilation: Hw,
-    pub(super) padding: Pads,
+pub(in crate::ops) struct Sizes {
+    pub(in crate::ops) images: usize,
+    pub(in crate::ops) input_channels: usize,
+    pub(in crate::ops) output_channels: usize,
+    pub(in crate::ops) groups: usize,
+    pub(in crate::ops) input: Hw,
+    pub(in crate::ops) output: Hw,
+    pub(in crate::ops) kernel: Hw,
+    pub(in crate::ops) stride: Hw,
+    pub(in crate::ops) dilation: Hw,
+    pub(in crate::ops) padding: Pads,
 }
 
 impl Sizes {
     /// The sizes, or what does not agree.
-    pub(super) fn of(attributes: &Conv2d, inputs: &[&TensorType]) -> Result<Self> {
+    pub(in crate::ops) fn of(attributes: &Conv2d, inputs: &[&TensorType]) -> Result<Self> {
         let refused = |reason: String| Error::shape("conv2d", reason);
         let (input, weight) = (inputs[0], inputs[1]);
         check_rank("conv2d", "input", input, 4, "(n, channels, h, w)")?;
@@ -60,28 +60,28 @@ impl Sizes {
     }
 
     /// Input channels of a group.
-    pub(super) fn group_inputs(&self) -> usize {
+    pub(in crate::ops) fn group_inputs(&self) -> usize {
         self.input_channels / self.groups
     }
 
     /// Output channels of a group.
-    pub(super) fn group_outputs(&self) -> usize {
+    pub(in crate::ops) fn group_outputs(&self) -> usize {
         self.output_channels / self.groups
     }
 
     /// Weights of an output channel: the products in each of its pixels.
-    pub(super) fn taps(&self) -> usize {
+    pub(in crate::ops) fn taps(&self) -> usize {
         self.group_inputs() * self.kernel.area()
     }
 
     /// Whether every output pixel sees the whole input and there is but one of each channel: a fully connected layer.
-    pub(super) fn is_linear(&self) -> bool {
+    pub(in crate::ops) fn is_linear(&self) -> bool {
         self.groups == 1 && self.kernel == self.input && self.padding == Pads::default()
     }
 
     /// The same convolution as kernels like it best: no dilation or stride that has no effect, and where each pixel is on
     /// its own, images of one row.
-    pub(super) fn simplified(mut self) -> Self {
+    pub(in crate::ops) fn simplified(mut self) -> Self {
         let without = |effect: bool, value: usize| if effect { value } else { 1 };
         self.dilation = Hw::new(without(self.kernel.h > 1, self.dilation.h), without(self.kernel.w > 1, self.dilation.w));
         self.stride = Hw::new(without(self.output.h > 1, self.stride.h), without(self.output.w > 1, self.stride.w));
@@ -128,7 +128,9 @@ mod tests {
     #[test]
     fn a_kernel_as_large_as_the_input_is_a_layer() {
         assert!(sizes(Conv2d::default(), [2, 3, 7, 5], [4, 3, 7, 5]).is_linear());
-        assert!(sizes(Conv2d { stride: Hw::square(9), dilation: Hw::square(9), ..Default::default() }, [2, 3, 1, 1], [4, 3, 1, 1]).is_linear());
+        assert!(
+            sizes(Conv2d { stride: Hw::square(9), dilation: Hw::square(9), ..Default::default() }, [2, 3, 1, 1], [4, 3, 1, 1]).is_linear()
+        );
         assert!(!sizes(Conv2d::default(), [2, 3, 7, 5], [4, 3, 7, 4]).is_linear());
         assert!(!sizes(Conv2d { groups: 3, ..Default::default() }, [2, 3, 1, 1], [6, 1, 1, 1]).is_linear());
         assert!(!sizes(Conv2d { padding: Pads::all(1), ..Default::default() }, [2, 3, 3, 3], [4, 3, 3, 3]).is_linear());

@@ -244,7 +244,15 @@ impl Class {
         batch.saturating_mul(self.y.places.saturating_mul(self.x.places))
     }
 
-    fn launch(&self, problem: &Problem, part: &Part, range: &Range<usize>, target: &Target, slices: usize, device: &Capabilities) -> Launch {
+    fn launch(
+        &self,
+        problem: &Problem,
+        part: &Part,
+        range: &Range<usize>,
+        target: &Target,
+        slices: usize,
+        device: &Capabilities,
+    ) -> Launch {
         let Problem { y, x, .. } = *problem;
         let (rows, places) = (self.rows(part.channels.len()), self.places(part.batch.len()));
         let (row_tiles, place_tiles) = (rows.div_ceil(SIDE), places.div_ceil(SIDE));
@@ -326,14 +334,10 @@ fn direct(problem: &Problem, part: &Part, device: &Capabilities) -> Launch {
     let (lanes, header) = if x.dilation == 1 && fours.iter().all(|n| n.is_multiple_of(4)) { (4, FOUR_LANES) } else { (1, ONE_LANE) };
     let planes = part.batch.len() * part.groups.len() * part.channels.len();
     let count = planes * y.output * x.output / lanes;
-    let axis = |a: Axis| {
-        let (stride, dilation) = a.steps();
-        [[a.stride, a.stride / stride, a.inverse(), stride].map(u32_of), [a.dilation, dilation, a.kernel, a.input].map(u32_of)]
-    };
     let first = part.groups.start * problem.channels * problem.weight_channel() + part.channels.start * y.kernel * x.kernel;
     let params = Direct {
-        y: axis(y),
-        x: axis(x),
+        y: y.words(),
+        x: x.words(),
         padding: [y.before, x.before].map(u32_of),
         output_size: [y.output, x.output].map(u32_of),
         count: u32_of(count),

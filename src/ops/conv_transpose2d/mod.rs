@@ -1,4 +1,4 @@
-//! `conv_transpose2d`: transposed convolution ("deconvolution"), which enlarges maps with learned filters.
+//! `conv_transpose2d` and `conv_transpose1d`: transposed convolution ("deconvolution"), which enlarges maps with learned filters.
 //!
 //! ```text
 //! output[n, g*M + m, y, x] = bias[g*M + m] + sum of input[n, g*C + c, iy, ix] * weight[g*C + c, m, ky, kx]
@@ -18,8 +18,9 @@
 //! The kernels gather and visit only products that count: `stride.h * stride.w` times fewer than a convolution over an input
 //! with zeros between, so a stride of 32 costs no more for each product than one of 8. See `phases`.
 //!
-//! ONNX: `ConvTranspose`. PyTorch: `conv_transpose2d`.
+//! ONNX: `ConvTranspose`. PyTorch: `conv_transpose2d`, `conv_transpose1d`.
 
+mod conv_transpose1d;
 mod launches;
 mod parts;
 mod phases;
@@ -28,9 +29,11 @@ use super::{Candidate, Op, Site, check_dtype, check_inputs, check_rank, rounded,
 use crate::array::{Array, DType, Hw, Pads, TensorType};
 use crate::error::{Error, Result};
 use crate::graph::Var;
-use phases::Axis;
-
+pub use conv_transpose1d::ConvTranspose1d;
 pub(super) use launches::KERNELS;
+pub(super) use parts::Part as TransposedPart;
+use phases::Axis;
+pub(super) use phases::Axis as TransposedAxis;
 
 /// The attributes of a transposed convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,24 +84,18 @@ impl Op for ConvTranspose2d {
         for (what, ty) in ["input", "weight", "bias"].into_iter().zip(inputs) {
             check_dtype(self.name(), what, ty, DType::F32)?;
         }
-        let (input, weight, groups) = (&inputs[0].shape, &inputs[1].shape, self.groups);
-        let wrong = |reason: String| Err(Error::shape(self.name(), reason));
-        if groups == 0 || input[1] % groups != 0 {
-            return wrong(format!("{} input channels cannot be divided into {groups} groups", input[1]));
-        }
-        if weight[0] != input[1] {
-            return wrong(format!("weight {} is for {} input channels, input {} has {}", inputs[1], weight[0], inputs[0], input[1]));
-        }
-        let Some(channels) = weight[1].checked_mul(groups) else {
-            return wrong(format!("{} output channels in each of {groups} groups are too many", weight[1]));
+        let channels = check_channels(self.name(), inputs, self.groups)?;
+        let (input, weight, Pads { top, left, bottom, right }) = (&inputs[0].shape, &inputs[1].shape, self.padding);
+        let axis = |i: usize, of: fn(Hw) -> usize, before| Axis {
+            input: input[i],
+            kernel: weight[i],
+            stride: of(self.stride),
+            dilation: of(self.dilation),
+            before,
+            output: 0,
         };
-        if let Some(bias) = inputs.get(2)
-            && bias.shape != [channels]
-        {
-            return wrong(format!("bias must be ({channels}), one for each output channel, it is {bias}"));
-        }
-        let h = self.extent("height", input[2], weight[2], |s| s.h, (self.padding.top, self.padding.bottom))?;
-        let w = self.extent("width", input[3], weight[3], |s| s.w, (self.padding.left, self.padding.right))?;
+        let h = extent(self.name(), "height", axis(2, |s| s.h, top), bottom, self.output_padding.h)?;
+        let w = extent(self.name(), "width", axis(3, |s| s.w, left), right, self.output_padding.w)?;
         let output = TensorType::f32([input[0], channels, h, w]);
         output.checked_elements()?;
         Ok(vec![output])
@@ -141,43 +138,62 @@ impl Op for ConvTranspose2d {
     }
 }
 
-impl ConvTranspose2d {
-    /// The output's height or width, or why there is none.
-    fn extent(&self, what: &str, input: usize, kernel: usize, of: impl Fn(Hw) -> usize, crop: (usize, usize)) -> Result<usize> {
-        let (stride, dilation, extra) = (of(self.stride), of(self.dilation), of(self.output_padding));
-        let wrong = |reason: String| Err(Error::shape(self.name(), format!("{what}: {reason}")));
-        if input == 0 || kernel == 0 || stride == 0 || dilation == 0 {
-            return wrong(format!("input {input}, kernel {kernel}, stride {stride} and dilation {dilation} must be positive"));
-        }
-        if stride > MOST_STRIDE {
-            return Err(Error::unsupported(self.name(), format!("{what}: stride {stride}, above {MOST_STRIDE}")));
-        }
-        if extra >= stride.max(dilation) {
-            return wrong(format!("output_padding {extra} must be smaller than stride {stride} or dilation {dilation}"));
-        }
-        let reach = (input - 1).checked_mul(stride).zip((kernel - 1).checked_mul(dilation)).and_then(|(i, k)| i.checked_add(k));
-        let Some(full) = reach.and_then(|r| r.checked_add(extra + 1)).filter(|&f| f <= MOST_EXTENT && dilation <= MOST_EXTENT) else {
-            return wrong(format!("input {input}, kernel {kernel}, stride {stride} and dilation {dilation} reach beyond 2^31"));
-        };
-        match crop.0.checked_add(crop.1).and_then(|c| full.checked_sub(c)) {
-            Some(size) if size > 0 => Ok(size),
-            _ => wrong(format!("padding {} + {} leaves nothing of an output of {full}", crop.0, crop.1)),
-        }
+/// Output channels of a transposed convolution, or what does not agree between its tensors; for any number of axes.
+pub(in crate::ops) fn check_channels(op: &'static str, inputs: &[&TensorType], groups: usize) -> Result<usize> {
+    let (input, weight) = (&inputs[0].shape, &inputs[1].shape);
+    let wrong = |reason: String| Err(Error::shape(op, reason));
+    if groups == 0 || input[1] % groups != 0 {
+        return wrong(format!("{} input channels cannot be divided into {groups} groups", input[1]));
+    }
+    if weight[0] != input[1] {
+        return wrong(format!("weight {} is for {} input channels, input {} has {}", inputs[1], weight[0], inputs[0], input[1]));
+    }
+    let Some(channels) = weight[1].checked_mul(groups) else {
+        return wrong(format!("{} output channels in each of {groups} groups are too many", weight[1]));
+    };
+    if let Some(bias) = inputs.get(2)
+        && bias.shape != [channels]
+    {
+        return wrong(format!("bias must be ({channels}), one for each output channel, it is {bias}"));
+    }
+    Ok(channels)
+}
+
+/// The output's size along an axis, cropped by `after` at its end and extended by `extra`, or why there is none.
+pub(in crate::ops) fn extent(op: &'static str, what: &str, axis: Axis, after: usize, extra: usize) -> Result<usize> {
+    let Axis { input, kernel, stride, dilation, before, .. } = axis;
+    let wrong = |reason: String| Err(Error::shape(op, format!("{what}: {reason}")));
+    if input == 0 || kernel == 0 || stride == 0 || dilation == 0 {
+        return wrong(format!("input {input}, kernel {kernel}, stride {stride} and dilation {dilation} must be positive"));
+    }
+    if stride > MOST_STRIDE {
+        return Err(Error::unsupported(op, format!("{what}: stride {stride}, above {MOST_STRIDE}")));
+    }
+    if extra >= stride.max(dilation) {
+        return wrong(format!("output_padding {extra} must be smaller than stride {stride} or dilation {dilation}"));
+    }
+    let reach = (input - 1).checked_mul(stride).zip((kernel - 1).checked_mul(dilation)).and_then(|(i, k)| i.checked_add(k));
+    let Some(full) = reach.and_then(|r| r.checked_add(extra + 1)).filter(|&f| f <= MOST_EXTENT && dilation <= MOST_EXTENT) else {
+        return wrong(format!("input {input}, kernel {kernel}, stride {stride} and dilation {dilation} reach beyond 2^31"));
+    };
+    match before.checked_add(after).and_then(|c| full.checked_sub(c)) {
+        Some(size) if size > 0 => Ok(size),
+        _ => wrong(format!("padding {before} + {after} leaves nothing of an output of {full}")),
     }
 }
 
 /// An instance of the operator: its sizes by name.
 #[derive(Clone, Copy, Debug)]
-struct Problem {
-    batch: usize,
-    groups: usize,
+pub(in crate::ops) struct Problem {
+    pub(in crate::ops) batch: usize,
+    pub(in crate::ops) groups: usize,
     /// Input channels of a group.
-    channels: usize,
+    pub(in crate::ops) channels: usize,
     /// Output channels of a group.
-    out_channels: usize,
-    y: Axis,
-    x: Axis,
-    bias: bool,
+    pub(in crate::ops) out_channels: usize,
+    pub(in crate::ops) y: Axis,
+    pub(in crate::ops) x: Axis,
+    pub(in crate::ops) bias: bool,
 }
 
 impl Problem {

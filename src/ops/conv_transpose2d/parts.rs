@@ -8,7 +8,7 @@ use std::ops::Range;
 ///
 /// Only one of the three is a true part: several images come whole, several groups of an image come whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Part {
+pub(in crate::ops) struct Part {
     pub batch: Range<usize>,
     pub groups: Range<usize>,
     pub channels: Range<usize>,

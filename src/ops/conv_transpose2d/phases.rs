@@ -10,9 +10,11 @@
 //!
 //! so no tap is visited to find that it meets nothing. Without dilation k0(r) = r and lag(r) = 0: a convolution of stride 1.
 
+use crate::ops::u32_of;
+
 /// One axis of a transposed convolution.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Axis {
+pub(in crate::ops) struct Axis {
     pub input: usize,
     pub kernel: usize,
     pub stride: usize,
@@ -50,6 +52,13 @@ impl Axis {
         if self.input == 1 { Self { stride: self.dilation * self.kernel, ..self } } else { self }
     }
 
+    /// What the shader's `Axis` is told.
+    pub fn words(self) -> [[u32; 4]; 2] {
+        let (stride, dilation) = self.steps();
+        let gcd = self.stride / stride;
+        [[self.stride, gcd, self.inverse(), stride].map(u32_of), [self.dilation, dilation, self.kernel, self.input].map(u32_of)]
+    }
+
     /// Steps from a tap to the phase's next: in the kernel, and back in the input.
     pub fn steps(self) -> (usize, usize) {
         let g = gcd(self.stride, self.dilation);
@@ -63,7 +72,7 @@ impl Axis {
     }
 
     /// All phases that have outputs; `None` if they are too many to be worth listing.
-    pub fn runs(self) -> Option<Vec<Run>> {
+    pub(super) fn runs(self) -> Option<Vec<Run>> {
         if self.stride > MOST_PHASES {
             return None;
         }
@@ -105,7 +114,8 @@ mod tests {
             [(1, 1, 3, 1), (2, 1, 3, 1), (8, 1, 16, 0), (4, 1, 3, 2), (2, 2, 3, 0), (6, 4, 5, 3), (3, 2, 4, 7), (5, 7, 2, 1), (1, 3, 3, 2)]
         {
             let input = 6;
-            let axis = Axis { input, kernel, stride, dilation, before, output: (input - 1) * stride + dilation * (kernel - 1) + 2 - before };
+            let axis =
+                Axis { input, kernel, stride, dilation, before, output: (input - 1) * stride + dilation * (kernel - 1) + 2 - before };
             let mut wanted = Vec::new();
             for i in 0..input {
                 for k in 0..kernel {

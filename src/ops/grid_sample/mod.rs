@@ -1,4 +1,4 @@
-//! `grid_sample`: an image read at given places.
+//! `grid_sample`: an image read at given places; `grid_sample3d`: a volume.
 //!
 //! ```text
 //! (gx, gy) = grid[n, y, x]                       -1..1 is the image, x before y
@@ -30,13 +30,20 @@
 //! | grid | (N, OH, OW, 2) |
 //! | output | (N, C, OH, OW) |
 //!
+//! Volumes have a third side, along which all is as along the others: input (N, C, D, H, W), grid (N, OD, OH, OW, 3) of x, y, z,
+//! output (N, C, OD, OH, OW), of eight voxels each where images have four pixels. There is no bicubic for them.
+//!
 //! ONNX: `GridSample`. PyTorch: `torch.nn.functional.grid_sample`. Source: Jaderberg et al., Spatial Transformer Networks (2015).
 
 mod taps;
+mod volume;
 
 pub(crate) use taps::{FAR, Side, cubic_weights};
+pub use volume::GridSample3d;
 
-use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, planes_per_thread, rounded, u32_of};
+use super::{
+    Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, planes_per_thread, rounded, u32_of,
+};
 use crate::array::{Array, DType, Hw, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -60,7 +67,7 @@ params! {
 }
 
 static GRID_SAMPLE: Kernel = kernel!("grid_sample", Params);
-pub(super) const KERNELS: &[&Kernel] = &[&GRID_SAMPLE];
+pub(super) const KERNELS: &[&Kernel] = &[&GRID_SAMPLE, &volume::GRID_SAMPLE3D];
 
 /// How values between pixels are found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

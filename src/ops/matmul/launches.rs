@@ -26,9 +26,10 @@ params! {
 static REGISTER: Kernel = kernel!("matmul/register", Params);
 static GEMV: Kernel = kernel!("matmul/gemv", Params);
 static TILE: Kernel = kernel!("matmul/tile", Params);
-pub(crate) const KERNELS: &[&Kernel] = &[&REGISTER, &GEMV, &TILE];
+static INTEGER: Kernel = kernel!("matmul/integer", Params);
+pub(crate) const KERNELS: &[&Kernel] = &[&REGISTER, &GEMV, &TILE, &INTEGER];
 
-/// Bytes of an element.
+/// Bytes of an element, f32 or 32-bit integer.
 const F32: u64 = 4;
 
 /// Tiles of 128 x 128 from which they keep a large GPU busy: two for each of 128 compute units.
@@ -43,6 +44,8 @@ enum Kind {
     Gemv { workgroup: u32, lanes: u32, rows: u32 },
     /// `size` x `size` elements a workgroup, `depth` steps at a time through shared memory: for GPUs.
     Tile { size: u32, depth: u32 },
+    /// 4 x 4 integers a thread, no shared memory.
+    Integer,
 }
 
 /// A part of a product whose windows fit the device's bindings.
@@ -55,6 +58,15 @@ struct Part {
 
 /// The ways to compute `products`, which have their sizes in common.
 pub(crate) fn candidates(device: &Capabilities, products: &[Product]) -> Vec<Candidate> {
+    of_kinds(device, products, kinds)
+}
+
+/// The way to compute `products` of 32-bit integers, modulo 2^32.
+pub(crate) fn integer_candidates(device: &Capabilities, products: &[Product]) -> Vec<Candidate> {
+    of_kinds(device, products, |_, _| vec![Kind::Integer])
+}
+
+fn of_kinds(device: &Capabilities, products: &[Product], kinds: fn(&Capabilities, &Product) -> Vec<Kind>) -> Vec<Candidate> {
     let Some(first) = products.first() else { return Vec::new() };
     let parts = parts(device, first);
     let launches = |kind| {
@@ -159,6 +171,7 @@ fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part) -> 
         Kind::Gemv { workgroup, lanes, rows: tall } => {
             (&GEMV, groups(columns, 4 * workgroup / lanes) * groups(rows, tall) * batches as u64)
         }
+        Kind::Integer => (&INTEGER, groups(rows, 32) * groups(columns, 32) * batches as u64),
         Kind::Tile { size, .. } => (&TILE, groups(rows, size) * groups(columns, size) * batches as u64),
     };
     let params = Params {
@@ -176,14 +189,14 @@ fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part) -> 
         output_skip: output.skip,
         groups: u32::try_from(count).unwrap_or(u32::MAX),
     };
-    let launch = Launch::new(kernel, &params, count)
-        .constant("TRANSPOSE_B", transposed)
-        .constant("HAS_BIAS", product.bias.is_some())
-        .input_window(product.a.input, &a)
-        .input_window(product.b.input, &b)
-        .optional_input(product.bias)
-        .output_window(0, &output);
+    let launch = Launch::new(kernel, &params, count).constant("TRANSPOSE_B", transposed);
+    let launch = launch.input_window(product.a.input, &a).input_window(product.b.input, &b);
+    if let Kind::Integer = kind {
+        return Some(launch.output_window(0, &output));
+    }
+    let launch = launch.constant("HAS_BIAS", product.bias.is_some()).optional_input(product.bias).output_window(0, &output);
     Some(match kind {
+        Kind::Integer => launch,
         Kind::Register => {
             let aligned = output_aligned && (transposed || b_aligned);
             // Elsewhere a driver may write a whole vector where one component is meant, over a neighbour's.

@@ -12,14 +12,17 @@
 //!
 //! What stands in front of the matrices are batches, which broadcast as NumPy's do: their sizes are equal, or one of them
 //! is 1 or missing. A vector `a` is one row and a vector `b` one column; the output then lacks that dimension.
-//! [`Linear`] is the same with the second factor as layers store it, and a bias.
+//! [`MatmulInteger`] is the same on integers. [`Linear`] is the same with the second factor as layers store it, and a bias.
 //!
 //! ONNX: `MatMul`; `NumPy` and PyTorch: `matmul`.
 
+mod integer;
 mod launches;
 mod linear;
 mod products;
 
+pub use integer::MatmulInteger;
+pub(super) use integer::{ZeroPoints, centred, words};
 pub(super) use launches::{KERNELS, candidates, tile_bytes};
 pub use linear::Linear;
 pub(super) use products::{Operand, Product};

@@ -31,11 +31,6 @@ impl Line {
         (self.a * x as f64 + self.b) / self.d
     }
 
-    /// How much wider than a pixel the step from one output pixel to the next is, if it is.
-    pub fn widening(self) -> f64 {
-        (self.a / self.d).max(1.0)
-    }
-
     /// The line for a shader that computes positions of `0..output`.
     ///
     /// The shader divides by way of f32: `q = u32(f32(n) * (1 / d))`. Conversion, reciprocal and product are each off by 2^-24 of
@@ -95,7 +90,9 @@ mod tests {
 
     #[test]
     fn scales_are_read_as_the_fractions_they_stand_for() {
-        for (value, expected) in [(2.0, (2.0, 1.0)), (0.6, (3.0, 5.0)), (1.0 / 3.0, (1.0, 3.0)), (2.5, (5.0, 2.0)), (1024.0 / 1023.0, (1024.0, 1023.0))] {
+        for (value, expected) in
+            [(2.0, (2.0, 1.0)), (0.6, (3.0, 5.0)), (1.0 / 3.0, (1.0, 3.0)), (2.5, (5.0, 2.0)), (1024.0 / 1023.0, (1024.0, 1023.0))]
+        {
             assert_eq!(fraction(value), expected, "{value}");
         }
         for value in [std::f32::consts::PI, 1e-7, 16_777_215.0, f32::MIN_POSITIVE] {

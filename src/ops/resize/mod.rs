@@ -25,8 +25,12 @@
 //! Pixels outside are the nearest inside; bicubic with `exclude_outside` leaves them out and scales the other weights to sum 1.
 //! (Nearest and bilinear would give the same either way.)
 //!
-//! With `antialias`, for an image that shrinks, the weights are `w((p - i) s)`: as wide as the step between output pixels, so
-//! that every input pixel counts. Pixels outside are left out and the weights scaled to sum 1, as PyTorch and Pillow do.
+//! With `antialias`, for an image that shrinks, the weights are `w((p - i) s)`, scaled to sum 1: as wide as the step between
+//! output pixels, so that every input pixel counts. Pixels outside are the nearest inside, as ONNX has it, or with
+//! `exclude_outside` left out, as PyTorch and Pillow do.
+//!
+//! A side that keeps its size, with no scale but 1, keeps its pixels whatever the coordinates; `TfCropAndResize` may move them.
+//! [`Var::resize_axes`] resizes any axes of any tensor.
 //!
 //! Positions are fractions of whole numbers, and a kernel computes them as such: see [`line`]. A scale is read as the simplest
 //! fraction that rounds to it.
@@ -39,11 +43,16 @@
 //! ONNX: Resize, Upsample. PyTorch: `torch.nn.functional.interpolate`: bilinear and bicubic are `HalfPixel` or `AlignCorners`,
 //! `nearest` is Asymmetric with Floor, `nearest-exact` `HalfPixel` with `RoundPreferCeil`.
 
+mod axes;
 mod line;
 mod smooth;
 
+pub use axes::ResizeAxis;
+
 use super::grid_sample::{check_sides, cubic_weights};
-use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, planes_per_thread, rounded, u32_of};
+use super::{
+    Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, planes_per_thread, rounded, u32_of,
+};
 use crate::array::{Array, DType, Hw, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -139,11 +148,12 @@ pub struct Resize {
     pub rounding: NearestRounding,
     /// The `a` of [`ResizeMode::Bicubic`].
     pub cubic_coefficient: f32,
-    /// Whether [`ResizeMode::Bicubic`] leaves out pixels outside the image rather than repeating its border.
+    /// Whether [`ResizeMode::Bicubic`] and `antialias` leave out pixels outside the image rather than repeating its border.
     pub exclude_outside: bool,
     /// The scales (vertical, horizontal) that positions follow where they are not the ratios of the sizes.
     pub scales: Option<(f32, f32)>,
-    /// Whether bilinear and bicubic weights widen where the image shrinks. PyTorch then has a `cubic_coefficient` of -0.5.
+    /// Whether bilinear and bicubic weights widen where the image shrinks. PyTorch then has a `cubic_coefficient` of -0.5, and
+    /// `exclude_outside`.
     pub antialias: bool,
 }
 
@@ -169,7 +179,7 @@ impl Resize {
 
     /// To `size`, bilinear with antialiasing: what photos are made smaller with.
     pub const fn smooth(size: Hw) -> Self {
-        Self { antialias: true, ..Self::bilinear(size) }
+        Self { antialias: true, exclude_outside: true, ..Self::bilinear(size) }
     }
 }
 
@@ -196,9 +206,6 @@ impl Op for Resize {
         if self.antialias && self.mode == ResizeMode::Nearest {
             return Err(Error::shape(self.name(), "antialias has no meaning for Nearest"));
         }
-        if self.antialias && matches!(self.coordinates, Coordinates::TfCropAndResize { .. }) {
-            return Err(Error::unsupported(self.name(), "antialias with TfCropAndResize"));
-        }
         let [n, c, h, w] = [0, 1, 2, 3].map(|i| input.shape[i]);
         if input.elements() == 0 {
             return Err(Error::shape(self.name(), format!("input {input} has no pixels to resize")));
@@ -216,19 +223,17 @@ impl Op for Resize {
             return Err(Error::shape(self.name(), format!("input must be (N, C, H, W), it is {}", inputs[0].ty())));
         };
         let [rows, columns] = self.lines(Hw::new(h, w));
-        let down: Vec<_> = (0..self.size.h).map(|y| self.taps(rows, y, h)).collect();
-        let across: Vec<_> = (0..self.size.w).map(|x| self.taps(columns, x, w)).collect();
+        let [tall, wide] = self.widenings(Hw::new(h, w));
+        let down: Vec<_> = (0..self.size.h).map(|y| self.taps(rows, tall, y, h)).collect();
+        let across: Vec<_> = (0..self.size.w).map(|x| self.taps(columns, wide, x, w)).collect();
         let mut output = Vec::with_capacity(n * c * self.size.area());
         for plane in 0..n * c {
             let pixel = |i: usize, j: usize| f64::from(values[(plane * h + i) * w + j]);
             for y in &down {
                 for x in &across {
-                    output.push(match (self.coordinates, y, x) {
-                        (_, Some(y), Some(x)) => {
-                            y.iter().map(|&(i, wy)| x.iter().map(|&(j, wx)| wy * wx * pixel(i, j)).sum::<f64>()).sum()
-                        }
-                        (Coordinates::TfCropAndResize { extrapolation, .. }, ..) => f64::from(extrapolation),
-                        _ => 0.0,
+                    output.push(match (y, x) {
+                        (Some(y), Some(x)) => y.iter().map(|&(i, wy)| x.iter().map(|&(j, wx)| wy * wx * pixel(i, j)).sum::<f64>()).sum(),
+                        _ => f64::from(self.extrapolation().unwrap_or(0.0)),
                     });
                 }
             }
@@ -243,10 +248,7 @@ impl Op for Resize {
         let [n, c, h, w] = [0, 1, 2, 3].map(|i| site.inputs[0].shape[i]);
         let [rows, columns] = self.lines(Hw::new(h, w));
         let (y, x) = (rows.for_shader(self.size.h), columns.for_shader(self.size.w));
-        let extrapolation = match self.coordinates {
-            Coordinates::TfCropAndResize { extrapolation, .. } => Some(extrapolation),
-            _ => None,
-        };
+        let extrapolation = self.extrapolation();
         // Upsampling makes tiles of 4 x 4 pixels from 4 x 4: enough if three steps are no more than two input pixels.
         let dense = |line: Line, shader: ShaderLine| shader.whole[2] != 0 && 3.0 * line.a <= 2.0 * line.d;
         let tiles = self.mode == ResizeMode::Bilinear && self.size.w.is_multiple_of(4) && extrapolation.is_none();
@@ -294,14 +296,20 @@ impl Resize {
         if let Some((y, x)) = self.scales.filter(|(y, x)| !limits.contains(y) || !limits.contains(x)) {
             return refused(format!("scales {y} x {x} must lie between 2^-24 and 2^24"));
         }
+        let widest = self.widenings(input).into_iter().zip([input.h, input.w]).find(|(wide, side)| *wide > 2.0 * *side as f64);
+        if let (true, Some((wide, side))) = (self.antialias, widest) {
+            return refused(format!("antialias would take the mean of {wide} pixels of a side of {side}"));
+        }
         if let Coordinates::TfCropAndResize { start, end, .. } = self.coordinates {
             let [a, b, c, d] = [start.0, start.1, end.0, end.1];
             // A NaN is in no range.
             if ![a, b, c, d].iter().all(|v| (-*limits.end()..=*limits.end()).contains(v)) {
                 return refused(format!("the part from {start:?} to {end:?} must lie between -2^24 and 2^24"));
             }
-        } else if self.antialias || (self.mode == ResizeMode::Bicubic && self.exclude_outside) {
-            for (line, input, output) in self.lines(input).into_iter().zip([input.h, input.w]).zip([self.size.h, self.size.w]).map(|((l, i), o)| (l, i, o)) {
+        } else if self.exclude_outside && (self.antialias || self.mode == ResizeMode::Bicubic) {
+            for (line, input, output) in
+                self.lines(input).into_iter().zip([input.h, input.w]).zip([self.size.h, self.size.w]).map(|((l, i), o)| (l, i, o))
+            {
                 let ends = [line.position(0), line.position(output.saturating_sub(1))];
                 if let Some(p) = ends.into_iter().find(|&p| p <= -1.0 || p >= input as f64) {
                     return refused(format!("an output pixel at {p} of {input} has no neighbour inside, and all others are left out"));
@@ -318,10 +326,24 @@ impl Resize {
             _ => ((0.0, 0.0), (1.0, 1.0)),
         };
         let scale = (self.scales.map(|s| s.0), self.scales.map(|s| s.1));
-        [
-            self.line(input.h, self.size.h, scale.0, (start.0, end.0)),
-            self.line(input.w, self.size.w, scale.1, (start.1, end.1)),
-        ]
+        [self.line(input.h, self.size.h, scale.0, (start.0, end.0)), self.line(input.w, self.size.w, scale.1, (start.1, end.1))]
+    }
+
+    /// The value of pixels outside, if they have one.
+    fn extrapolation(&self) -> Option<f32> {
+        match self.coordinates {
+            Coordinates::TfCropAndResize { extrapolation, .. } => Some(extrapolation),
+            _ => None,
+        }
+    }
+
+    /// How many input pixels there are to one of the output along y and x, 1 at least.
+    fn widenings(&self, input: Hw) -> [f64; 2] {
+        let ratio = |side: usize, size: usize, scale: Option<f32>| {
+            let (p, q) = scale.map_or((size as f64, side as f64), fraction);
+            (q / p).max(1.0)
+        };
+        [ratio(input.h, self.size.h, self.scales.map(|s| s.0)), ratio(input.w, self.size.w, self.scales.map(|s| s.1))]
     }
 
     /// The table of the module docs as `(a x + b) / d`, with s = p / q.
@@ -330,6 +352,7 @@ impl Resize {
         let (p, q) = scale.map_or((o, i), fraction);
         let (start, end) = (f64::from(start), f64::from(end));
         match self.coordinates {
+            Coordinates::TfHalfPixelForNn if input == output && p == q => Line { a: 1.0, b: 0.0, d: 1.0 },
             Coordinates::PytorchHalfPixel | Coordinates::AlignCorners if output == 1 => Line::ZERO,
             Coordinates::HalfPixel | Coordinates::PytorchHalfPixel => Line { a: 2.0 * q, b: q - p, d: 2.0 * p },
             Coordinates::HalfPixelSymmetric => Line { a: 2.0 * q, b: (1.0 - o) * q + (i - 1.0) * p, d: 2.0 * p },
@@ -342,13 +365,13 @@ impl Resize {
     }
 
     /// Pixels and weights along a side of `size` pixels, or `None` where the value is the extrapolated one.
-    fn taps(&self, line: Line, x: usize, size: usize) -> Option<Vec<(usize, f64)>> {
+    fn taps(&self, line: Line, wide: f64, x: usize, size: usize) -> Option<Vec<(usize, f64)>> {
         let (position, last) = (line.position(x), size as f64 - 1.0);
-        if self.antialias {
-            return Some(self.smooth_taps(position, line.widening(), size));
-        }
-        if matches!(self.coordinates, Coordinates::TfCropAndResize { .. }) && !(0.0..=last).contains(&position) {
+        if self.extrapolation().is_some() && !(0.0..=last).contains(&position) {
             return None;
+        }
+        if self.antialias {
+            return Some(self.smooth_taps(position, wide, size));
         }
         let (whole, part) = (position.floor(), position - position.floor());
         let mut taps = match self.mode {

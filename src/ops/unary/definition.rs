@@ -4,7 +4,7 @@ use super::Unary;
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
 impl Unary {
-    pub(super) fn of(self, x: f64) -> f64 {
+    pub(in crate::ops) fn of(self, x: f64) -> f64 {
         let below = |x: f64, negative: f64| if x < 0.0 { negative } else { x };
         match self {
             Self::Abs => x.abs(),
@@ -38,6 +38,9 @@ impl Unary {
             Self::Selu { alpha, gamma } => f64::from(gamma) * below(x, f64::from(alpha) * x.exp_m1()),
             Self::ThresholdedRelu { alpha } if x > f64::from(alpha) => x,
             Self::ThresholdedRelu { .. } => 0.0,
+            Self::Shrink { lambd, bias } if x < f64::from(-lambd) => x + f64::from(bias),
+            Self::Shrink { lambd, bias } if x > f64::from(lambd) => x - f64::from(bias),
+            Self::Shrink { .. } => 0.0,
             Self::Hardsigmoid { alpha, beta } => (f64::from(alpha) * x + f64::from(beta)).clamp(0.0, 1.0),
             Self::Hardswish => x * (x / 6.0 + 0.5).clamp(0.0, 1.0),
             Self::Silu => x / (1.0 + (-x).exp()),
@@ -48,7 +51,7 @@ impl Unary {
             Self::Ceil => x.ceil(),
             Self::Round => x.round_ties_even(),
             Self::Trunc => x.trunc(),
-            Self::IsNan | Self::IsInf | Self::Not | Self::BitwiseNot => f64::NAN,
+            Self::IsNan | Self::IsInf | Self::IsPosInf | Self::IsNegInf | Self::Not | Self::BitwiseNot => f64::NAN,
         }
     }
 

@@ -51,6 +51,7 @@ methods! {
     celu(alpha) Celu "x, or alpha (e^(x / alpha) - 1) below 0, of every element.",
     selu(alpha, gamma) Selu "gamma x, or gamma alpha (e^x - 1) below 0, of every element.",
     thresholded_relu(alpha) ThresholdedRelu "Every element above alpha, and 0 for the others.",
+    shrink(lambd, bias) Shrink "Every element moved towards 0 by bias, 0 for those within lambd of it.",
     hardsigmoid(alpha, beta) Hardsigmoid "alpha x + beta between 0 and 1, of every element.",
     hardswish Hardswish "x times (x / 6 + 1 / 2 between 0 and 1), of every element.",
     silu Silu "x sigmoid(x) of every element.",
@@ -63,6 +64,8 @@ methods! {
     trunc Trunc "Every element rounded towards 0.",
     is_nan IsNan "Which elements are NaN.",
     is_inf IsInf "Which elements are infinite.",
+    is_pos_inf IsPosInf "Which elements are infinity.",
+    is_neg_inf IsNegInf "Which elements are minus infinity.",
     not Not "Which elements are false.",
     bitwise_not BitwiseNot "Every element with every bit turned.",
 }

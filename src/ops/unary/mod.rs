@@ -7,7 +7,7 @@
 //! | tensor | shape |
 //! |---|---|
 //! | input | any; f32, and what each kind says |
-//! | output | the same shape and dtype; bool for `is_nan` and `is_inf` |
+//! | output | the same shape and dtype; bool for `is_nan` and the like |
 //!
 //! The transcendental functions are this crate's own (`shaders/include/math.wgsl`), because WGSL's may be as coarse as 2^-11:
 //! relative error under 6e-7 (3e-6 for tan), absolute where they pass through zero away from 0, on every device. NaN stays NaN.
@@ -29,11 +29,11 @@ pub(super) const KERNELS: &[&Kernel] = &[&UNARY];
 /// Which function of one number, f32 unless it says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Unary {
-    /// |x|; i32 too, where the least number stays as it is.
+    /// |x|; i32 too, where the least number stays as it is, and u32.
     Abs,
     /// -x; i32 too, where the least number stays as it is.
     Neg,
-    /// -1, 0 or 1, and 0 of NaN; i32 too.
+    /// -1, 0 or 1, and 0 of NaN; i32 and u32 too.
     Sign,
     /// max(x, 0); i32 too.
     Relu,
@@ -106,6 +106,13 @@ pub enum Unary {
         /// The threshold.
         alpha: f32,
     },
+    /// x brought closer to 0 by bias, and 0 where it is within lambd of it.
+    Shrink {
+        /// How far from 0 an element is not 0.
+        lambd: f32,
+        /// How far the others move.
+        bias: f32,
+    },
     /// alpha x + beta, between 0 and 1.
     Hardsigmoid {
         /// The slope.
@@ -135,6 +142,10 @@ pub enum Unary {
     IsNan,
     /// Whether it is infinite, of either sign.
     IsInf,
+    /// Whether it is infinity.
+    IsPosInf,
+    /// Whether it is minus infinity.
+    IsNegInf,
     /// Of bool: whether it is false.
     Not,
     /// Of i32 or u32: every bit turned.
@@ -149,7 +160,8 @@ impl Op for Unary {
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         check_inputs(self.name(), inputs, 1..=1)?;
         let dtypes: &[DType] = match self {
-            Self::Abs | Self::Neg | Self::Sign | Self::Relu => &[DType::F32, DType::I32],
+            Self::Abs | Self::Sign => &[DType::F32, DType::I32, DType::U32],
+            Self::Neg | Self::Relu => &[DType::F32, DType::I32],
             Self::Not => &[DType::Bool],
             Self::BitwiseNot => &[DType::I32, DType::U32],
             _ => &[DType::F32],
@@ -164,7 +176,7 @@ impl Op for Unary {
         if self.params().iter().any(|p| !p.is_finite()) {
             return Err(Error::shape(self.name(), format!("{self:?} has parameters that are not finite")));
         }
-        let test = matches!(self, Self::IsNan | Self::IsInf);
+        let test = matches!(self, Self::IsNan | Self::IsInf | Self::IsPosInf | Self::IsNegInf);
         Ok(vec![TensorType::new(if test { DType::Bool } else { inputs[0].dtype }, inputs[0].shape.clone())])
     }
 
@@ -173,9 +185,13 @@ impl Op for Unary {
         Ok(vec![match (inputs[0].data(), self) {
             (Data::F32(x), Self::IsNan) => Array::from_fn(shape, |i| x[i].is_nan()),
             (Data::F32(x), Self::IsInf) => Array::from_fn(shape, |i| x[i].is_infinite()),
+            (Data::F32(x), Self::IsPosInf) => Array::from_fn(shape, |i| x[i] == f32::INFINITY),
+            (Data::F32(x), Self::IsNegInf) => Array::from_fn(shape, |i| x[i] == f32::NEG_INFINITY),
             #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the point")]
             (Data::F32(x), _) => Array::from_fn(shape, |i| self.of(f64::from(x[i])) as f32),
             (Data::I32(x), _) => Array::from_fn(shape, |i| self.of_signed(x[i])),
+            (Data::U32(x), Self::Abs) => Array::from_fn(shape, |i| x[i]),
+            (Data::U32(x), Self::Sign) => Array::from_fn(shape, |i| x[i].min(1)),
             (Data::U32(x), _) => Array::from_fn(shape, |i| !x[i]),
             (Data::Bool(x), _) => Array::from_fn(shape, |i| !x[i]),
             (Data::F16(_), _) => return Err(Error::unsupported(self.name(), "f16")),
@@ -185,6 +201,8 @@ impl Op for Unary {
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         let (_, text, import) = self.row();
         let formula = match (site.inputs[0].dtype, self) {
+            (DType::U32, Self::Abs) => return Ok(vec![Candidate { alias: Some(0), ..Candidate::default() }]),
+            (DType::U32, Self::Sign) => Formula { import: None, text: "min(x, Element(1u))", params: [0.0; 2] },
             (DType::I32, Self::Sign) => Formula { import: None, text: "sign(x)", params: [0.0; 2] },
             (DType::I32, Self::Relu) => Formula { import: None, text: "max(x, Element())", params: [0.0; 2] },
             _ => Formula { import, text, params: self.params() },
@@ -228,6 +246,7 @@ impl Unary {
             Self::Celu { .. } => ("celu", "celu(x, params.alpha)", activations),
             Self::Selu { .. } => ("selu", "selu(x, params.alpha, params.beta)", activations),
             Self::ThresholdedRelu { .. } => ("thresholded_relu", "thresholded_relu(x, params.alpha)", activations),
+            Self::Shrink { .. } => ("shrink", "shrink(x, params.alpha, params.beta)", activations),
             Self::Hardsigmoid { .. } => ("hardsigmoid", "hard_sigmoid(x, params.alpha, params.beta)", activations),
             Self::Hardswish => ("hardswish", "hard_swish(x)", activations),
             Self::Silu => ("silu", "x * sigmoid(x)", activations),
@@ -240,6 +259,8 @@ impl Unary {
             Self::Trunc => ("trunc", "trunc(x)", None),
             Self::IsNan => ("is_nan", "Output(is_nan(x))", math),
             Self::IsInf => ("is_inf", "Output((bitcast<Word>(x) << Word(1u)) == Word(0xff000000u))", None),
+            Self::IsPosInf => ("is_pos_inf", "Output(bitcast<Word>(x) == Word(0x7f800000u))", None),
+            Self::IsNegInf => ("is_neg_inf", "Output(bitcast<Word>(x) == Word(0xff800000u))", None),
             Self::Not => ("not", "Element(1u) - x", None),
             Self::BitwiseNot => ("bitwise_not", "~x", None),
         }
@@ -250,6 +271,7 @@ impl Unary {
         match *self {
             Self::LeakyRelu { alpha } | Self::Elu { alpha } | Self::Celu { alpha } | Self::ThresholdedRelu { alpha } => [alpha, 0.0],
             Self::Selu { alpha, gamma } => [alpha, gamma],
+            Self::Shrink { lambd, bias } => [lambd, bias],
             Self::Hardsigmoid { alpha, beta } => [alpha, beta],
             _ => [0.0; 2],
         }

@@ -1,0 +1,127 @@
+// roi_align: one invocation per output: the samples of its bin.
+#import index
+#import nan
+#import pick
+
+override WORKGROUP: u32 = 64u;
+
+const FAR: f32 = 16777216.0;   // f32 cannot tell pixels apart from here on
+
+struct Params {
+    input_size: vec2<u32>,    // w, h, as are all pairs
+    output_size: vec2<u32>,
+    most: vec2<u32>,          // samples along one side of a bin that can meet the image
+    images: u32,
+    channels: u32,
+    first: u32,               // part
+    count: u32,
+    output_skip: u32,
+    samples: u32,             // along each side of a bin; 0: one to a pixel
+    aligned: u32,
+    largest: u32,             // the largest weighted pixel rather than the mean
+    spatial_scale: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> input: array<f32>;            // (N, C, H, W)
+@group(0) @binding(2) var<storage, read> rois: array<vec4<f32>>;       // (K): x1, y1, x2, y2
+@group(0) @binding(3) var<storage, read> batch_indices: array<i32>;    // (K)
+@group(0) @binding(4) var<storage, read_write> output: array<f32>;     // (K, C, OH, OW)
+
+// The samples of a bin along one side: `count` of them, and the first that may meet the image.
+struct Samples {
+    start: f32,
+    step: f32,
+    count: f32,
+    skipped: f32,
+}
+
+// Two pixels and the weight of the second.
+struct Tap {
+    low: u32,
+    high: u32,
+    part: f32,
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let index = group_index(group, groups) * WORKGROUP + local;
+    if (index >= params.count) {
+        return;
+    }
+    let row = index / params.output_size.x;
+    let plane = row / params.output_size.y;
+    let bin = vec2<f32>(vec2(index - row * params.output_size.x, row - plane * params.output_size.y));
+    let k = plane / params.channels;
+    let channel = plane - k * params.channels;
+
+    let corners = rois[params.first + k] * params.spatial_scale - select(0.0, 0.5, params.aligned != 0u);
+    let nan = is_nan(corners.x) || is_nan(corners.y) || is_nan(corners.z) || is_nan(corners.w);
+    if (nan || any(abs(corners) >= vec4(FAR))) {
+        output[params.output_skip + index] = 0.0;
+        return;
+    }
+    let image = pick(batch_indices[params.first + k], i32(params.images));
+    let base = (image * params.channels + channel) * params.input_size.x * params.input_size.y;
+    let across = samples(corners.x, corners.z, params.output_size.x, bin.x);
+    let down = samples(corners.y, corners.w, params.output_size.y, bin.y);
+
+    var sum = 0.0;
+    var largest = -3.4028234e38;
+    var met = 0.0;
+    for (var i = 0u; i < params.most.y; i++) {
+        let step_y = down.skipped + f32(i);
+        let y = down.start + step_y * down.step;
+        if (step_y >= down.count || y < -1.0 || y > f32(params.input_size.y)) {
+            continue;
+        }
+        let v = tap(y, params.input_size.y);
+        let top = base + v.low * params.input_size.x;
+        let bottom = base + v.high * params.input_size.x;
+        for (var j = 0u; j < params.most.x; j++) {
+            let step_x = across.skipped + f32(j);
+            let x = across.start + step_x * across.step;
+            if (step_x >= across.count || x < -1.0 || x > f32(params.input_size.x)) {
+                continue;
+            }
+            let u = tap(x, params.input_size.x);
+            let pixels = vec4(input[top + u.low], input[top + u.high], input[bottom + u.low], input[bottom + u.high]);
+            let weights = vec4(1.0 - v.part, 1.0 - v.part, v.part, v.part) * vec4(1.0 - u.part, u.part, 1.0 - u.part, u.part);
+            let terms = pixels * weights;
+            sum += terms.x + terms.y + terms.z + terms.w;
+            largest = max(largest, max(max(terms.x, terms.y), max(terms.z, terms.w)));
+            met += 1.0;
+        }
+    }
+    let all = across.count * down.count;
+    var value = sum / max(all, 1.0);
+    if (params.largest != 0u) {
+        // A sample outside is 0.
+        value = select(max(largest, 0.0), largest, met == all && met > 0.0);
+    }
+    output[params.output_skip + index] = value;
+}
+
+fn samples(start: f32, end: f32, bins: u32, bin: f32) -> Samples {
+    let part = end - start;
+    let length = select(max(part, 1.0), part, params.aligned != 0u) / f32(bins);
+    let count = select(f32(params.samples), max(ceil(length), 0.0), params.samples == 0u);
+    let step = length / max(count, 1.0);
+    let first = start + bin * length + 0.5 * step;
+    var skipped = 0.0;
+    if (params.samples == 0u && count > 0.0) {
+        skipped = clamp(floor((-2.0 - first) / step), 0.0, count);
+    }
+    return Samples(first, step, count, skipped);
+}
+
+fn tap(position: f32, size: u32) -> Tap {
+    let last = f32(size - 1u);
+    let inside = clamp(position, 0.0, last);
+    let low = floor(inside);
+    return Tap(u32(low), u32(min(low + 1.0, last)), inside - low);
+}
+
+fn is_nan(x: f32) -> bool {
+    return (bitcast<u32>(x) << 1u) > INFINITE_SHIFTED;
+}

@@ -1,0 +1,206 @@
+//! `conv3d`: convolution of volumes (without flipping, as networks mean it), dense, grouped or depthwise.
+//!
+//! ```text
+//! output[n, o, z, y, x] = bias[o] + sum over c, kz, ky, kx of
+//!     weight[o, c, kz, ky, kx] * input[n, g * I + c, z * stride.d + kz * dilation.d - padding.front,
+//!                                                    y * stride.h + ky * dilation.h - padding.top,
+//!                                                    x * stride.w + kx * dilation.w - padding.left]
+//!
+//! I = C / groups input channels and O / groups output channels belong to each group; g = o / (O / groups).
+//! Voxels outside the input are 0.
+//! od = (d + padding.front + padding.back - dilation.d * (kd - 1) - 1) / stride.d + 1, rounded down; oh, ow likewise
+//! ```
+//!
+//! | tensor | shape |
+//! |---|---|
+//! | input | (n, C, d, h, w) |
+//! | weight | (O, C / groups, kd, kh, kw) |
+//! | bias | (O), optional |
+//! | output | (n, O, od, oh, ow) |
+//!
+//! The method takes a kernel of one row and column that goes over planes as they are, points among them, to [`Conv2d`]: planes
+//! are rows of its images then. All others are computed directly, four channels of four neighbours an invocation.
+//!
+//! ONNX: `Conv`. PyTorch: `nn.functional.conv3d`.
+
+mod sizes;
+
+use super::conv2d::ConvPart as Part;
+use super::{Candidate, Conv2d, Op, Site, WORKGROUP, check_dtype, check_inputs, groups, rounded, types, u32_of};
+use crate::array::{Array, DType, Dhw, Hw, Pads, Pads3, TensorType};
+use crate::error::Result;
+use crate::gpu::{Capabilities, Kernel, Launch, kernel, params};
+use crate::graph::Var;
+use sizes::Sizes;
+
+params! {
+    struct Params {
+        input_size: [u32; 4], output_size: [u32; 4], kernel: [u32; 4], stride: [u32; 4], dilation: [u32; 4], padding: [u32; 4],
+        input_channels: u32, output_channels: u32, group_inputs: u32, group_outputs: u32,
+        first_channel: u32, blocks: u32, group_blocks: u32, channels: u32, first_image: u32, images: u32,
+        input_skip: u32, weight_skip: u32, output_skip: u32, groups: u32,
+    }
+}
+
+static CONV3D: Kernel = kernel!("conv3d", Params);
+pub(super) const KERNELS: &[&Kernel] = &[&CONV3D];
+
+/// How a three-dimensional convolution goes over its input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv3d {
+    /// Input voxels from one output voxel to the next.
+    pub stride: Dhw,
+    /// Zeros around the input.
+    pub padding: Pads3,
+    /// Input voxels from one weight to the next.
+    pub dilation: Dhw,
+    /// Parts that the channels are divided in, each with its own weights; as many as channels for a depthwise convolution.
+    pub groups: usize,
+}
+
+impl Default for Conv3d {
+    fn default() -> Self {
+        Self { stride: Dhw::cube(1), padding: Pads3::default(), dilation: Dhw::cube(1), groups: 1 }
+    }
+}
+
+impl Var {
+    /// Convolves `self` (n, channels, d, h, w) with `weight` (outputs, channels / groups, kd, kh, kw) and adds `bias` (outputs).
+    ///
+    /// # Errors
+    /// If a tensor is not f32, the sizes do not agree, or the kernel is larger than the padded input.
+    pub fn conv3d(&self, weight: &Self, bias: Option<&Self>, attributes: Conv3d) -> Result<Self> {
+        let others: Vec<&Self> = std::iter::once(weight).chain(bias).collect();
+        let output = attributes.infer(&std::iter::once(self).chain(others.iter().copied()).map(Self::ty).collect::<Vec<_>>())?;
+        match (self.shape(), weight.shape(), output.first()) {
+            (&[n, channels, d, h, w], &[outputs, inputs, kd, 1, 1], Some(output)) if attributes.keeps_planes() => {
+                let Conv3d { stride, padding, dilation, groups } = attributes;
+                let columns = Conv2d {
+                    stride: Hw::new(stride.d, 1),
+                    padding: Pads { top: padding.front, bottom: padding.back, ..Pads::default() },
+                    dilation: Hw::new(dilation.d, 1),
+                    groups,
+                };
+                let (x, weight) = (self.reshape([n, channels, d, h * w])?, weight.reshape([outputs, inputs, kd, 1])?);
+                x.conv2d(&weight, bias, columns)?.reshape(output.shape.clone())
+            }
+            _ => self.apply1(attributes, &others),
+        }
+    }
+}
+
+impl Op for Conv3d {
+    fn name(&self) -> &'static str {
+        "conv3d"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
+        check_inputs(self.name(), inputs, 2..=3)?;
+        for (what, ty) in ["input", "weight", "bias"].into_iter().zip(inputs) {
+            check_dtype(self.name(), what, ty, DType::F32)?;
+        }
+        let output = TensorType::f32(Sizes::of(self, inputs)?.output_shape());
+        output.checked_elements()?;
+        Ok(vec![output])
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
+        let types = types(inputs);
+        let sizes = Sizes::of(self, &types.iter().collect::<Vec<_>>())?;
+        let (input, weight) = (inputs[0].values::<f32>()?, inputs[1].values::<f32>()?);
+        let bias = inputs.get(2).map(|b| b.values::<f32>()).transpose()?;
+        let (size, kernel, output) = (sizes.input, sizes.kernel, sizes.output);
+        // Where the taps of an output coordinate lie in the input, those inside: (tap, coordinate).
+        let taps = |at: usize, stride: usize, kernel: usize, dilation: usize, padding: usize, size: usize| {
+            (0..kernel).filter_map(move |k| Some((k, (at * stride + k * dilation).checked_sub(padding).filter(|&i| i < size)?)))
+        };
+        let mut sums = Vec::with_capacity(sizes.images * sizes.output_channels * output.volume());
+        for n in 0..sizes.images {
+            for o in 0..sizes.output_channels {
+                let first = o / sizes.group_outputs() * sizes.group_inputs();
+                for (z, y, x) in voxels(output) {
+                    let mut sum = bias.map_or(0.0, |b| f64::from(b[o]));
+                    for c in 0..sizes.group_inputs() {
+                        let volume = (n * sizes.input_channels + first + c) * size.volume();
+                        let factors = (o * sizes.group_inputs() + c) * kernel.volume();
+                        for (kz, iz) in taps(z, self.stride.d, kernel.d, self.dilation.d, self.padding.front, size.d) {
+                            for (ky, iy) in taps(y, self.stride.h, kernel.h, self.dilation.h, self.padding.top, size.h) {
+                                for (kx, ix) in taps(x, self.stride.w, kernel.w, self.dilation.w, self.padding.left, size.w) {
+                                    let factor = weight[factors + (kz * kernel.h + ky) * kernel.w + kx];
+                                    sum += f64::from(factor) * f64::from(input[volume + (iz * size.h + iy) * size.w + ix]);
+                                }
+                            }
+                        }
+                    }
+                    sums.push(sum);
+                }
+            }
+        }
+        Ok(vec![rounded(&sizes.output_shape(), sums)?])
+    }
+
+    fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
+        let sizes = Sizes::of(self, site.inputs)?;
+        let bias = (site.inputs.len() > 2).then_some(2);
+        let parts = Part::all(site.device, &sizes.flat());
+        Ok(vec![Candidate::of(parts.iter().map(|part| self.part(&sizes, part, bias, site.device)).collect())])
+    }
+}
+
+impl Conv3d {
+    /// Whether a kernel of one row and column leaves every place of a plane to itself.
+    fn keeps_planes(&self) -> bool {
+        self.stride.hw() == Hw::square(1) && self.padding.hw() == Pads::default()
+    }
+
+    fn part(&self, sizes: &Sizes, part: &Part, bias: Option<usize>, device: &Capabilities) -> Launch {
+        let windows = part.windows(device, &sizes.flat());
+        let group = sizes.group_outputs();
+        // Channels of an invocation: neighbours of one group.
+        let block = if group >= 4 { 4 } else { 1 };
+        let channels = part.channels.len();
+        // A part is some channels of one group, or whole groups.
+        let (group_blocks, blocks) = match channels <= group {
+            true => (channels.div_ceil(block), channels.div_ceil(block)),
+            false => (group.div_ceil(block), channels / group * group.div_ceil(block)),
+        };
+        let output = sizes.output;
+        let threads = part.images.len() * blocks * output.d * output.h * output.w.div_ceil(4);
+        let workgroups = groups(threads, WORKGROUP);
+        let triple = |size: Dhw| [u32_of(size.d), u32_of(size.h), u32_of(size.w), 0];
+        let params = Params {
+            input_size: triple(sizes.input),
+            output_size: triple(output),
+            kernel: triple(sizes.kernel),
+            stride: triple(self.stride),
+            dilation: triple(self.dilation),
+            padding: triple(Dhw::new(self.padding.front, self.padding.top, self.padding.left)),
+            input_channels: u32_of(sizes.input_channels),
+            output_channels: u32_of(sizes.output_channels),
+            group_inputs: u32_of(sizes.group_inputs()),
+            group_outputs: u32_of(group),
+            first_channel: u32_of(part.channels.start),
+            blocks: u32_of(blocks),
+            group_blocks: u32_of(group_blocks),
+            channels: u32_of(channels.min(group)),
+            first_image: u32_of(part.images.start),
+            images: u32_of(part.images.len()),
+            input_skip: windows.input.1,
+            weight_skip: windows.weight.1,
+            output_skip: windows.output.1,
+            groups: u32::try_from(workgroups).unwrap_or(u32::MAX),
+        };
+        Launch::new(&CONV3D, &params, workgroups)
+            .constant("CHANNELS", u32_of(block))
+            .constant("HAS_BIAS", bias.is_some())
+            .input_window(0, &windows.input.0)
+            .input_window(1, &windows.weight.0)
+            .optional_input(bias)
+            .output_window(0, &windows.output.0)
+    }
+}
+
+/// The coordinates of a volume in order.
+pub(super) fn voxels(size: Dhw) -> impl Iterator<Item = (usize, usize, usize)> {
+    (0..size.d).flat_map(move |z| (0..size.h).flat_map(move |y| (0..size.w).map(move |x| (z, y, x))))
+}

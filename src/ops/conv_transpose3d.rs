@@ -1,0 +1,197 @@
+//! `conv_transpose3d`: transposed convolution of volumes.
+//!
+//! ```text
+//! output[n, g*M + m, z, y, x] = bias[g*M + m] + sum of input[n, g*C + c, iz, iy, ix] * weight[g*C + c, m, kz, ky, kx]
+//!     over c < C and all iz, iy, ix, kz, ky, kx with
+//!     z = iz * stride.d + kz * dilation.d - padding.front
+//!     y = iy * stride.h + ky * dilation.h - padding.top
+//!     x = ix * stride.w + kx * dilation.w - padding.left
+//! OD = (D - 1) * stride.d + dilation.d * (KD - 1) + 1 + output_padding.d - padding.front - padding.back
+//! ```
+//!
+//! | tensor | shape |
+//! |---|---|
+//! | input | (N, groups C, D, H, W) |
+//! | weight | (groups C, M, KD, KH, KW) |
+//! | bias | (groups M), optional |
+//! | output | (N, groups M, OD, OH, OW) |
+//!
+//! The kernel gathers and visits only products that count, by the phases of `conv_transpose2d`. An invocation computes four
+//! channels, for which it finds the taps once and loads an input once.
+//!
+//! ONNX: `ConvTranspose`. PyTorch: `conv_transpose3d`.
+
+use super::conv_transpose2d::{Problem, TransposedAxis as Axis, TransposedPart as Part, check_channels, extent};
+use super::conv3d::voxels;
+use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, rounded, types, u32_of};
+use crate::array::{Array, DType, Dhw, Pads3, TensorType};
+use crate::error::{Error, Result};
+use crate::gpu::{Kernel, Launch, kernel, params};
+use crate::graph::Var;
+
+params! {
+    struct Params {
+        z: [[u32; 4]; 2], y: [[u32; 4]; 2], x: [[u32; 4]; 2], padding: [u32; 4], output_size: [u32; 4],
+        count: u32, groups: u32, blocks: u32, out_channels: u32, channels: u32, input_channels: u32,
+        weight_channel: u32, weight_first: u32, input_skip: u32, output_skip: u32, bias_first: u32, has_bias: u32,
+    }
+}
+
+static CONV_TRANSPOSE3D: Kernel = kernel!("conv_transpose3d", Params);
+pub(super) const KERNELS: &[&Kernel] = &[&CONV_TRANSPOSE3D];
+
+/// The attributes of a transposed convolution of volumes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ConvTranspose3d {
+    /// Outputs from one input's to the next one's.
+    pub stride: Dhw,
+    /// Planes, rows and columns cropped off the output's sides.
+    pub padding: Pads3,
+    /// Planes, rows and columns added behind, below and to the right; smaller than stride or dilation.
+    pub output_padding: Dhw,
+    /// Outputs from one tap of the kernel to the next.
+    pub dilation: Dhw,
+    /// Parts that the channels are divided into; each output channel sees the inputs of its part only.
+    pub groups: usize,
+}
+
+impl Default for ConvTranspose3d {
+    fn default() -> Self {
+        let one = Dhw::cube(1);
+        Self { stride: one, padding: Pads3::default(), output_padding: Dhw::cube(0), dilation: one, groups: 1 }
+    }
+}
+
+impl Var {
+    /// Transposed convolution of (N, C, D, H, W) with a weight (C, M / groups, KD, KH, KW) and a bias (M): see [`ConvTranspose3d`].
+    ///
+    /// # Errors
+    /// If shapes and attributes do not fit each other, or the padding leaves no output.
+    pub fn conv_transpose3d(&self, weight: &Self, bias: Option<&Self>, attributes: ConvTranspose3d) -> Result<Self> {
+        let others: Vec<&Self> = std::iter::once(weight).chain(bias).collect();
+        self.apply1(attributes, &others)
+    }
+}
+
+impl Op for ConvTranspose3d {
+    fn name(&self) -> &'static str {
+        "conv_transpose3d"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
+        check_inputs(self.name(), inputs, 2..=3)?;
+        check_rank(self.name(), "input", inputs[0], 5, "(N, C, D, H, W)")?;
+        check_rank(self.name(), "weight", inputs[1], 5, "(C, M / groups, KD, KH, KW)")?;
+        for (what, ty) in ["input", "weight", "bias"].into_iter().zip(inputs) {
+            check_dtype(self.name(), what, ty, DType::F32)?;
+        }
+        let channels = check_channels(self.name(), inputs, self.groups)?;
+        let [z, y, x] = self.axes(&inputs[0].shape, &inputs[1].shape, &[]);
+        let (padding, extra) = (self.padding, self.output_padding);
+        let d = extent(self.name(), "depth", z, padding.back, extra.d)?;
+        let h = extent(self.name(), "height", y, padding.bottom, extra.h)?;
+        let w = extent(self.name(), "width", x, padding.right, extra.w)?;
+        let output = TensorType::f32([inputs[0].shape[0], channels, d, h, w]);
+        output.checked_elements()?;
+        Ok(vec![output])
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
+        let types = types(inputs);
+        let output = self.infer(&types.iter().collect::<Vec<_>>())?.remove(0).shape;
+        let (values, factors) = (inputs[0].values::<f32>()?, inputs[1].values::<f32>()?);
+        let axes @ [z, y, x] = self.axes(inputs[0].shape(), inputs[1].shape(), &output);
+        let (channels, m, out_channels) = (inputs[0].shape()[1], inputs[1].shape()[1], output[1]);
+        let [input, kernel, size] = [axes.map(|a| a.input), axes.map(|a| a.kernel), axes.map(|a| a.output)];
+        let [input, kernel, size] = [input, kernel, size].map(|[d, h, w]| Dhw::new(d, h, w));
+        let mut sums = vec![0.0; output.iter().product()];
+        if let Some(bias) = inputs.get(2) {
+            let bias = bias.values::<f32>()?;
+            sums.chunks_exact_mut(size.volume()).enumerate().for_each(|(at, y)| y.fill(f64::from(bias[at % out_channels])));
+        }
+        // Every input is spread over the outputs under its kernel.
+        let out = |a: Axis, i: usize, k: usize| (i * a.stride + k * a.dilation).checked_sub(a.before).filter(|&o| o < a.output);
+        for (volume, values) in values.chunks_exact(input.volume()).enumerate() {
+            let (n, c) = (volume / channels, volume % channels);
+            for (value, (iz, iy, ix)) in values.iter().zip(voxels(input)) {
+                for o in 0..m {
+                    let to = (n * out_channels + c / (channels / self.groups) * m + o) * size.volume();
+                    let factors = &factors[(c * m + o) * kernel.volume()..][..kernel.volume()];
+                    for (factor, (kz, ky, kx)) in factors.iter().zip(voxels(kernel)) {
+                        if let (Some(oz), Some(oy), Some(ox)) = (out(z, iz, kz), out(y, iy, ky), out(x, ix, kx)) {
+                            sums[to + (oz * size.h + oy) * size.w + ox] += f64::from(*value) * f64::from(*factor);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(vec![rounded(&output, sums)?])
+    }
+
+    fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
+        let (input, weight, output) = (&site.inputs[0].shape, &site.inputs[1].shape, &site.outputs[0].shape);
+        let axes @ [z, y, x] = self.axes(input, weight, output);
+        // Of images as large, plane by plane: they are cut in the same way.
+        let flat = Axis { input: z.input * y.input, kernel: z.kernel * y.kernel, output: z.output * y.output, ..y };
+        let (channels, out_channels) = (input[1] / self.groups, weight[1]);
+        let bias = site.inputs.len() == 3;
+        let problem = Problem { batch: input[0], groups: self.groups, channels, out_channels, y: flat, x, bias };
+        let Some(parts) = Part::all(&problem, site.device) else {
+            let volume = 4 * (flat.output * x.output) as u64;
+            let most = site.device.max_binding();
+            let reason =
+                format!("conv_transpose3d needs {volume} bytes in one binding, {} shows a shader at most {most}", site.device.name);
+            return Err(Error::Device(reason));
+        };
+        let taps = flat.kernel * x.kernel;
+        let dilated = u8::from(axes.iter().any(|a| a.dilation > 1));
+        let launch = |part: &Part| {
+            let (from, to) = (part.input(&problem, site.device), part.output(&problem, site.device));
+            // Channels of an invocation.
+            let block = if part.channels.len() >= 4 { 4 } else { 1 };
+            let blocks = part.channels.len().div_ceil(block);
+            let count = part.batch.len() * part.groups.len() * blocks * flat.output * x.output;
+            let first = part.groups.start * channels * out_channels * taps + part.channels.start * taps;
+            let params = Params {
+                z: z.words(),
+                y: y.words(),
+                x: x.words(),
+                padding: [z.before, y.before, x.before, 0].map(u32_of),
+                output_size: [z.output, y.output, x.output, 0].map(u32_of),
+                count: u32_of(count),
+                groups: u32_of(part.groups.len()),
+                blocks: u32_of(blocks),
+                out_channels: u32_of(part.channels.len()),
+                channels: u32_of(channels),
+                input_channels: u32_of(input[1]),
+                weight_channel: u32_of(out_channels * taps),
+                weight_first: u32_of(first),
+                input_skip: from.skip,
+                output_skip: to.skip,
+                bias_first: u32_of(part.groups.start * out_channels + part.channels.start),
+                has_bias: bias.into(),
+            };
+            let launch = Launch::new(&CONV_TRANSPOSE3D, &params, groups(count, WORKGROUP))
+                .constant("CHANNELS", u32_of(block))
+                .constant("DILATED", dilated);
+            launch.input_window(0, &from).input(1).optional_input(bias.then_some(2)).output_window(0, &to)
+        };
+        Ok(vec![Candidate::of(parts.iter().map(launch).collect())])
+    }
+}
+
+impl ConvTranspose3d {
+    /// Along z, y and x.
+    fn axes(&self, input: &[usize], weight: &[usize], output: &[usize]) -> [Axis; 3] {
+        let Self { stride, padding, dilation, .. } = *self;
+        let axis = |i: usize, stride, dilation, before| {
+            let of = |shape: &[usize]| shape.get(i).copied().unwrap_or(0);
+            Axis { input: of(input), kernel: of(weight), stride, dilation, before, output: of(output) }
+        };
+        [
+            axis(2, stride.d, dilation.d, padding.front),
+            axis(3, stride.h, dilation.h, padding.top),
+            axis(4, stride.w, dilation.w, padding.left),
+        ]
+    }
+}

@@ -1,0 +1,85 @@
+//! `max_unpool`: values to places of a whole tensor, zeros elsewhere; ONNX's `MaxUnpool`, whose indices count through all
+//! dimensions, for any rank.
+//!
+//! ```text
+//! output[i] = input[p] for the last p in scan order with indices[p] = i, else 0        i, p flat
+//! ```
+//!
+//! | tensor | shape |
+//! |---|---|
+//! | input | any |
+//! | indices | i32, the input's |
+//! | output | any |
+//!
+//! This is [`Var::max_unpool2d`] of one long line, which says what becomes of equal indices and of those outside.
+
+use super::MaxUnpool2d;
+use crate::array::{Hw, elements};
+use crate::error::{Error, Result};
+use crate::gpu::Kernel;
+use crate::graph::Var;
+use crate::ops::PadMode;
+
+pub(super) const KERNELS: &[&Kernel] = &[];
+
+/// The pooling that [`Var::max_unpool`] undoes; every list has one number for each spatial dimension.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MaxUnpool {
+    /// The window.
+    pub kernel: Vec<usize>,
+    /// From a window to the next.
+    pub stride: Vec<usize>,
+    /// Padding before the pooling's input.
+    pub before: Vec<usize>,
+    /// Padding after it.
+    pub after: Vec<usize>,
+    /// The output's whole shape, where it is larger than kernel, stride and padding say: indices still count in the smaller one,
+    /// and zeros follow it in each dimension.
+    pub output_shape: Option<Vec<usize>>,
+}
+
+impl Var {
+    /// These values (N, C, ...) at the flat places `indices` of a tensor of zeros of the shape that was pooled: see [`MaxUnpool`].
+    ///
+    /// # Errors
+    /// If a list has another length, or the output no size.
+    pub fn max_unpool(&self, indices: &Self, attributes: &MaxUnpool) -> Result<Self> {
+        const NAME: &str = "max_unpool";
+        let MaxUnpool { kernel, stride, before, after, output_shape } = attributes;
+        let rank = self.shape().len();
+        if rank < 2 || [kernel, stride, before, after].iter().any(|list| list.len() + 2 != rank) {
+            return Err(Error::shape(NAME, format!("{attributes:?} must have one number for each dimension of {} after two", self.ty())));
+        }
+        let extent = |d: usize| {
+            let full = self.shape()[d + 2].checked_sub(1)?.checked_mul(stride[d])?.checked_add(kernel[d])?;
+            full.checked_sub(before[d].checked_add(after[d])?).filter(|&size| size > 0)
+        };
+        let Some(sizes) = (0..rank - 2).map(extent).collect::<Option<Vec<_>>>() else {
+            return Err(Error::shape(NAME, format!("{attributes:?} makes no output of {}", self.ty())));
+        };
+        let shape = [&self.shape()[..2], &sizes].concat();
+        let output = self.put_flat(indices, &shape)?;
+        let Some(wanted) = output_shape.as_ref().filter(|wanted| **wanted != shape) else { return Ok(output) };
+        let more = |(&wanted, &size): (&usize, &usize)| wanted.checked_sub(size).and_then(|more| isize::try_from(more).ok());
+        match wanted.iter().zip(&shape).map(more).collect::<Option<Vec<_>>>() {
+            Some(more) if wanted.len() == rank => output.pad(vec![0; rank], more, PadMode::Constant(0.0)),
+            _ => Err(Error::shape(NAME, format!("output_shape {wanted:?} is smaller than {shape:?}, in which the indices count"))),
+        }
+    }
+
+    /// These values at the flat places `indices` of a tensor of zeros of this shape.
+    ///
+    /// # Errors
+    /// If the shapes of values and indices differ.
+    pub fn put_flat(&self, indices: &Self, shape: &[usize]) -> Result<Self> {
+        let line = [1, 1, 1, elements(self.shape())];
+        let place = MaxUnpool2d { output_size: Some(Hw::new(1, elements(shape))), ..MaxUnpool2d::default() };
+        if indices.shape() != self.shape() {
+            return Err(Error::shape(
+                "max_unpool",
+                format!("indices are {}, input is {}: one index for each value", indices.ty(), self.ty()),
+            ));
+        }
+        self.reshape(line)?.max_unpool2d(&indices.reshape(line)?, place)?.reshape(shape)
+    }
+}

@@ -1,0 +1,195 @@
+//! scatter: updates put to where indices say, `scatter_elements` and `scatter_nd`.
+//!
+//! Both are one kernel: each element of the output goes through the updates of its line in their order and takes those that
+//! name it. That costs the updates of a line for every element of it, no atomics, and gives the same bits on every run:
+//! where several updates name one place they apply one after another, and without a reduction the last one stands.
+//!
+//! Negative indices count from the end. Indices are data that nothing can refuse while a GPU runs: one that is out of range
+//! names the nearest place, as in `gather`.
+
+mod elements;
+mod nd;
+
+pub use elements::ScatterElements;
+pub use nd::ScatterNd;
+
+use super::copy::{copies, gathering};
+use super::{Candidate, Cut, Nest, Part, Site, WORKGROUP, Walk, check_dtype, dense, groups, item_header, u32_of};
+use crate::array::{Array, DType, Data, TensorType};
+use crate::error::{Error, Result};
+use crate::gpu::{Kernel, Launch, Slot, kernel, params};
+
+params! {
+    struct Params {
+        sizes: [[u32; 4]; 2],
+        output_strides: [[u32; 4]; 2],
+        index_strides: [[u32; 4]; 2],
+        update_strides: [[u32; 4]; 2],
+        place_strides: [[u32; 4]; 2],
+        count: u32,
+        updates: u32,
+        size: u32,
+        index_step: u32,
+        update_step: u32,
+        output_start: u32,
+        index_start: u32,
+        update_start: u32,
+        place_start: u32,
+    }
+}
+
+static UPDATES: Kernel = kernel!("scatter/updates", Params, header: "alias Scalar = f32;\n#import scalar\n#import reduction\n");
+pub(super) const KERNELS: &[&Kernel] = &[&UPDATES, &nd::PLACES];
+
+/// What an update does to the element that it names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ScatterReduction {
+    /// It takes its place.
+    #[default]
+    None,
+    /// It is added.
+    Add,
+    /// It is multiplied.
+    Mul,
+    /// The larger of the two stays; NaN wins.
+    Max,
+    /// The smaller of the two stays; NaN wins.
+    Min,
+}
+
+impl ScatterReduction {
+    /// The kernel's number for it.
+    const fn combine(self) -> u32 {
+        match self {
+            Self::None | Self::Add => 0,
+            Self::Mul => 1,
+            Self::Max => 2,
+            Self::Min => 3,
+        }
+    }
+
+    fn floats(self, old: f64, new: f64) -> f64 {
+        match self {
+            Self::None => new,
+            Self::Add => old + new,
+            Self::Mul => old * new,
+            Self::Max | Self::Min if old.is_nan() || new.is_nan() => f64::NAN,
+            Self::Max => old.max(new),
+            Self::Min => old.min(new),
+        }
+    }
+
+    fn integers<T: Copy + Ord>(self, old: T, new: T, add: fn(T, T) -> T, mul: fn(T, T) -> T) -> T {
+        match self {
+            Self::None => new,
+            Self::Add => add(old, new),
+            Self::Mul => mul(old, new),
+            Self::Max => old.max(new),
+            Self::Min => old.min(new),
+        }
+    }
+
+    /// Refuses dtypes that do not go together or that nothing is defined for.
+    fn check(self, op: &'static str, data: &TensorType, indices: &TensorType, updates: &TensorType) -> Result<()> {
+        check_dtype(op, "indices", indices, DType::I32)?;
+        if data.dtype != updates.dtype {
+            return Err(Error::shape(op, format!("data {data} and updates {updates} differ in dtype; cast one of them first")));
+        }
+        match data.dtype {
+            DType::F16 => Err(Error::unsupported(op, format!("of {data}; cast it first"))),
+            DType::Bool if self != Self::None => Err(Error::unsupported(op, format!("{self:?} of {data}; cast it first"))),
+            _ if i32::try_from(data.elements()).is_err() => {
+                Err(Error::unsupported(op, format!("{data} has more elements than an i32 counts")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The definition: `moves` are places in the data and the updates that go there, in order.
+    fn applied(self, data: &Array, updates: &Array, moves: impl Iterator<Item = (usize, usize)>) -> Result<Array> {
+        fn apply<T: Copy>(mut values: Vec<T>, updates: &[T], moves: impl Iterator<Item = (usize, usize)>, f: impl Fn(T, T) -> T) -> Vec<T> {
+            moves.for_each(|(to, from)| values[to] = f(values[to], updates[from]));
+            values
+        }
+        let wide = |v: &[f32]| v.iter().copied().map(f64::from).collect::<Vec<f64>>();
+        #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the point")]
+        let narrow = |v: Vec<f64>| v.into_iter().map(|x| x as f32).collect();
+        let result = match (data.data(), updates.data()) {
+            (Data::F32(d), Data::F32(u)) => Data::F32(narrow(apply(wide(d), &wide(u), moves, |a, b| self.floats(a, b)))),
+            (Data::I32(d), Data::I32(u)) => {
+                Data::I32(apply(d.clone(), u, moves, |a, b| self.integers(a, b, i32::wrapping_add, i32::wrapping_mul)))
+            }
+            (Data::U32(d), Data::U32(u)) => {
+                Data::U32(apply(d.clone(), u, moves, |a, b| self.integers(a, b, u32::wrapping_add, u32::wrapping_mul)))
+            }
+            (Data::Bool(d), Data::Bool(u)) => Data::Bool(apply(d.clone(), u, moves, |_, b| b)),
+            _ => return Err(Error::shape("scatter", format!("{} and {} do not go together", data.dtype(), updates.dtype()))),
+        };
+        Array::from_data(data.shape(), result)
+    }
+}
+
+/// The lines of a scatter: loops over the elements that updates may name.
+struct Lines {
+    /// The walks through the output, to the first index and the first update of a line, and along the line.
+    nest: Nest<4>,
+    /// Whether the loops visit every element of the output.
+    whole: bool,
+    /// Updates of a line.
+    updates: usize,
+    /// Elements of a line.
+    size: usize,
+    index_step: usize,
+    update_step: usize,
+}
+
+impl Lines {
+    /// The launches, with the indices at `indices`.
+    fn launches(&self, op: &'static str, reduction: ScatterReduction, site: &Site<'_>, indices: Slot) -> Result<Vec<Launch>> {
+        let data = site.inputs[0];
+        let mut launches = Vec::new();
+        if !self.whole {
+            let nest = gathering(op, data.dtype, &data.shape, Walk::new(dense(&data.shape)))?;
+            launches = copies(op, site, 0, 0, &nest)?;
+        }
+        // What replaces is moved as it is, whatever it means.
+        let dtype = if reduction == ScatterReduction::None { DType::U32 } else { data.dtype };
+        let launch = |part: &Part<4>| {
+            let (nest, window) = (&part.nest, &part.windows[0]);
+            let params = Params {
+                sizes: nest.packed_sizes(1),
+                output_strides: nest.packed_strides(0, 1),
+                index_strides: nest.packed_strides(1, 1),
+                update_strides: nest.packed_strides(2, 1),
+                place_strides: nest.packed_strides(3, 1),
+                count: u32_of(nest.count(1)),
+                updates: u32_of(self.updates),
+                size: u32_of(self.size),
+                index_step: u32_of(self.index_step),
+                update_step: u32_of(self.update_step),
+                output_start: nest.packed_start(0, 1),
+                index_start: nest.packed_start(1, 1),
+                update_start: nest.packed_start(2, 1),
+                place_start: nest.packed_start(3, 1),
+            };
+            Launch::new(&UPDATES, &params, groups(nest.count(1), WORKGROUP))
+                .header(item_header(dtype, 1) + "#import reduction\n")
+                .constant("LOOPS", u32_of(nest.sizes.len()))
+                .constant("REPLACE", u32::from(reduction == ScatterReduction::None))
+                .constant("COMBINE", reduction.combine())
+                .constant("FLOAT", u32::from(dtype == DType::F32))
+                .input_window(0, window)
+                .bind(indices, false, None)
+                .input(2)
+                .output_window(0, window)
+        };
+        // Indices and updates are bound whole, so that only the output decides where to cut.
+        let parts = self.nest.parts(op, site.device, [data.device_bytes(), 0, 0, 0], Cut::Widest)?;
+        launches.extend(parts.iter().map(launch));
+        Ok(launches)
+    }
+
+    fn candidate(&self, op: &'static str, reduction: ScatterReduction, site: &Site<'_>) -> Result<Vec<Candidate>> {
+        Ok(vec![Candidate::of(self.launches(op, reduction, site, Slot::Input(1))?)])
+    }
+}

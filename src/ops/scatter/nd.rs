@@ -1,0 +1,117 @@
+//! `scatter_nd`: for each tuple of indices a slice.
+//!
+//! ```text
+//! output = data;  output[indices[p, 0], .., indices[p, k - 1]] = updates[p]      for p in order
+//! ```
+//!
+//! | tensor | shape |
+//! |---|---|
+//! | data | `indexed.., inner..`, the first k dimensions are indexed; f32, i32, u32, without a reduction also bool |
+//! | indices | `picks.., k`, i32 |
+//! | updates | `picks.., inner..`, data's dtype |
+//! | output | data's |
+//!
+//! Two passes: each tuple becomes the number of a slice, then every slice looks for its updates. ONNX: `ScatterND`.
+//! PyTorch: `index_put`.
+
+use super::super::gather::picked_place;
+use super::super::gather_nd::{Tuples, check_depth};
+use super::super::{Candidate, Nest, Op, Site, WORKGROUP, Walk, check_inputs, groups, u32_of};
+use super::{Lines, ScatterReduction};
+use crate::array::{Array, TensorType, elements};
+use crate::error::{Error, Result};
+use crate::gpu::{Kernel, Launch, Slot, kernel, params};
+use crate::graph::Var;
+
+params! {
+    struct PlacesParams {
+        sizes: [[u32; 4]; 2],
+        strides: [[u32; 4]; 2],
+        count: u32,
+    }
+}
+
+pub(super) static PLACES: Kernel = kernel!("scatter/places", PlacesParams);
+
+/// Puts slices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ScatterNd {
+    /// What an update does to the slice that it names.
+    pub reduction: ScatterReduction,
+}
+
+impl Var {
+    /// This tensor, with each update put to the slice that its tuple of indices names.
+    ///
+    /// # Errors
+    /// If the indices are not i32 or longer than this tensor has dimensions, the updates have another shape than the slices, or
+    /// the dtypes do not go together.
+    pub fn scatter_nd(&self, indices: &Self, updates: &Self, reduction: ScatterReduction) -> Result<Self> {
+        self.apply1(ScatterNd { reduction }, &[indices, updates])
+    }
+}
+
+impl ScatterNd {
+    /// The output is (slices, inner); each of its columns is a line, and all lines have the same indices.
+    fn lines(&self, data: &[usize], indices: &[usize]) -> Result<Lines> {
+        let tuples = Tuples::new(data, indices, 0);
+        let inner = tuples.inner as i64;
+        let walks = [vec![inner, 1], vec![0, 0], vec![0, 1], vec![1, 0]].map(Walk::new);
+        Ok(Lines {
+            nest: Nest::new(self.name(), &[tuples.slices, tuples.inner], walks)?,
+            whole: true,
+            updates: tuples.picks,
+            size: tuples.slices,
+            index_step: 1,
+            update_step: tuples.inner,
+        })
+    }
+}
+
+impl Op for ScatterNd {
+    fn name(&self) -> &'static str {
+        "scatter_nd"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
+        check_inputs(self.name(), inputs, 3..=3)?;
+        let (data, indices, updates) = (inputs[0], inputs[1], inputs[2]);
+        for ty in inputs {
+            ty.checked_elements()?;
+        }
+        self.reduction.check(self.name(), data, indices, updates)?;
+        let depth = check_depth(self.name(), data, indices, 0)?;
+        let expected = [&indices.shape[..indices.rank() - 1], &data.shape[depth..]].concat();
+        if updates.shape != expected {
+            let reason = format!("updates are {updates}, tuples {indices} into {data} want {expected:?}");
+            return Err(Error::shape(self.name(), reason));
+        }
+        Ok(vec![data.clone()])
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
+        let (data, indices) = (inputs[0].shape(), inputs[1].shape());
+        let depth = indices.last().copied().unwrap_or(0);
+        let picks = inputs[1].values::<i32>()?;
+        let inner = elements(&data[depth..]);
+        let moves = picks.chunks_exact(depth.max(1)).enumerate().flat_map(|(p, tuple)| {
+            let slice = tuple.iter().zip(data).fold(0, |slice, (&index, &size)| slice * size + picked_place(index, size));
+            (0..inner).map(move |i| (slice * inner + i, p * inner + i))
+        });
+        Ok(vec![self.reduction.applied(inputs[0], inputs[2], moves)?])
+    }
+
+    fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
+        let (data, indices) = (&site.inputs[0].shape, &site.inputs[1].shape);
+        let lines = self.lines(data, indices)?;
+        let tuples = Tuples::new(data, indices, 0);
+        if tuples.depth == 1 {
+            return lines.candidate(self.name(), self.reduction, site);
+        }
+        let params = PlacesParams { sizes: tuples.sizes, strides: tuples.strides, count: u32_of(tuples.picks) };
+        let places = Launch::new(&PLACES, &params, groups(tuples.picks, WORKGROUP)).constant("DEPTH", u32_of(tuples.depth));
+        let mut launches = vec![places.input(1).scratch_mut(0)];
+        launches.extend(lines.launches(self.name(), self.reduction, site, Slot::Scratch(0))?);
+        Ok(vec![Candidate { launches, scratch: vec![4 * tuples.picks as u64], alias: None }])
+    }
+}

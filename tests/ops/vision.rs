@@ -1,0 +1,230 @@
+//! `resize_axes`, `col2im`, `det`, `lrn`, `roi_align`, `deform_conv2d`, norms, `max_unpool`, `center_crop_pad`: outside numbers
+//! from ONNX's reference evaluator and ONNX Runtime.
+
+use crate::common::{Bound, Case, Elsewhere, check, compare, fixture, gpu, random};
+use foveate::array::{Array, Hw, Pads};
+use foveate::graph::{Graph, Var};
+use foveate::ops::*;
+use foveate::plan::{Device, Plan};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Sums of at most a hundred terms of a few units, a root or a power; ONNX's evaluator computes in f32 too.
+const BOUND: Bound = Bound::Near { absolute: 2e-5, relative: 2e-5 };
+
+type Built = foveate::Result<Vec<Var>>;
+
+fn part(arrays: &HashMap<String, Array>, name: &str, part: &str) -> Vec<Array> {
+    (0..).map_while(|k| arrays.get(&format!("{name}/{part}{k}")).cloned()).collect()
+}
+
+/// What `build` makes of the inputs of a case, on the GPU and on the CPU, is that case's outputs.
+#[track_caller]
+fn agrees(arrays: &HashMap<String, Array>, name: &str, build: impl Fn(&[Var]) -> Built) {
+    let (inputs, outputs) = (part(arrays, name, "input"), part(arrays, name, "output"));
+    assert!(!inputs.is_empty() && !outputs.is_empty(), "{name} is not in the fixture");
+    same(name, &inputs, &outputs, build);
+}
+
+#[track_caller]
+fn same(name: &str, inputs: &[Array], outputs: &[Array], build: impl Fn(&[Var]) -> Built) {
+    let graph = Graph::new();
+    let names: Vec<String> = (0..inputs.len()).map(|k| format!("input{k}")).collect();
+    let vars: Vec<Var> = names.iter().zip(inputs).map(|(name, array)| graph.input(name, array.ty()).unwrap()).collect();
+    let built = build(&vars).unwrap_or_else(|e| panic!("{name}: {e}"));
+    assert_eq!(built.len(), outputs.len(), "{name}");
+    let given: Vec<(&str, &Array)> = names.iter().map(String::as_str).zip(inputs).collect();
+    for device in [Device::Cpu, Device::from(gpu())] {
+        let computed = Plan::compile(&device, &built.iter().collect::<Vec<_>>()).unwrap().run(&given).unwrap();
+        for (k, (computed, expected)) in computed.iter().zip(outputs).enumerate() {
+            compare(computed, expected, None, BOUND).unwrap_or_else(|e| panic!("{name}, output {k} on {}: {e}", device.name()));
+        }
+    }
+}
+
+#[test]
+fn resize_any_axes() {
+    let arrays = fixture("vision");
+    let to = |pairs: &[(isize, usize)]| pairs.iter().map(|&(axis, size)| ResizeAxis::to(axis, size)).collect::<Vec<_>>();
+    let by = |triples: &[(isize, usize, f32)]| {
+        let axis = |&(axis, size, scale): &(isize, usize, f32)| ResizeAxis { scale: Some(scale), ..ResizeAxis::to(axis, size) };
+        triples.iter().map(axis).collect::<Vec<_>>()
+    };
+    let nearest = Resize::to(Hw::square(1));
+    let linear = Resize { mode: ResizeMode::Bilinear, ..nearest };
+    let cubic = Resize { mode: ResizeMode::Bicubic, ..nearest };
+    let smooth = Resize { antialias: true, ..linear };
+    let smooth_cubic = Resize { antialias: true, ..cubic };
+    let crop = Coordinates::TfCropAndResize { start: (0.0, 0.0), end: (1.0, 1.0), extrapolation: 7.0 };
+    let cases: Vec<(&str, Vec<ResizeAxis>, Resize)> = vec![
+        ("line", to(&[(2, 12)]), linear),
+        ("volume", to(&[(2, 5), (3, 3), (4, 8)]), linear),
+        ("volume nearest", to(&[(2, 5), (3, 7), (-1, 8)]), nearest),
+        ("channels last", by(&[(1, 6, 1.6), (2, 3, 0.6)]), linear),
+        ("channels last cubic", to(&[(1, 7), (2, 9)]), Resize { exclude_outside: true, ..cubic }),
+        ("first", by(&[(0, 9, 2.3)]), Resize { coordinates: Coordinates::HalfPixelSymmetric, ..linear }),
+        ("all four", to(&[(0, 3), (1, 5), (2, 4), (3, 7)]), Resize { coordinates: Coordinates::AlignCorners, ..linear }),
+        (
+            "crop",
+            vec![ResizeAxis { part: (0.2, 0.7), ..ResizeAxis::to(1, 4) }, ResizeAxis { part: (0.4, 1.3), ..ResizeAxis::to(3, 6) }],
+            Resize { coordinates: crop, ..linear },
+        ),
+        ("smooth", to(&[(2, 4), (3, 5)]), smooth),
+        ("smooth cubic", by(&[(2, 5, 0.6), (3, 8, 0.8)]), smooth_cubic),
+        ("smooth inside", by(&[(2, 5, 0.6), (3, 8, 0.8)]), Resize { exclude_outside: true, ..smooth_cubic }),
+        ("smooth volume", to(&[(1, 4), (2, 5), (3, 3)]), smooth),
+    ];
+    for (name, axes, options) in cases {
+        agrees(&arrays, &format!("resize {name}"), |v| Ok(vec![v[0].resize_axes(&axes, options)?]));
+    }
+}
+
+#[test]
+fn resize_picks_integers() {
+    let input = Array::new([2, 3], vec![1i32, 2, 3, 4, 5, i32::MIN]).unwrap();
+    let output = Array::new([2, 6], vec![1i32, 1, 2, 2, 3, 3, 4, 4, 5, 5, i32::MIN, i32::MIN]).unwrap();
+    let nearest = Resize::to(Hw::square(1));
+    same("integers", &[input], &[output], |v| Ok(vec![v[0].resize_axes(&[ResizeAxis::to(1, 6)], nearest)?]));
+    let graph = Graph::new();
+    let x = graph.constant(Array::full([2, 3], 1i32)).unwrap();
+    let message = |axes: &[ResizeAxis], options| x.resize_axes(axes, options).unwrap_err().to_string();
+    assert!(message(&[ResizeAxis::to(1, 6)], Resize::bilinear(Hw::square(1))).contains("must be f32"));
+    assert!(message(&[ResizeAxis::to(1, 6), ResizeAxis::to(-1, 6)], nearest).contains("twice"));
+    assert!(message(&[ResizeAxis::to(2, 6)], nearest).contains("no axis 2"));
+    assert!(message(&[ResizeAxis::to(1, 0)], nearest).contains("there must be some"));
+    assert!(message(&[ResizeAxis { scale: Some(f32::NAN), ..ResizeAxis::to(1, 3) }], nearest).contains("scales"));
+}
+
+#[test]
+fn operators() {
+    let arrays = fixture("vision");
+    let case =
+        |name: &str, op| Case { op, ..Case::new(name, Det, part(&arrays, name, "input"), BOUND).outputs(part(&arrays, name, "output")) };
+    let line = Col2im { stride: vec![2], before: vec![1], after: vec![1], ..Col2im::new([9], [3]) };
+    let dilated = Col2im { stride: vec![2, 1], dilation: vec![1, 3], before: vec![0, 1], after: vec![1, 0], ..Col2im::new([6, 6], [2, 2]) };
+    let mut cases = vec![
+        case("col2im line", Arc::new(line)),
+        case("col2im", Arc::new(Col2im::new([5, 6], [2, 3]))),
+        case("col2im dilated", Arc::new(dilated)),
+        case("det 1", Arc::new(Det)),
+        case("det 2", Arc::new(Det)),
+        case("det 7", Arc::new(Det)),
+        case("lrn 3", Arc::new(Lrn::new(3))),
+        case("lrn 5", Arc::new(Lrn { size: 5, alpha: 0.3, beta: 0.5, bias: 2.0 })),
+        case("shrink", Arc::new(Unary::Shrink { lambd: 0.4, bias: 0.1 })),
+        case("prelu", Arc::new(Binary::Prelu)),
+    ];
+    for (mode, word) in [(RoiMode::Average, "avg"), (RoiMode::Max, "max")] {
+        for (aligned, coordinates) in [(true, "half_pixel"), (false, "output_half_pixel")] {
+            for sampling_ratio in [0, 2] {
+                let op = RoiAlign { size: Hw::new(2, 3), sampling_ratio, spatial_scale: 0.9, mode, aligned };
+                cases.push(case(&format!("roi {word} {coordinates} {sampling_ratio}"), Arc::new(op)));
+            }
+        }
+    }
+    // An even size has its longer half after the channel: 1 / (1 + 4), 2 / (4 + 9), 3 / 9.
+    let (three, even) = (Array::new([1, 3], vec![1.0f32, 2.0, 3.0]).unwrap(), Lrn { size: 2, alpha: 2.0, beta: 1.0, bias: 0.0 });
+    let expected = Array::new([1, 3], vec![1.0 / 5.0, 2.0 / 13.0, 1.0f32 / 3.0]).unwrap();
+    cases.push(Case::new("lrn 2, by hand", even, vec![three], BOUND).outputs(vec![expected]));
+    check(cases);
+}
+
+#[test]
+fn sizes_and_windows() {
+    let volume = Col2im::new([3, 4, 5], [2, 2, 2]);
+    let columns = DeformColumns { kernel: Hw::square(2), attributes: DeformConv2d::default() };
+    let far = Array::new([2, 4], vec![-1e5f32, -1e5, 1e5, 1e5, f32::NAN, 0.0, 3.0, 3.0]).unwrap();
+    let parts = vec![random(&[1, 1, 9, 7], 1), far, Array::full([2], 3i32)];
+    check(vec![
+        Case::new("a volume", volume, vec![random(&[2, 16, 24], 1)], BOUND),
+        Case::new("col2im, windows", Elsewhere::windows(Col2im::new([9, 9], [2, 2])), vec![random(&[40, 4, 64], 1)], BOUND),
+        Case::new("det, windows", Elsewhere::windows(Det), vec![random(&[150, 3, 3], 1)], BOUND),
+        Case::new("a singular matrix", Det, vec![Array::full([3, 3], 1.0f32)], BOUND),
+        Case::new("lrn, windows", Elsewhere::windows(Lrn { alpha: 1.0, ..Lrn::new(5) }), vec![random(&[9, 11, 13], 1)], BOUND),
+        Case::new("deform, windows", Elsewhere::windows(columns), vec![random(&[4, 2, 9, 9], 1), random(&[4, 8, 8, 8], 2)], BOUND),
+        Case::new("parts far larger than the image", RoiAlign { size: Hw::square(2), ..RoiAlign::default() }, parts, BOUND),
+    ]);
+}
+
+#[test]
+fn deform_conv2d() {
+    let arrays = fixture("vision");
+    agrees(&arrays, "deform", |v| Ok(vec![v[0].deform_conv2d(&v[1], &v[2], None, None, DeformConv2d::default())?]));
+    let attributes = DeformConv2d {
+        stride: Hw::square(2),
+        padding: Pads { top: 1, left: 0, bottom: 1, right: 1 },
+        dilation: Hw::new(1, 2),
+        groups: 2,
+        offset_groups: 2,
+    };
+    agrees(&arrays, "deform all", |v| Ok(vec![v[0].deform_conv2d(&v[1], &v[2], Some(&v[3]), Some(&v[4]), attributes)?]));
+}
+
+#[test]
+fn norms() {
+    let arrays = fixture("vision");
+    agrees(&arrays, "instance", |v| Ok(vec![v[0].instance_norm(Some(&v[1]), Some(&v[2]), 1e-3)?]));
+    agrees(&arrays, "group", |v| Ok(vec![v[0].group_norm(3, Some(&v[1]), Some(&v[2]), 1e-5)?]));
+    agrees(&arrays, "mvn", |v| Ok(vec![v[0].mean_variance_normalization(&[0, 2, 3])?]));
+    agrees(&arrays, "lp1", |v| Ok(vec![v[0].lp_norm(1, LpNorm::L1)?]));
+    agrees(&arrays, "lp2", |v| Ok(vec![v[0].lp_norm(-1, LpNorm::L2)?]));
+    let rows = LayerNorm { axis: 1, eps: 1e-5 };
+    agrees(&arrays, "layer", |v| Ok(v[0].layer_norm_with_statistics(Some(&v[1]), Some(&v[2]), rows)?.to_vec()));
+    agrees(&arrays, "batch", |v| Ok(v[0].batch_norm_training(&v[1], &v[2], &v[3], &v[4], 0.8, BatchNorm::default())?.to_vec()));
+    let ones = [Array::new([1, 4], vec![1.0f32, -2.0, 3.0, -1.0]).unwrap(), Array::new([4], vec![1.0f32, 1.0, 2.0, 0.0]).unwrap()];
+    let root = 3.75f32.sqrt();
+    let expected = Array::new([1, 4], vec![1.0 / root, -2.0 / root, 6.0 / root, 0.0]).unwrap();
+    same("rms", &ones, &[expected], |v| Ok(vec![v[0].rms_norm(Some(&v[1]), -1, 0.0)?]));
+}
+
+#[test]
+fn moved() {
+    let arrays = fixture("vision");
+    let wanted = [CenterSize { axis: 0, size: 2 }, CenterSize { axis: 1, size: 7 }];
+    agrees(&arrays, "center", |v| Ok(vec![v[0].center_crop_pad(&wanted)?]));
+    // Two channels of 1 x 2, pooled from 1 x 4 each: the second's indices go on from the first's.
+    let inputs = [Array::new([1, 2, 1, 2], vec![1.0f32, 2.0, 3.0, 4.0]).unwrap(), Array::new([1, 2, 1, 2], vec![1i32, 2, 4, 7]).unwrap()];
+    let pooled = |output_shape| MaxUnpool { kernel: vec![1, 2], stride: vec![1, 2], before: vec![0; 2], after: vec![0; 2], output_shape };
+    let plain = Array::new([1, 2, 1, 4], vec![0.0f32, 1.0, 2.0, 0.0, 3.0, 0.0, 0.0, 4.0]).unwrap();
+    same("unpool", &inputs, &[plain], |v| Ok(vec![v[0].max_unpool(&v[1], &pooled(None))?]));
+    let larger = Array::new([1, 2, 1, 5], vec![0.0f32, 1.0, 2.0, 0.0, 0.0, 3.0, 0.0, 0.0, 4.0, 0.0]).unwrap();
+    same("unpool larger", &inputs, &[larger], |v| Ok(vec![v[0].max_unpool(&v[1], &pooled(Some(vec![1, 2, 1, 5])))?]));
+}
+
+#[test]
+fn refusals() {
+    let x = || vec![random(&[1, 4, 6], 1)];
+    let images = || random(&[1, 4, 5, 5], 1);
+    let roi =
+        |op: RoiAlign, rois: &[usize]| Case::refused("rois", op, vec![images(), random(rois, 2), Array::full([2], 0i32)], "roi_align");
+    let deform = |attributes| DeformColumns { kernel: Hw::square(2), attributes };
+    let offset = || random(&[1, 8, 4, 4], 2);
+    check(vec![
+        Case::refused("blocks", Col2im::new([5, 6], [2, 2]), x(), "20 columns, one for each block"),
+        Case::refused("no block fits", Col2im::new([5], [6]), x(), "no block fits"),
+        Case::refused("four dimensions", Col2im::new([5; 4], [2; 4]), x(), "4 spatial dimensions"),
+        Case::refused("lists", Col2im { stride: vec![], ..Col2im::new([5], [2]) }, x(), "1 numbers in each list"),
+        Case::refused("stride 0", Col2im { stride: vec![0], ..Col2im::new([5], [2]) }, x(), "must be positive"),
+        Case::refused("huge", Col2im { before: vec![usize::MAX], ..Col2im::new([5], [2]) }, x(), "beyond 2^31"),
+        Case::refused("not square", Det, x(), "(..., M, M)"),
+        Case::refused("large", Det, vec![random(&[300, 300], 1)], "256 are the most"),
+        Case::refused("size 0", Lrn::new(0), x(), "must have a size"),
+        Case::refused("alpha", Lrn { alpha: f32::NAN, ..Lrn::new(1) }, x(), "finite numbers"),
+        roi(RoiAlign::default(), &[2, 5]),
+        roi(RoiAlign { size: Hw::square(0), ..RoiAlign::default() }, &[2, 4]),
+        roi(RoiAlign { sampling_ratio: 1 << 20, ..RoiAlign::default() }, &[2, 4]),
+        Case::refused("offsets", deform(DeformConv2d::default()), vec![images(), random(&[1, 9, 4, 4], 2)], "it must be [1, 8, 4, 4]"),
+        Case::refused(
+            "groups",
+            deform(DeformConv2d { offset_groups: 3, ..Default::default() }),
+            vec![images(), offset()],
+            "3 offset groups",
+        ),
+        Case::refused(
+            "stride",
+            deform(DeformConv2d { stride: Hw::square(0), ..Default::default() }),
+            vec![images(), offset()],
+            "no window fits",
+        ),
+    ]);
+}
