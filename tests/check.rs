@@ -1,5 +1,5 @@
 //! Nodes against their references: a kernel that is wrong is found, one that is right is not.
-#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail where it stands")]
 
 mod common;
 
@@ -7,6 +7,7 @@ use common::{gpu, random};
 use foveate::Result;
 use foveate::array::{Array, Hw, TensorType};
 use foveate::graph::{Graph, Var};
+use foveate::models::selfie;
 use foveate::ops::{Binary, Candidate, Conv2d, Op, Site};
 use foveate::plan::{Cost, Device, Options, Plan};
 use std::ops::ControlFlow;
@@ -97,6 +98,24 @@ fn right_nodes_keep_their_bounds_and_states_their_values() {
     assert!(plan.check(&[], |_| ControlFlow::Continue(())).unwrap_err().to_string().contains("'x' is missing"));
     let mut plan = Plan::compile(Device::Cpu, &[&best]).unwrap();
     assert!(plan.check(&[("x", &x)], |_| ControlFlow::Continue(())).unwrap_err().to_string().contains("not on a GPU"));
+}
+
+/// A real network, all operators of which keep their case tables' bounds, keeps a check's.
+#[test]
+fn the_selfie_network_keeps_its_bounds() {
+    let graph = Graph::new();
+    let photo = graph.input("photo", TensorType::f32([1, 3, 128, 128])).unwrap();
+    let mask = selfie::photo_mask(&graph, &selfie::weights().unwrap(), &photo).unwrap();
+    let mut plan = Plan::compile(gpu(), &[&mask]).unwrap();
+    let summary = plan.check(&[("photo", &random(&[1, 3, 128, 128], 6))], |node| {
+        assert!(node.difference.is_none(), "{} {:?}", node.node, node.difference);
+        ControlFlow::Continue(())
+    });
+    let summary = summary.unwrap();
+    assert_eq!(summary.wrong, 0);
+    assert!(summary.nodes > 100 && summary.worst.as_ref().is_some_and(|(worst, _)| *worst < 0.2), "{summary:?}");
+    // ONNX's shape inference on the model's file, each convolution's outputs times its weights, gives the same sum.
+    assert_eq!(Cost::of(&[&mask]).unwrap().multiply_adds, 59_215_744);
 }
 
 #[test]

@@ -273,7 +273,7 @@ fn check_finds_nothing_wrong_here() {
         "--dump",
         &dump,
     ]));
-    assert!(printed.contains("0 of 3 nodes left their bounds; worst ") && printed.contains("of its bound"), "{printed}");
+    assert!(printed.contains("0 of 3 nodes left their bounds; "), "{printed}");
     assert!(!files.path("dump").exists(), "nothing was wrong, so there is nothing to write");
     refused(&foveate(&["check", "normalize.onnx"]), &["input 'image' is missing"]);
 }

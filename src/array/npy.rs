@@ -39,7 +39,7 @@ pub fn write_npy(path: impl AsRef<Path>, array: &Array) -> Result<()> {
 /// # Errors
 /// [`Error::Io`].
 pub fn write_npz<'a>(path: impl AsRef<Path>, arrays: impl IntoIterator<Item = (&'a str, &'a Array)>) -> Result<()> {
-    write_each(path.as_ref(), arrays, |writer, array| encode(writer, array))
+    write_each(path.as_ref(), arrays, encode)
 }
 
 /// Reads a file with `decode`.

@@ -16,12 +16,15 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Runs the model's plan on the GPU node by node. Each node's reference, its definition in plain loops on the host, is given the very
-inputs that the GPU gave the kernel, so errors do not add up. Integers and truth values must be equal. A float may be off by 2^-14
-of the largest finite magnitude in the reference's tensor, plus 2e-5 of itself; NaN must meet NaN, an infinity the same infinity.
+Runs the model's plan on the GPU node by node. Each node's reference, its definition in plain
+loops on the host, is given the very inputs that the GPU gave the kernel, so errors do not add
+up. Integers and truth values must be equal. A float may be off by 2^-12 of the largest finite
+magnitude in the reference's tensor, plus 2e-5 of itself; NaN must meet NaN, an infinity the
+same infinity.
 
-The first node that is off further is shown with its coordinates and both values; the exit code is then 1. --dump writes inputs.npz,
-outputs.npz (the GPU's output0, output1, .. and the reference's expected0, ..) and node.txt with the operator's attributes.
+The first node that is off further is shown with its coordinates and both values; the exit
+code is then 1. --dump writes inputs.npz, outputs.npz (the GPU's output0, output1, .. and the
+reference's expected0, ..) and node.txt with the operator's attributes.
 
 Examples:
   foveate check model.onnx --seed 1 --dim N=1
@@ -81,13 +84,11 @@ impl Check {
         if let Some(folder) = self.dump.as_ref().filter(|_| wrong > 0) {
             println!("  written to {}", folder.display());
         }
-        let (ratio, node) = summary.worst.unwrap_or_default();
-        println!(
-            "{} on {}: {wrong} of {} nodes left their bounds; worst {node} at {ratio:.2e} of its bound",
-            model.source(),
-            device.name(),
-            summary.nodes
-        );
+        let worst = match summary.worst {
+            Some((ratio, node)) if ratio > 0.0 => format!("worst {node} at {ratio:.2e} of its bound"),
+            _ => "all are equal to their references".to_owned(),
+        };
+        println!("{} on {}: {wrong} of {} nodes left their bounds; {worst}", model.source(), device.name(), summary.nodes);
         Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

@@ -10,9 +10,10 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Needs no GPU. Multiply-adds are those of convolutions and products of matrices, taps on padding included. Memory is what a plan holds
-on a GPU of common limits at once: weights, inputs, intermediate values in shared buffers, and outputs on their way back. Open
-dimensions that --dim does not set count as 1.
+Needs no GPU. Multiply-adds are those of convolutions and products of matrices, taps on
+padding included. Memory is what a plan holds on a GPU of common limits at once: weights,
+inputs, intermediate values in shared buffers, and outputs on their way back. Open dimensions
+that --dim does not set count as 1.
 
 Examples:
   foveate inspect model.onnx

@@ -11,23 +11,25 @@ use foveate::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// The heading of these options in help texts.
+const HEADING: &str = "Pictures become (pixel - mean) * scale, pixels being 0 to 255";
+
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Pictures become (pixel - mean) * scale, pixels being 0 to 255")]
 pub(super) struct PictureArgs {
     /// Subtracted from each channel; one number, or one for each [default: 0]
-    #[arg(long, value_name = "R,G,B", value_delimiter = ',', allow_hyphen_values = true)]
+    #[arg(long, help_heading = HEADING, value_name = "R,G,B", value_delimiter = ',', allow_hyphen_values = true)]
     mean: Vec<f64>,
     /// Multiplied with each channel then; one number, or one for each [default: 1/255, for integers 1]
-    #[arg(long, value_name = "R,G,B", value_delimiter = ',', allow_hyphen_values = true)]
+    #[arg(long, help_heading = HEADING, value_name = "R,G,B", value_delimiter = ',', allow_hyphen_values = true)]
     scale: Vec<f64>,
     /// Where the channels stand [default: where the model has 1 or 3]
-    #[arg(long, value_enum)]
+    #[arg(long, help_heading = HEADING, value_enum)]
     layout: Option<Layout>,
     /// Width and height to resize to, smoothly [default: the model's, else the picture's]
-    #[arg(long, value_name = "WxH", value_parser = size)]
+    #[arg(long, help_heading = HEADING, value_name = "WxH", value_parser = size)]
     size: Option<Hw>,
-    /// Blue comes first, as in models from OpenCV and Caffe; --mean and --scale keep the order of the model's channels
-    #[arg(long)]
+    /// Blue comes first, as in models trained with Caffe; --mean and --scale keep the order of the model's channels
+    #[arg(long, help_heading = HEADING)]
     bgr: bool,
 }
 

@@ -13,15 +13,17 @@ use std::time::Instant;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Outputs are written under their names, in the model's own element types; what NumPy has no type for is widened: bfloat16 and float8
-to float32, 4-bit integers to 8 bits. An input's elements must fit the model's exactly; only float64 is narrowed, and that is said.
-The first run's time includes compilation.
+Outputs are written under their names, in the model's own element types; what NumPy has no
+type for is widened: bfloat16 and float8 to float32, 4-bit integers to 8 bits. An input's
+elements must fit the model's exactly; only float64 is narrowed, and that is said. The first
+run's time includes compilation.
 
 Examples:
-  foveate run model.onnx --seed 1 --dim N=1                        random inputs: does it run, and how fast?
+  foveate run model.onnx --seed 1 --dim N=1             random inputs: does it run, and how fast?
   foveate run model.onnx -i x=x.npy -i lengths=lengths.npy -o y.npz
-  foveate run model.onnx -i inputs.npz --device cpu -o y.npz       the operators' definitions instead of kernels
-  foveate run detector.onnx -i page.png --size 640x640 --mean 123.675,116.28,103.53 --scale 0.01712,0.01751,0.01743 -o map.npz
+  foveate run model.onnx -i in.npz --device cpu         the operators' definitions, not kernels
+  foveate run detector.onnx -i page.png --size 640x640 -o map.npz \\
+      --mean 123.675,116.28,103.53 --scale 0.01712,0.01751,0.01743
   foveate run classifier.onnx -i photo.jpg --bgr --mean 104,117,123 --scale 1 --repeat 20")]
 pub(super) struct Run {
     #[command(flatten)]
@@ -116,8 +118,10 @@ fn range(tensor: &Tensor) -> String {
     let numbers = || values.iter().copied().filter(|v| !v.is_nan());
     let nan = values.len() - numbers().count();
     let nan = if nan == 0 { String::new() } else { format!(", {nan} NaN") };
+    #[expect(clippy::cast_possible_truncation, reason = "floats were computed in f32, and print shorter as such")]
+    let shown = |v: f64| if tensor.elem().is_float() { (v as f32).to_string() } else { v.to_string() };
     match (numbers().reduce(f64::min), numbers().reduce(f64::max)) {
-        (Some(low), Some(high)) => format!(", {low} to {high}{nan}"),
+        (Some(low), Some(high)) => format!(", {} to {}{nan}", shown(low), shown(high)),
         _ => nan,
     }
 }

@@ -12,7 +12,7 @@ impl Tensor {
     /// Random elements that depend on `seed`, `name` and their place alone: floats roughly normal with mean 0 and deviation 1 (sums of
     /// twelve uniform numbers), integers of 0 to 7, truth values.
     ///
-    /// Element i is made of the SplitMix64 generator's outputs 3i, 3i + 1 and 3i + 2, started with `seed` and the name's FNV-1a hash.
+    /// Element i is made of the `SplitMix64` generator's outputs 3i, 3i + 1 and 3i + 2, started with `seed` and the name's FNV-1a hash.
     /// Nothing is rounded on the way to f32, so no machine can differ.
     ///
     /// # Errors
@@ -36,7 +36,7 @@ impl Tensor {
     }
 }
 
-/// SplitMix64's finaliser (Steele, Lea, Flood 2014).
+/// The finaliser of `SplitMix64` (Steele, Lea, Flood 2014).
 fn mixed(mut bits: u64) -> u64 {
     bits = (bits ^ bits >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     bits = (bits ^ bits >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);

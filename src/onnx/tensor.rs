@@ -148,7 +148,7 @@ impl Tensor {
         Self::new(elem, array.shape(), bytes)
     }
 
-    /// The same numbers as elements of another type of the same kind: float, integer or bool. A double may be narrowed to float.
+    /// The same numbers as elements of another type of the same kind: float, integer or bool. A double may be rounded to float.
     ///
     /// # Errors
     /// If the kinds differ, or the other type does not hold an element exactly, which is then named.
@@ -165,20 +165,23 @@ impl Tensor {
             };
             let held = Self::new(elem, self.shape.clone(), bytes.clone())?.floats()?;
             let differs = |i: &usize| held[*i] != values[*i] && !(held[*i].is_nan() && values[*i].is_nan());
-            let narrowed = elem == Elem::Float && self.elem == Elem::Double;
-            if let Some(i) = (0..values.len()).find(differs).filter(|_| !narrowed) {
+            // Narrowing rounds, but makes no infinity of a number.
+            let rounded = |i: &usize| elem == Elem::Float && self.elem == Elem::Double && held[*i].is_finite();
+            if let Some(i) = (0..values.len()).find(|i| differs(i) && !rounded(i)) {
                 return Err(wrong(format!("element {i} is {}, which it does not hold", values[i])));
             }
             bytes
         } else if elem.is_integer() && self.elem.is_integer() {
             let values = self.ints()?;
-            let bytes = integer_bytes(elem, values.iter().copied()).ok_or_else(|| wrong("it is no integer".to_owned()))?;
-            let held = Self::new(elem, self.shape.clone(), bytes.clone())?.ints().unwrap_or_default();
-            // A negative number as uint64 comes back as an error, or as another number.
-            if let Some((i, value)) = values.iter().enumerate().find(|(i, v)| held.get(*i) != Some(*v)) {
+            let most = i64::MAX >> (64 - elem.bits());
+            let range = match elem.held() {
+                Some(DType::I32) => -most - 1..=most,
+                _ => 0..=most.saturating_mul(2).saturating_add(1),
+            };
+            if let Some((i, value)) = values.iter().enumerate().find(|(_, v)| !range.contains(v)) {
                 return Err(wrong(format!("element {i} is {value}, which it does not hold")));
             }
-            bytes
+            integer_bytes(elem, values.into_iter()).ok_or_else(|| wrong("it is no integer".to_owned()))?
         } else {
             return Err(wrong("these are different kinds of numbers".to_owned()));
         };
@@ -305,4 +308,32 @@ fn typed_bytes(elem: Elem, message: &proto::Tensor) -> Result<Bytes, String> {
         Elem::String => return Err("elements of type string are not supported".to_owned()),
         _ => int32(1).into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn doubles(values: &[f64]) -> Tensor {
+        Tensor::new(Elem::Double, [values.len()], values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>()).unwrap()
+    }
+
+    #[test]
+    fn conversions_are_exact_but_for_doubles() {
+        let ints = Tensor::from_ints([3], &[0, -1, 200]).unwrap();
+        for elem in [Elem::Int32, Elem::Int16] {
+            assert_eq!(ints.converted(elem).unwrap().ints().unwrap(), [0, -1, 200]);
+        }
+        for (elem, text) in [(Elem::Int8, "element 2 is 200"), (Elem::Uint8, "element 1 is -1"), (Elem::Uint64, "element 1 is -1")] {
+            assert!(ints.converted(elem).unwrap_err().to_string().contains(text), "{elem}");
+        }
+        for elem in [Elem::Float, Elem::Bool, Elem::String] {
+            assert!(ints.converted(elem).unwrap_err().to_string().contains("different kinds of numbers"), "{elem}");
+        }
+        let rounded = doubles(&[0.1, f64::INFINITY, f64::NAN]).converted(Elem::Float).unwrap().floats().unwrap();
+        assert!(rounded[0] == f64::from(0.1f32) && rounded[1] == f64::INFINITY && rounded[2].is_nan());
+        assert!(doubles(&[1e300]).converted(Elem::Float).unwrap_err().to_string().contains("element 0 is 1"));
+        assert!(doubles(&[0.1]).converted(Elem::Float16).is_err());
+        assert_eq!(doubles(&[0.5]).converted(Elem::Float16).unwrap().converted(Elem::Double).unwrap(), doubles(&[0.5]));
+    }
 }
