@@ -141,5 +141,6 @@ fn the_selfie_net_is_the_one_of_the_library() {
     let mut plan = Plan::compile(&Gpu::new().unwrap(), &[&mask]).unwrap();
     let planar = Array::from_fn([1, 3, 256, 256], |i| pixels[i % 65536 * 3 + i / 65536]);
     let own = plan.run(&[("image", &planar)]).unwrap().remove(0).to_f64();
-    assert_near("mask", &outputs[0].1, &own, 1e-5);
+    // The same sums in another order: the file has channels last and its own padding.
+    assert_near("mask", &outputs[0].1, &own, 1e-4);
 }
