@@ -159,9 +159,11 @@ impl Tensor {
         }
         let bytes = if elem.is_float() && self.elem.is_float() {
             let values = self.floats()?;
+            #[expect(clippy::cast_possible_truncation, reason = "what does not fit is found below")]
+            let singles = || values.iter().map(|&v| v as f32).collect::<Vec<f32>>();
             let bytes = match elem {
                 Elem::Double => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-                _ => float_bytes(elem, &self.f32s()).ok_or_else(|| wrong("it is no float".to_owned()))?,
+                _ => float_bytes(elem, &singles()).ok_or_else(|| wrong("it is no float".to_owned()))?,
             };
             let held = Self::new(elem, self.shape.clone(), bytes.clone())?.floats()?;
             let differs = |i: &usize| held[*i] != values[*i] && !(held[*i].is_nan() && values[*i].is_nan());
