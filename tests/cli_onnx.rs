@@ -180,7 +180,7 @@ fn pictures_become_what_the_model_takes() {
     assert!(close(&grey, &|i| 2.0 * luma(i / 6, i % 6)), "{:?}", grey.floats());
 
     // A size that is open is the picture's, or the one asked for, or --dim's.
-    let mut shape = |more: &[&str]| {
+    let shape = |more: &[&str]| {
         let given = ["run", "normalize.onnx", "--seed", "1", "-i", &format!("image={png}"), "-o", &out];
         success(&foveate(&[&given[..], more].concat()));
         outputs(&files.path("out.npz"))["normal"].shape().to_vec()

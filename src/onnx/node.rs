@@ -152,12 +152,6 @@ impl<'a> Node<'a> {
         Ok(Some(found))
     }
 
-    /// Whether the node has this attribute.
-    pub(super) fn has_attribute(&self, name: &'static str) -> bool {
-        self.read.borrow_mut().insert(name);
-        self.message.attribute.iter().any(|a| a.name == name)
-    }
-
     /// An attribute that changes nothing here.
     pub(super) fn ignore(&self, names: &[&'static str]) {
         self.read.borrow_mut().extend(names);

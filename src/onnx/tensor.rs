@@ -292,11 +292,7 @@ fn integer_bytes(elem: Elem, values: impl Iterator<Item = i64>) -> Option<Vec<u8
 }
 
 /// The bytes of a tensor whose elements stand in a typed field.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the standard keeps narrow elements in int32_data and uint64_data"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "the standard keeps narrow elements in int32_data and uint64_data")]
 fn typed_bytes(elem: Elem, message: &proto::Tensor) -> Result<Bytes, String> {
     let int32 = |width: usize| message.int32_data.iter().flat_map(move |v| v.to_le_bytes().into_iter().take(width)).collect::<Vec<u8>>();
     Ok(match elem {

@@ -81,7 +81,7 @@ impl Op for ReverseSequence {
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         let shape = &site.inputs[0].shape;
         let inner = elements(&shape[2..]);
-        let width = if inner % 4 == 0 { 4 } else { 1 };
+        let width = if inner.is_multiple_of(4) { 4 } else { 1 };
         let count = elements(shape) / width;
         let params =
             Params { count: u32_of(count), second: u32_of(shape[1]), inner: u32_of(inner / width), times: u32_of(shape[self.time_axis]) };
