@@ -161,6 +161,7 @@ fn encode(writer: &mut (impl Write + ?Sized), array: &Array) -> io::Result<()> {
     match array.data() {
         Data::F32(v) => put(writer, &shape, v),
         Data::F16(v) => put(writer, &shape, v),
+        Data::F64(v) => put(writer, &shape, v),
         Data::I32(v) => put(writer, &shape, v),
         Data::U32(v) => put(writer, &shape, v),
         Data::Bool(v) => put(writer, &shape, v),

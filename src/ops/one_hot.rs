@@ -77,7 +77,7 @@ impl Op for OneHot {
         if values.shape != [2] {
             return Err(Error::shape(self.name(), format!("values must be [2], off and on, they are {values}")));
         }
-        if values.dtype == DType::F16 {
+        if !values.dtype.is_word() {
             return Err(Error::unsupported(self.name(), format!("of {values}; cast them first")));
         }
         if self.depth == 0 || i32::try_from(self.depth).is_err() {

@@ -113,7 +113,7 @@ impl Op for TopK {
         check_inputs(self.name(), inputs, 1..=1)?;
         let input = inputs[0];
         let axis = check_axis(self.name(), self.axis, input)?;
-        if input.dtype == DType::F16 {
+        if !input.dtype.is_word() {
             return Err(Error::unsupported(self.name(), format!("of {input}; cast it first")));
         }
         let size = input.shape[axis];
