@@ -10,7 +10,7 @@ use super::proto;
 use super::refusal::{Refusal, reason_of};
 use super::tensor::Tensor;
 use super::value::Value;
-use crate::array::{Array, DType, TensorType};
+use crate::array::{Array, TensorType};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Known, Var};
 use std::cell::{Cell, RefCell};
@@ -40,7 +40,7 @@ pub(super) struct Importer<'a> {
     refusals: RefCell<Vec<Refusal>>,
     warnings: RefCell<BTreeSet<String>>,
     /// Whether double is held as f64, because numbers of the model do not fit float.
-    wide: bool,
+    pub(super) wide: bool,
     nodes: Cell<usize>,
     depth: Cell<usize>,
 }
@@ -119,7 +119,7 @@ pub(super) fn import(model: &Model, graph: &Graph, types: &[(Port, Vec<usize>)],
         nodes: Cell::new(0),
         depth: Cell::new(0),
     };
-    importer.wide = given.values().any(|t| t.exceeds_float()) || importer.exceeds_float(message, top);
+    importer.wide = given.values().any(|t| t.exceeds_float()) || importer.file_exceeds_float(message, top);
     // A value that the engine cannot hold is refused where it is needed in the graph, not here.
     importer.given = given.iter().filter_map(|(name, t)| Some((name.clone(), Arc::new(importer.array(t).ok()?)))).collect();
     let body = Body::new(&message.opset_import, None);
@@ -316,41 +316,6 @@ impl<'a> Importer<'a> {
             .collect()
     }
 
-    /// What holds elements of a type in this import: [`Elem::held`], but for double whose numbers do not fit float.
-    pub(super) fn held(&self, elem: Elem) -> Option<DType> {
-        if elem == Elem::Double && self.wide { Some(DType::F64) } else { elem.held() }
-    }
-
-    /// A tensor as this import holds it.
-    pub(super) fn array(&self, tensor: &Tensor) -> Result<Array> {
-        if self.wide {
-            return tensor.to_array_of(DType::F64);
-        }
-        if tensor.elem() == Elem::Double {
-            self.warn_of_double();
-        }
-        tensor.to_array()
-    }
-
-    /// Whether the file holds a double that does not fit float, wherever it stands.
-    fn exceeds_float(&self, model: &proto::Model, top: &proto::Graph) -> bool {
-        let mut graphs = vec![top];
-        let (mut tensors, mut nodes) = (Vec::new(), model.functions.iter().flat_map(|f| &f.node).collect::<Vec<_>>());
-        loop {
-            let attributes = nodes.drain(..).flat_map(|n| &n.attribute);
-            for attribute in attributes {
-                tensors.extend(&attribute.t);
-                graphs.extend(attribute.g.as_deref());
-            }
-            let Some(graph) = graphs.pop() else { break };
-            tensors.extend(&graph.initializer);
-            nodes.extend(&graph.node);
-        }
-        // What cannot be read is refused where it is needed.
-        let exceeds = |t: &proto::Tensor| self.tensor(t).is_ok_and(|t| t.exceeds_float());
-        tensors.into_iter().filter(|t| Elem::of_code(t.data_type) == Some(Elem::Double)).any(exceeds)
-    }
-
     /// A tensor of the file.
     pub(super) fn tensor(&self, message: &proto::Tensor) -> Result<Arc<Tensor>> {
         if let Some(tensor) = self.tensors.borrow().get(&std::ptr::from_ref(message)) {
@@ -412,12 +377,6 @@ impl<'a> Importer<'a> {
 
     pub(super) fn warn(&self, text: impl Into<String>) {
         self.warnings.borrow_mut().insert(text.into());
-    }
-
-    fn warn_of_double(&self) {
-        if !self.wide {
-            self.warn("double is narrowed to float: the model is computed in 32 bits");
-        }
     }
 
     fn refuse(&self, op: &str, node: &str, reason: String) {

@@ -2,7 +2,7 @@
 //!
 //! | tensor | shape |
 //! |---|---|
-//! | input | any |
+//! | input | any; f64 only to f64 |
 //! | output | the same, `to` |
 //!
 //! Floats become integers by cutting towards zero; what is out of range becomes the nearest integer of the dtype, NaN becomes 0.

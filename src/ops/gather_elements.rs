@@ -6,7 +6,7 @@
 //!
 //! | tensor | shape |
 //! |---|---|
-//! | input | any dtype but f16 |
+//! | input | any dtype but f16 and f64 |
 //! | indices | the input's rank, i32; no larger than the input but in dimension `axis` |
 //! | output | the indices' |
 //!

@@ -6,7 +6,7 @@
 //!
 //! | tensor | shape |
 //! |---|---|
-//! | input | `batches.., indexed.., inner..`, `batch_dims` of the first and k of the second; any dtype but f16 |
+//! | input | `batches.., indexed.., inner..`, `batch_dims` of the first and k of the second; any dtype but f16 and f64 |
 //! | indices | `batches.., picks.., k`, i32 |
 //! | output | `batches.., picks.., inner..` |
 //!

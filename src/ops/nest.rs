@@ -169,8 +169,7 @@ impl<const N: usize> Nest<N> {
             return Ok(vec![Part { nest: self.clone(), windows }]);
         }
         let whole = |k: usize| Window { bytes: 0..bytes[k], skip: 0 };
-        let windows: [Window; N] =
-            std::array::from_fn(|k| if bytes[k] <= most { whole(k) } else { device.window(self.span(k), each[k]) });
+        let windows: [Window; N] = std::array::from_fn(|k| if bytes[k] <= most { whole(k) } else { device.window(self.span(k), each[k]) });
         let Some(large) = windows.iter().position(|w| w.bytes.end - w.bytes.start > most) else {
             let mut nest = self.clone();
             for ((walk, window), each) in nest.walks.iter_mut().zip(&windows).zip(each) {

@@ -7,7 +7,7 @@
 //! | tensor | shape |
 //! |---|---|
 //! | indices | `outer.., inner..`, i32 |
-//! | values | (2), off and on; any dtype but f16 |
+//! | values | (2), off and on; any dtype but f16 and f64 |
 //! | output | `outer.., depth, inner..`, values' dtype |
 //!
 //! Negative indices count from the end; one out of range is hot nowhere. ONNX: `OneHot`. PyTorch: `one_hot`.

@@ -10,7 +10,7 @@
 //!
 //! | tensor | shape |
 //! |---|---|
-//! | input | any dtype but f16 |
+//! | input | any dtype but f16 and f64 |
 //! | output | `before + size + after` in each dimension |
 //!
 //! Negative numbers take away. ONNX: Pad. PyTorch: `pad` (constant, reflect, replicate, circular).

@@ -6,7 +6,7 @@
 //!
 //! | tensor | shape |
 //! |---|---|
-//! | input | `time, batch, ..` or `batch, time, ..`; any dtype but f16 |
+//! | input | `time, batch, ..` or `batch, time, ..`; any dtype but f16 and f64 |
 //! | lengths | (batch), i32; those out of range count as 0 or as the whole time |
 //! | output | the input's |
 //!

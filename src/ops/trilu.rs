@@ -6,7 +6,7 @@
 //!
 //! | tensor | shape |
 //! |---|---|
-//! | input | (.., rows, columns); any dtype but f16 |
+//! | input | (.., rows, columns); any dtype but f16 and f64 |
 //! | output | the same |
 //!
 //! ONNX: Trilu. PyTorch: `triu`, `tril`.
@@ -38,7 +38,7 @@ impl Var {
     /// The upper triangle of the last two dimensions, from diagonal `k` on, zeros below.
     ///
     /// # Errors
-    /// If there are fewer than two dimensions or the dtype is f16.
+    /// If there are fewer than two dimensions or the dtype is f16 or f64.
     pub fn triu(&self, k: i64) -> Result<Self> {
         self.apply1(Trilu { upper: true, k }, &[])
     }
@@ -46,7 +46,7 @@ impl Var {
     /// The lower triangle of the last two dimensions, up to diagonal `k`, zeros above.
     ///
     /// # Errors
-    /// If there are fewer than two dimensions or the dtype is f16.
+    /// If there are fewer than two dimensions or the dtype is f16 or f64.
     pub fn tril(&self, k: i64) -> Result<Self> {
         self.apply1(Trilu { upper: false, k }, &[])
     }

@@ -7,7 +7,7 @@
 //! | tensor | shape |
 //! |---|---|
 //! | condition | any, bool |
-//! | a | any that broadcasts with it; any dtype but f16 |
+//! | a | any that broadcasts with it; any dtype but f16 and f64 |
 //! | b | any that broadcasts with both; a's dtype |
 //! | output | the largest size of each dimension; a's dtype |
 //!
