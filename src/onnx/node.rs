@@ -276,6 +276,7 @@ impl<'a> Node<'a> {
             DType::U32 => Array::scalar(value as u32),
             DType::Bool => Array::scalar(value != 0.0),
             DType::F32 | DType::F16 => Array::scalar(value as f32),
+            DType::F64 => Array::scalar(value),
         })
     }
 
