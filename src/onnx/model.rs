@@ -2,18 +2,14 @@
 
 use super::external::Folder;
 use super::import;
-use super::port::{Dim, Kind, Port, port};
+use super::port::{Bindings, Dim, Kind, Port, port};
 use super::proto;
-use super::refusal::Refusal;
-use super::session::Session;
+use super::session::Import;
 use super::tensor::Tensor;
 use crate::error::{Error, Result};
-use crate::graph::Graph;
 use prost::Message;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
 
 /// The versions of the operator set `ai.onnx` whose rules are known.
 pub const OPSETS: std::ops::RangeInclusive<i64> = 1..=22;
@@ -26,16 +22,6 @@ pub struct Model {
     pub(super) folder: Folder,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
-}
-
-/// What the open dimensions and some inputs are.
-#[derive(Clone, Debug, Default)]
-pub struct Bindings {
-    /// Sizes by symbol, or by `input.axis` where a dimension has no name; the number of tensors of a sequence or an optional by its name.
-    pub dims: BTreeMap<String, usize>,
-    /// Inputs whose values are known now. Their shapes bind dimensions; a value that decides a shape is read, and the import is then
-    /// for this value.
-    pub values: BTreeMap<String, Arc<Tensor>>,
 }
 
 impl Model {
@@ -141,8 +127,7 @@ impl Model {
             };
             types.push((port, shape));
         }
-        let graph = Graph::new();
-        let outcome = import::import(self, &graph, &types, &bindings.values)?;
+        let outcome = import::import(&self.message, &self.folder, &self.inputs, &types, &bindings.values)?;
         Ok(Import { source: self.source.clone(), inputs: types, values: bindings.values.clone(), outcome })
     }
 
@@ -234,54 +219,5 @@ impl Model {
             (_, None) => Err(open("a dimension")),
         };
         dims.iter().enumerate().map(size).collect()
-    }
-}
-
-/// A model as one graph of the engine, or why not.
-pub struct Import {
-    pub(super) source: String,
-    /// The inputs with the shapes that were bound.
-    pub(super) inputs: Vec<(Port, Vec<usize>)>,
-    pub(super) values: BTreeMap<String, Arc<Tensor>>,
-    pub(super) outcome: import::Outcome,
-}
-
-impl fmt::Debug for Import {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Import").field("source", &self.source).field("refusals", &self.outcome.refusals).finish_non_exhaustive()
-    }
-}
-
-impl Import {
-    /// Everything in the model that foveate does not do, in the order of its nodes.
-    pub fn refusals(&self) -> &[Refusal] {
-        &self.outcome.refusals
-    }
-
-    /// What a person should know: types that were narrowed, for instance.
-    pub fn warnings(&self) -> impl Iterator<Item = &str> {
-        self.outcome.warnings.iter().map(String::as_str)
-    }
-
-    /// Inputs whose values were read because they decide shapes.
-    pub fn pinned(&self) -> impl Iterator<Item = &str> {
-        self.outcome.pinned.iter().map(String::as_str)
-    }
-
-    /// The inputs with the shapes that were bound.
-    pub fn inputs(&self) -> impl Iterator<Item = (&Port, &[usize])> {
-        self.inputs.iter().map(|(port, shape)| (port, shape.as_slice()))
-    }
-
-    /// The model ready to be compiled, if nothing of it was refused.
-    ///
-    /// # Errors
-    /// [`Error::Unsupported`] with every refusal.
-    pub fn session(self) -> Result<Session> {
-        if !self.outcome.refusals.is_empty() {
-            let list: Vec<String> = self.outcome.refusals.iter().map(|r| format!("\n  {r}")).collect();
-            return Err(Error::unsupported("this model", format!("{}{}", self.source, list.concat())));
-        }
-        Ok(Session::new(self))
     }
 }
