@@ -98,8 +98,14 @@ pub(super) struct Outcome {
     pub(super) pinned: BTreeSet<String>,
 }
 
-/// Imports `model` with inputs of these types. `given` are the values of inputs known now.
-pub(super) fn import(model: &Model, graph: &Graph, types: &[(Port, Vec<usize>)], given: &BTreeMap<String, Arc<Tensor>>) -> Result<Outcome> {
+/// Imports `model` with inputs of these types. `given` are the values of inputs known now, `vars` inputs that are in the graph already.
+pub(super) fn import(
+    model: &Model,
+    graph: &Graph,
+    types: &[(Port, Vec<usize>)],
+    given: &BTreeMap<String, Arc<Tensor>>,
+    vars: &BTreeMap<String, Var>,
+) -> Result<Outcome> {
     let message = &model.message;
     let Some(top) = &message.graph else { return Err(Error::model(&model.source, "holds no graph")) };
     // A value that the engine cannot hold is refused where it is needed in the graph, not here.
@@ -121,9 +127,10 @@ pub(super) fn import(model: &Model, graph: &Graph, types: &[(Port, Vec<usize>)],
     let body = Body::new(&message.opset_import, None);
     let mut tensors = BTreeMap::new();
     for (port, shape) in types {
-        let value = match given.get(&port.name) {
-            Some(tensor) => Value::Host { tensor: Arc::clone(tensor), var: Rc::default(), input: Some(port.name.as_str().into()) },
-            None => {
+        let value = match (given.get(&port.name), vars.get(&port.name)) {
+            (_, Some(var)) => Value::of(port.elem, var.clone()),
+            (Some(tensor), None) => Value::Host { tensor: Arc::clone(tensor), var: Rc::default(), input: Some(port.name.as_str().into()) },
+            (None, None) => {
                 let dtype =
                     port.elem.held().ok_or_else(|| Error::unsupported("an input", format!("'{}' of type {}", port.name, port.elem)))?;
                 Value::of(port.elem, graph.input(&port.name, TensorType::new(dtype, shape.clone()))?)
