@@ -2,10 +2,12 @@
 //!
 //! Inputs are waves of numbers, open dimensions are given as NAME=SIZE. `foveate run` does the same with files and pictures.
 
+use foveate::array::Array;
 use foveate::gpu::Gpu;
 use foveate::onnx::{Bindings, Elem, Model, Tensor};
 use foveate::plan::Options;
 use foveate::{Error, Result};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 fn main() -> Result<()> {
@@ -49,5 +51,21 @@ fn main() -> Result<()> {
     let first = times.remove(0);
     times.sort();
     println!("first run {first:.1?}, then {:.1?} (median of {})", times[times.len() / 2], times.len());
+
+    // Where the time goes, by kernel.
+    let arrays = session.arrays(&given)?;
+    let named: Vec<(&str, &Array)> = arrays.iter().map(|(name, array)| (name.as_str(), array)).collect();
+    if let Some(plan) = session.plan() {
+        let mut kernels: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
+        for row in plan.profile(&named)?.rows {
+            let entry = kernels.entry(row.kernel).or_default();
+            *entry = (entry.0 + 1, entry.1 + row.us);
+        }
+        let mut kernels: Vec<_> = kernels.into_iter().collect();
+        kernels.sort_by(|a, b| b.1.1.total_cmp(&a.1.1));
+        for (kernel, (count, us)) in kernels.into_iter().take(12) {
+            println!("{kernel:32} {count:4} dispatches {:9.2} ms", us / 1e3);
+        }
+    }
     Ok(())
 }

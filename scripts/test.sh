@@ -4,6 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/vulkan.sh
+scripts/onnx-cases.sh
+scripts/models.sh
 
 step() { printf '\n== %s (%s s so far)\n' "$1" "$SECONDS"; }
 
@@ -11,9 +13,10 @@ if [ $# -gt 0 ]; then
     exec cargo test --locked "$@"
 fi
 
-if cargo fmt --version >/dev/null 2>&1; then
+if rustfmt --version >/dev/null 2>&1; then
     step "Formatting"
-    cargo fmt --check
+    # `cargo fmt` does not see the modules that a macro declares.
+    find src tests benches examples -name '*.rs' -print0 | xargs -0 rustfmt --edition 2024 --check
 fi
 
 step "Tests, examples and benches build"

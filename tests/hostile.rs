@@ -84,7 +84,7 @@ impl Dice<'_> {
     }
 
     fn dtype(&mut self) -> DType {
-        self.one_of(&[DType::F32, DType::F32, DType::I32, DType::U32, DType::Bool, DType::F16])
+        self.one_of(&[DType::F32, DType::F32, DType::I32, DType::U32, DType::Bool, DType::F16, DType::F64])
     }
 
     /// Sometimes makes one tensor another than the operator wants.
@@ -369,6 +369,7 @@ fn extremes(ty: &TensorType) -> Array {
     match ty.dtype {
         DType::F32 => Array::from_fn(shape, float),
         DType::F16 => Array::from_fn(shape, |i| f16::from_f32(float(i))),
+        DType::F64 => Array::from_fn(shape, |i| f64::from(float(i)) * 1e200),
         DType::I32 => Array::from_fn(shape, |i| [0, 0, 1, -1, i32::MIN, i32::MAX][i % 6]),
         DType::U32 => Array::from_fn(shape, |i| [0, 0, 1, 31, 32, u32::MAX][i % 6]),
         DType::Bool => Array::from_fn(shape, |i| i % 2 == 0),

@@ -1,7 +1,7 @@
-//! Models that others made, at their real sizes, against ONNX Runtime's answers (tests/fixtures/real_models.py).
+//! Models that others made, at their real sizes, against ONNX Runtime's answers (`tests/fixtures/real_models.py`).
 //!
 //! `scripts/models.sh` fetches them.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail where it stands")]
+#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 use foveate::array::picture::{Picture, write_png};
 use foveate::array::{Array, TensorType, npy};

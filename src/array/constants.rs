@@ -14,6 +14,7 @@ impl Array {
         let data = match dtype {
             DType::F32 => Data::F32((0..count).map(|i| f32::from(u8::from(one(i)))).collect()),
             DType::F16 => Data::F16((0..count).map(|i| if one(i) { f16::ONE } else { f16::ZERO }).collect()),
+            DType::F64 => Data::F64((0..count).map(|i| f64::from(u8::from(one(i)))).collect()),
             DType::I32 => Data::I32((0..count).map(|i| i32::from(one(i))).collect()),
             DType::U32 => Data::U32((0..count).map(|i| u32::from(one(i))).collect()),
             DType::Bool => Data::Bool((0..count).map(one).collect()),
@@ -37,6 +38,7 @@ impl Array {
         let data = match dtype {
             DType::F32 => Data::F32(numbers.map(|x| x as f32).collect()),
             DType::F16 => Data::F16(numbers.map(f16::from_f64).collect()),
+            DType::F64 => Data::F64(numbers.collect()),
             DType::I32 => Data::I32(numbers.map(|x| x as i32).collect()),
             DType::U32 => Data::U32(numbers.map(|x| x as u32).collect()),
             DType::Bool => return Err(Error::unsupported("range", "of bool; cast it later")),

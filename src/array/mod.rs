@@ -20,6 +20,8 @@ pub enum Data {
     F32(Vec<f32>),
     /// 16-bit floats, for storage.
     F16(Vec<f16>),
+    /// 64-bit floats, for the few operators that [`DType::F64`] names.
+    F64(Vec<f64>),
     /// 32-bit signed integers.
     I32(Vec<i32>),
     /// 32-bit unsigned integers.
@@ -61,7 +63,7 @@ macro_rules! element {
         }
     )* };
 }
-element!(f32 => F32, f16 => F16, i32 => I32, u32 => U32, bool => Bool);
+element!(f32 => F32, f16 => F16, f64 => F64, i32 => I32, u32 => U32, bool => Bool);
 
 impl Array {
     /// An array of `shape` holding `values` in row-major order.
@@ -159,6 +161,7 @@ impl Array {
         match &self.data {
             Data::F32(v) => v.iter().map(|&x| f64::from(x)).collect(),
             Data::F16(v) => v.iter().map(|&x| f64::from(x)).collect(),
+            Data::F64(v) => v.clone(),
             Data::I32(v) => v.iter().map(|&x| f64::from(x)).collect(),
             Data::U32(v) => v.iter().map(|&x| f64::from(x)).collect(),
             Data::Bool(v) => v.iter().map(|&x| f64::from(u8::from(x))).collect(),
@@ -188,6 +191,7 @@ impl Data {
         match self {
             Self::F32(v) => v.len(),
             Self::F16(v) => v.len(),
+            Self::F64(v) => v.len(),
             Self::I32(v) => v.len(),
             Self::U32(v) => v.len(),
             Self::Bool(v) => v.len(),
@@ -204,6 +208,7 @@ impl Data {
         match self {
             Self::F32(_) => DType::F32,
             Self::F16(_) => DType::F16,
+            Self::F64(_) => DType::F64,
             Self::I32(_) => DType::I32,
             Self::U32(_) => DType::U32,
             Self::Bool(_) => DType::Bool,

@@ -1,7 +1,7 @@
 //! NumPy's files: `.npy` holds one array, `.npz` several by name.
 //!
 //! Read: float16/32/64, integers of 8 to 64 bits, bool; row- or column-major, either byte order. What has no dtype of its own
-//! here is widened or narrowed: float64 to f32, 64-bit integers to 32 if every value fits. Written: f32, f16, i32, u32, bool.
+//! here is widened or narrowed: float64 to f32, 64-bit integers to 32 if every value fits. Written: f32, f16, f64, i32, u32, bool.
 
 use super::file::replace;
 use super::{Array, Data};
@@ -161,6 +161,7 @@ fn encode(writer: &mut (impl Write + ?Sized), array: &Array) -> io::Result<()> {
     match array.data() {
         Data::F32(v) => put(writer, &shape, v),
         Data::F16(v) => put(writer, &shape, v),
+        Data::F64(v) => put(writer, &shape, v),
         Data::I32(v) => put(writer, &shape, v),
         Data::U32(v) => put(writer, &shape, v),
         Data::Bool(v) => put(writer, &shape, v),

@@ -10,6 +10,9 @@ pub enum DType {
     F32,
     /// 16-bit float, for storage: operators compute in f32.
     F16,
+    /// 64-bit float, where the adapter has them. Arithmetic of two tensors but for powers, remainders and extremes, comparisons, `neg`,
+    /// `abs`, and what moves whole elements through strides (reshape, slice, expand, transpose, concat, split); the rest refuses it.
+    F64,
     /// 32-bit signed integer.
     I32,
     /// 32-bit unsigned integer.
@@ -23,14 +26,21 @@ impl DType {
     pub const fn device_bytes(self) -> u64 {
         match self {
             Self::F16 => 2,
+            Self::F64 => 8,
             Self::F32 | Self::I32 | Self::U32 | Self::Bool => 4,
         }
+    }
+
+    /// Whether an element is one 32-bit word on the device: what most kernels that move data count in.
+    pub(crate) const fn is_word(self) -> bool {
+        self.device_bytes() == 4
     }
 
     /// The WGSL type that a shader reads one element as; `u32` holds two f16.
     pub const fn wgsl(self) -> &'static str {
         match self {
             Self::F32 => "f32",
+            Self::F64 => "f64",
             Self::I32 => "i32",
             Self::U32 | Self::Bool | Self::F16 => "u32",
         }
@@ -42,6 +52,7 @@ impl fmt::Display for DType {
         f.write_str(match self {
             Self::F32 => "f32",
             Self::F16 => "f16",
+            Self::F64 => "f64",
             Self::I32 => "i32",
             Self::U32 => "u32",
             Self::Bool => "bool",

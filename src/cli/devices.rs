@@ -14,9 +14,10 @@ Examples:
 pub(super) struct Devices {}
 
 /// Features that kernels may use, as people call them.
-const FEATURES: [(&str, Features); 5] = [
+const FEATURES: [(&str, Features); 6] = [
     ("timestamps", Features::TIMESTAMP_QUERY),
     ("f16", Features::SHADER_F16),
+    ("f64", Features::SHADER_F64),
     ("subgroups", Features::SUBGROUP),
     ("cooperative matrices", Features::EXPERIMENTAL_COOPERATIVE_MATRIX),
     ("pipeline cache", Features::PIPELINE_CACHE),

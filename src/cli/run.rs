@@ -118,8 +118,11 @@ fn range(tensor: &Tensor) -> String {
     let numbers = || values.iter().copied().filter(|v| !v.is_nan());
     let nan = values.len() - numbers().count();
     let nan = if nan == 0 { String::new() } else { format!(", {nan} NaN") };
-    #[expect(clippy::cast_possible_truncation, reason = "floats were computed in f32, and print shorter as such")]
-    let shown = |v: f64| if tensor.elem().is_float() { (v as f32).to_string() } else { v.to_string() };
+    #[expect(clippy::cast_possible_truncation, reason = "floats were computed in f32 if they fit it, and print shorter as such")]
+    let shown = |v: f64| match v as f32 {
+        short if tensor.elem().is_float() && (short.is_finite() || !v.is_finite()) => short.to_string(),
+        _ => v.to_string(),
+    };
     match (numbers().reduce(f64::min), numbers().reduce(f64::max)) {
         (Some(low), Some(high)) => format!(", {} to {}{nan}", shown(low), shown(high)),
         _ => nan,

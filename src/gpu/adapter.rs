@@ -44,7 +44,11 @@ const NO_ADAPTER: &str = "no GPU adapter was found: install your GPU's Vulkan dr
     (Debian and Ubuntu: apt-get install mesa-vulkan-drivers), or ask for the CPU reference with --device cpu";
 
 /// Features that kernels use where an adapter has them.
-const WANTED: Features = Features::TIMESTAMP_QUERY.union(Features::SHADER_F16).union(Features::SUBGROUP).union(Features::PIPELINE_CACHE);
+const WANTED: Features = Features::TIMESTAMP_QUERY
+    .union(Features::SHADER_F16)
+    .union(Features::SHADER_F64)
+    .union(Features::SUBGROUP)
+    .union(Features::PIPELINE_CACHE);
 
 /// All adapters, the preferred one first.
 pub fn adapters() -> Vec<Adapter> {

@@ -1,5 +1,7 @@
 //! What an open device can do, read once.
 
+use crate::array::DType;
+use crate::error::{Error, Result};
 use std::ops::Range;
 use wgpu::{DeviceType, Features, Limits};
 
@@ -70,6 +72,17 @@ impl Capabilities {
     /// The most bytes that one storage binding can show a shader.
     pub fn max_binding(&self) -> u64 {
         self.limits.max_storage_buffer_binding_size
+    }
+
+    /// Refuses a dtype that shaders of this device cannot compute with.
+    ///
+    /// # Errors
+    /// [`Error::Device`] for f64 where the adapter has no 64-bit floats.
+    pub fn check_computes(&self, dtype: DType) -> Result<()> {
+        if dtype == DType::F64 && !self.features.contains(Features::SHADER_F64) {
+            return Err(Error::Device(format!("{} has no 64-bit floats", self.name)));
+        }
+        Ok(())
     }
 
     /// The window that holds `elements` of a tensor whose elements have `size` bytes. It starts and ends on whole `vec4`s.

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 pub(crate) fn to_bytes(array: &Array) -> Cow<'_, [u8]> {
     match array.data() {
         Data::F32(v) => Cow::Borrowed(bytemuck::cast_slice(v)),
+        Data::F64(v) => Cow::Borrowed(bytemuck::cast_slice(v)),
         Data::I32(v) => Cow::Borrowed(bytemuck::cast_slice(v)),
         Data::U32(v) => Cow::Borrowed(bytemuck::cast_slice(v)),
         Data::F16(v) if v.len() % 2 == 0 => Cow::Borrowed(bytemuck::cast_slice(v)),
@@ -23,6 +24,7 @@ pub(crate) fn from_bytes(ty: &TensorType, bytes: &[u8]) -> Result<Array> {
     let bytes = &bytes[..n * size];
     let data = match ty.dtype {
         DType::F32 => Data::F32(bytemuck::pod_collect_to_vec(bytes)),
+        DType::F64 => Data::F64(bytemuck::pod_collect_to_vec(bytes)),
         DType::I32 => Data::I32(bytemuck::pod_collect_to_vec(bytes)),
         DType::U32 => Data::U32(bytemuck::pod_collect_to_vec(bytes)),
         DType::F16 => Data::F16(bytemuck::pod_collect_to_vec::<u8, f16>(bytes)),

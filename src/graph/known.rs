@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// The most elements that a value on the way may have.
 const LIMIT: usize = 1 << 22;
-/// The most elements that all computed values may have together: a file cannot keep this busy for long.
+/// The most elements and multiply-adds of all computed values together: a file cannot keep this busy for long.
 const WORK: usize = 1 << 26;
 
 /// A value, and the inputs that it depends on.
@@ -62,7 +62,11 @@ impl Known {
         }
         // Nodes stand in the graph in an order in which each finds its inputs computed.
         for node in nodes.into_iter().map(|n| &graph.nodes[n]) {
-            self.work += node.inputs.iter().chain(&node.outputs).map(|&v| graph.values[v].ty.elements()).sum::<usize>();
+            let types = |values: &[usize]| values.iter().map(|&v| &*graph.values[v].ty).collect::<Vec<_>>();
+            let (from, to) = (types(&node.inputs), types(&node.outputs));
+            let moved = from.iter().chain(&to).map(|ty| ty.elements()).sum::<usize>();
+            self.work =
+                self.work.saturating_add(moved).saturating_add(usize::try_from(node.op.multiply_adds(&from, &to)).unwrap_or(usize::MAX));
             if self.work > WORK {
                 return Ok(None);
             }

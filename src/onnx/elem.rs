@@ -26,7 +26,8 @@ macro_rules! elems {
                 match self { $(Self::$variant => $bits),* }
             }
 
-            /// What the engine computes in, if it computes with this type at all.
+            /// What the engine computes in, if it computes with this type at all. Of double it is f64 in a model whose numbers do not
+            /// fit float.
             pub fn held(self) -> Option<DType> {
                 match self { $(Self::$variant => $held),* }
             }
@@ -92,6 +93,7 @@ impl Elem {
         match dtype {
             DType::F32 => Self::Float,
             DType::F16 => Self::Float16,
+            DType::F64 => Self::Double,
             DType::I32 => Self::Int32,
             DType::U32 => Self::Uint32,
             DType::Bool => Self::Bool,

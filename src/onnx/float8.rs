@@ -20,7 +20,7 @@ pub(super) fn decode(elem: Elem, byte: u8) -> f32 {
         _ if fnuz => (byte == 0x80).then_some(f32::NAN),
         Elem::Float8E4M3FN => (magnitude == 0x7f).then_some(f32::NAN),
         // E5M2 keeps IEEE's infinities and NaNs.
-        _ => (magnitude >= 0x7c).then(|| if magnitude == 0x7c { f32::INFINITY } else { f32::NAN }),
+        _ => (magnitude >= 0x7c).then_some(if magnitude == 0x7c { f32::INFINITY } else { f32::NAN }),
     };
     let exponent = i32::from(magnitude >> mantissa_bits);
     let mantissa = f32::from(magnitude & ((1 << mantissa_bits) - 1)) / f32::from(1u8 << mantissa_bits);

@@ -39,6 +39,8 @@ pub(super) struct Importer<'a> {
     constants: RefCell<HashMap<*const Tensor, (Arc<Tensor>, Var)>>,
     refusals: RefCell<Vec<Refusal>>,
     warnings: RefCell<BTreeSet<String>>,
+    /// Whether double is held as f64, because numbers of the model do not fit float.
+    pub(super) wide: bool,
     nodes: Cell<usize>,
     depth: Cell<usize>,
 }
@@ -108,22 +110,24 @@ pub(super) fn import(
 ) -> Result<Outcome> {
     let message = &model.message;
     let Some(top) = &message.graph else { return Err(Error::model(&model.source, "holds no graph")) };
-    // A value that the engine cannot hold is refused where it is needed in the graph, not here.
-    let arrays = given.iter().filter_map(|(name, t)| Some((name.clone(), Arc::new(t.to_array().ok()?)))).collect();
-    let importer = Importer {
+    let mut importer = Importer {
         graph: graph.clone(),
         model: message,
         folder: &model.folder,
-        given: arrays,
+        given: HashMap::new(),
         known: RefCell::default(),
         pinned: RefCell::default(),
         tensors: RefCell::default(),
         constants: RefCell::default(),
         refusals: RefCell::default(),
         warnings: RefCell::default(),
+        wide: false,
         nodes: Cell::new(0),
         depth: Cell::new(0),
     };
+    importer.wide = given.values().any(|t| t.exceeds_float()) || importer.file_exceeds_float(message, top);
+    // A value that the engine cannot hold is refused where it is needed in the graph, not here.
+    importer.given = given.iter().filter_map(|(name, t)| Some((name.clone(), Arc::new(importer.array(t).ok()?)))).collect();
     let body = Body::new(&message.opset_import, None);
     let mut tensors = BTreeMap::new();
     for (port, shape) in types {
@@ -131,8 +135,8 @@ pub(super) fn import(
             (_, Some(var)) => Value::of(port.elem, var.clone()),
             (Some(tensor), None) => Value::Host { tensor: Arc::clone(tensor), var: Rc::default(), input: Some(port.name.as_str().into()) },
             (None, None) => {
-                let dtype =
-                    port.elem.held().ok_or_else(|| Error::unsupported("an input", format!("'{}' of type {}", port.name, port.elem)))?;
+                let refusal = || Error::unsupported("an input", format!("'{}' of type {}", port.name, port.elem));
+                let dtype = importer.held(port.elem).ok_or_else(refusal)?;
                 Value::of(port.elem, graph.input(&port.name, TensorType::new(dtype, shape.clone()))?)
             }
         };
@@ -325,9 +329,6 @@ impl<'a> Importer<'a> {
             return Ok(Arc::clone(tensor));
         }
         let tensor = Tensor::from_proto(message, |entries| self.folder.read(entries)).map_err(|reason| Error::model("tensor", reason))?;
-        if tensor.elem() == Elem::Double {
-            self.warn_of_double();
-        }
         let tensor = Arc::new(tensor);
         self.tensors.borrow_mut().insert(std::ptr::from_ref(message), Arc::clone(&tensor));
         Ok(tensor)
@@ -343,10 +344,8 @@ impl<'a> Importer<'a> {
                 }
                 let made = match input {
                     Some(name) => {
-                        let dtype = tensor
-                            .elem()
-                            .held()
-                            .ok_or_else(|| Error::unsupported("an input", format!("'{name}' of type {}", tensor.elem())))?;
+                        let refusal = || Error::unsupported("an input", format!("'{name}' of type {}", tensor.elem()));
+                        let dtype = self.held(tensor.elem()).ok_or_else(refusal)?;
                         self.graph.input(name, TensorType::new(dtype, tensor.shape()))?
                     }
                     None => self.constant(tensor)?,
@@ -361,7 +360,7 @@ impl<'a> Importer<'a> {
         if let Some((_, var)) = self.constants.borrow().get(&Arc::as_ptr(tensor)) {
             return Ok(var.clone());
         }
-        let var = self.graph.constant(tensor.to_array()?)?;
+        let var = self.graph.constant(self.array(tensor)?)?;
         self.constants.borrow_mut().insert(Arc::as_ptr(tensor), (Arc::clone(tensor), var.clone()));
         Ok(var)
     }
@@ -385,10 +384,6 @@ impl<'a> Importer<'a> {
 
     pub(super) fn warn(&self, text: impl Into<String>) {
         self.warnings.borrow_mut().insert(text.into());
-    }
-
-    fn warn_of_double(&self) {
-        self.warn("double is narrowed to float: the model is computed in 32 bits");
     }
 
     fn refuse(&self, op: &str, node: &str, reason: String) {

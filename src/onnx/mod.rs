@@ -14,8 +14,10 @@
 //! ```
 //!
 //! Shapes are static: open dimensions are bound at import, and what a model computes about shapes is folded then. Integers are held in
-//! 32 bits and floats as f32 ([`Elem::held`]); a 64-bit integer that does not fit is refused, a double is narrowed with a warning.
+//! 32 bits and floats as f32 ([`Elem::held`]); a 64-bit integer that does not fit is refused, a double is narrowed with a warning,
+//! or held as f64 throughout where numbers of the model do not fit float.
 
+mod double;
 mod elem;
 mod external;
 mod float8;

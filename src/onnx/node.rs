@@ -152,12 +152,6 @@ impl<'a> Node<'a> {
         Ok(Some(found))
     }
 
-    /// Whether the node has this attribute.
-    pub(super) fn has_attribute(&self, name: &'static str) -> bool {
-        self.read.borrow_mut().insert(name);
-        self.message.attribute.iter().any(|a| a.name == name)
-    }
-
     /// An attribute that changes nothing here.
     pub(super) fn ignore(&self, names: &[&'static str]) {
         self.read.borrow_mut().extend(names);
@@ -282,6 +276,7 @@ impl<'a> Node<'a> {
             DType::U32 => Array::scalar(value as u32),
             DType::Bool => Array::scalar(value != 0.0),
             DType::F32 | DType::F16 => Array::scalar(value as f32),
+            DType::F64 => Array::scalar(value),
         })
     }
 

@@ -27,7 +27,7 @@ impl Tensor {
         let start = mixed(seed ^ mixed(hash));
         let draw = |i: usize, part: u64| mixed(start.wrapping_add((3 * i as u64 + part).wrapping_mul(0x9E37_79B9_7F4A_7C15)));
         let array = match held {
-            DType::F32 | DType::F16 => Array::from_fn(shape, |i| normal([0, 1, 2].map(|part| draw(i, part)))),
+            DType::F32 | DType::F16 | DType::F64 => Array::from_fn(shape, |i| normal([0, 1, 2].map(|part| draw(i, part)))),
             DType::I32 => Array::from_fn(shape, |i| (draw(i, 0) >> 61) as i32),
             DType::U32 => Array::from_fn(shape, |i| (draw(i, 0) >> 61) as u32),
             DType::Bool => Array::from_fn(shape, |i| draw(i, 0) >> 63 == 1),

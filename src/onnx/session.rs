@@ -99,9 +99,9 @@ impl Session {
         }
         let mut arrays: Vec<(String, Array)> = Vec::new();
         if let Some(plan) = &self.plan {
-            for (name, _) in plan.inputs() {
+            for (name, ty) in plan.inputs() {
                 let tensor = find(name).ok_or_else(|| Error::shape("run", format!("input '{name}' is missing")))?;
-                arrays.push((name.to_owned(), tensor.to_array()?));
+                arrays.push((name.to_owned(), tensor.to_array_of(ty.dtype)?));
             }
         } else if self.outputs.iter().any(|o| matches!(o.source, Source::Plan(_))) {
             return Err(Error::shape("run", "the session is not compiled"));

@@ -130,6 +130,21 @@ impl Tensor {
         Array::from_data(self.shape.clone(), data)
     }
 
+    /// [`Tensor::to_array`], or a double as f64 where that is what holds it.
+    pub(super) fn to_array_of(&self, dtype: DType) -> Result<Array> {
+        match (self.elem, dtype) {
+            (Elem::Double, DType::F64) => Array::new(self.shape.clone(), each(&self.bytes, f64::from_le_bytes)),
+            _ => self.to_array(),
+        }
+    }
+
+    /// Whether it is of double and f32 does not reach an element.
+    #[expect(clippy::cast_possible_truncation, reason = "narrowed to see what comes of it")]
+    pub(super) fn exceeds_float(&self) -> bool {
+        let exceeds = |v: f64| v.is_finite() && (v as f32).is_infinite();
+        self.elem == Elem::Double && self.bytes.as_chunks().0.iter().any(|b| exceeds(f64::from_le_bytes(*b)))
+    }
+
     /// An engine's array as elements of type `elem`, the way back from [`Tensor::to_array`].
     ///
     /// # Errors
@@ -140,6 +155,8 @@ impl Tensor {
             Data::F32(v) => float_bytes(elem, v).ok_or_else(wrong)?,
             Data::F16(v) if elem == Elem::Float16 => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
             Data::F16(_) => return Err(wrong()),
+            Data::F64(v) if elem == Elem::Double => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Data::F64(_) => return Err(wrong()),
             Data::I32(v) => integer_bytes(elem, v.iter().map(|&x| i64::from(x))).ok_or_else(wrong)?,
             Data::U32(v) => integer_bytes(elem, v.iter().map(|&x| i64::from(x))).ok_or_else(wrong)?,
             Data::Bool(v) if elem == Elem::Bool => v.iter().map(|&x| u8::from(x)).collect(),
@@ -159,9 +176,11 @@ impl Tensor {
         }
         let bytes = if elem.is_float() && self.elem.is_float() {
             let values = self.floats()?;
+            #[expect(clippy::cast_possible_truncation, reason = "what does not fit is found below")]
+            let singles = || values.iter().map(|&v| v as f32).collect::<Vec<f32>>();
             let bytes = match elem {
                 Elem::Double => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-                _ => float_bytes(elem, &self.f32s()).ok_or_else(|| wrong("it is no float".to_owned()))?,
+                _ => float_bytes(elem, &singles()).ok_or_else(|| wrong("it is no float".to_owned()))?,
             };
             let held = Self::new(elem, self.shape.clone(), bytes.clone())?.floats()?;
             let differs = |i: &usize| held[*i] != values[*i] && !(held[*i].is_nan() && values[*i].is_nan());
@@ -290,11 +309,7 @@ fn integer_bytes(elem: Elem, values: impl Iterator<Item = i64>) -> Option<Vec<u8
 }
 
 /// The bytes of a tensor whose elements stand in a typed field.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the standard keeps narrow elements in int32_data and uint64_data"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "the standard keeps narrow elements in int32_data and uint64_data")]
 fn typed_bytes(elem: Elem, message: &proto::Tensor) -> Result<Bytes, String> {
     let int32 = |width: usize| message.int32_data.iter().flat_map(move |v| v.to_le_bytes().into_iter().take(width)).collect::<Vec<u8>>();
     Ok(match elem {

@@ -6,7 +6,7 @@
 //!
 //! | tensor | shape |
 //! |---|---|
-//! | a | any; f32, i32 or u32 |
+//! | a | any; f32, i32 or u32; f64 for sums, differences, products and quotients, where the adapter has 64-bit floats |
 //! | b | any that broadcasts with a: trailing dimensions are equal, or one of them is 1; a's dtype |
 //! | output | the larger size of each dimension; a's dtype |
 //!
@@ -112,14 +112,20 @@ impl Op for Binary {
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
-        let dtypes: &[DType] = if *self == Self::Prelu { &[DType::F32] } else { &[DType::F32, DType::I32, DType::U32] };
+        let dtypes: &[DType] = match self {
+            Self::Prelu => &[DType::F32],
+            Self::Add | Self::Sub | Self::Mul | Self::Div => &[DType::F32, DType::I32, DType::U32, DType::F64],
+            _ => &[DType::F32, DType::I32, DType::U32],
+        };
         infer_pair(self.name(), inputs, dtypes, None)
     }
 
     fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
         let (a, b) = (inputs[0], inputs[1]);
         Ok(vec![match a.data() {
-            Data::F32(_) => pairs(self.name(), a, b, |a, b| self.of_floats(a, b))?,
+            #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the point")]
+            Data::F32(_) => pairs(self.name(), a, b, |a: f32, b: f32| self.of_floats(f64::from(a), f64::from(b)) as f32)?,
+            Data::F64(_) => pairs(self.name(), a, b, |a, b| self.of_floats(a, b))?,
             Data::I32(_) => pairs(self.name(), a, b, |a, b| self.of_signed(a, b))?,
             Data::U32(_) => pairs(self.name(), a, b, |a, b| self.of_unsigned(a, b))?,
             _ => return Err(Error::unsupported(self.name(), format!("of {}", a.ty()))),
@@ -128,7 +134,7 @@ impl Op for Binary {
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         let import = match site.inputs[0].dtype {
-            DType::F32 => "floats",
+            DType::F32 | DType::F64 => "floats",
             DType::I32 => "signed",
             _ => "unsigned",
         };
@@ -153,12 +159,10 @@ impl Op for Binary {
 }
 
 impl Binary {
-    /// Through f64, which holds every intermediate result well enough to round once.
-    #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the point")]
-    fn of_floats(self, a: f32, b: f32) -> f32 {
-        let (x, y) = (f64::from(a), f64::from(b));
+    /// Of f32 too: f64 holds every intermediate result well enough to round once.
+    fn of_floats(self, x: f64, y: f64) -> f64 {
         let cut = x % y;
-        (match self {
+        match self {
             Self::Add => x + y,
             Self::Sub => x - y,
             Self::Mul => x * y,
@@ -171,7 +175,7 @@ impl Binary {
             Self::Remainder | Self::Fmod => cut,
             Self::Prelu if x < 0.0 => x * y,
             Self::Prelu => x,
-        }) as f32
+        }
     }
 
     fn of_signed(self, a: i32, b: i32) -> i32 {

@@ -95,10 +95,13 @@ pub(super) fn infer_pair(op: &'static str, inputs: &[&TensorType], dtypes: &[DTy
 pub(super) fn launch_pair(op: &'static str, site: &Site<'_>, import: Option<&str>, formula: &str) -> Result<Vec<Candidate>> {
     let (a, b, output) = (site.inputs[0], site.inputs[1], site.outputs[0]);
     let nest = broadcast_nest(op, [&output.shape, &a.shape, &b.shape], &output.shape)?;
-    let parts = nest.parts(op, site.device, [output.device_bytes(), a.device_bytes(), b.device_bytes()], Cut::Outermost)?;
+    site.device.check_computes(a.dtype)?;
+    let (bytes, each) = ([output, a, b].map(TensorType::device_bytes), [output, a, b].map(|ty| ty.dtype.device_bytes()));
+    let parts = nest.parts_of(op, site.device, bytes, each, Cut::Outermost)?;
     let launch = |part: &super::Part<3>| {
         let (nest, [output_window, a_window, b_window]) = (&part.nest, &part.windows);
-        let width = nest.width(true);
+        // Four f64 are more than the 16 bytes that buffers are multiples of.
+        let width = if a.dtype == DType::F64 { 1 } else { nest.width(true) };
         let count = nest.count(width);
         let params = Params {
             sizes: nest.packed_sizes(width),

@@ -2,7 +2,7 @@
 //!
 //! | tensor | shape |
 //! |---|---|
-//! | input | any |
+//! | input | any; f64 only to f64 |
 //! | output | the same, `to` |
 //!
 //! Floats become integers by cutting towards zero; what is out of range becomes the nearest integer of the dtype, NaN becomes 0.
@@ -14,7 +14,7 @@
 use super::map::{Formula, launch_map};
 use super::{Candidate, Op, Site, check_inputs};
 use crate::array::{Array, DType, Data, TensorType, f16};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::Var;
 
@@ -45,6 +45,9 @@ impl Op for Cast {
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         check_inputs(self.name(), inputs, 1..=1)?;
+        if inputs[0].dtype != self.to && [inputs[0].dtype, self.to].contains(&DType::F64) {
+            return Err(Error::unsupported(self.name(), format!("{} to {}", inputs[0], self.to)));
+        }
         Ok(vec![TensorType::new(self.to, inputs[0].shape.clone())])
     }
 
@@ -54,6 +57,7 @@ impl Op for Cast {
         let signed: Vec<i32> = match inputs[0].data() {
             Data::F32(v) => v.iter().map(|&x| x as i32).collect(),
             Data::F16(v) => v.iter().map(|&x| x.to_f32() as i32).collect(),
+            Data::F64(v) => v.iter().map(|&x| x as i32).collect(),
             Data::I32(v) => v.clone(),
             Data::U32(v) => v.iter().map(|&x| x as i32).collect(),
             Data::Bool(v) => v.iter().map(|&x| i32::from(x)).collect(),
@@ -61,12 +65,14 @@ impl Op for Cast {
         let float: Vec<f32> = match inputs[0].data() {
             Data::F32(v) => v.clone(),
             Data::F16(v) => v.iter().map(|&x| x.to_f32()).collect(),
+            Data::F64(v) => v.iter().map(|&x| x as f32).collect(),
             Data::U32(v) => v.iter().map(|&x| x as f32).collect(),
             Data::I32(_) | Data::Bool(_) => signed.iter().map(|&x| x as f32).collect(),
         };
-        let from_float = matches!(inputs[0].dtype(), DType::F32 | DType::F16);
+        let from_float = matches!(inputs[0].dtype(), DType::F32 | DType::F16 | DType::F64);
         let data = match self.to {
             DType::F32 => Data::F32(float),
+            DType::F64 => Data::F64(inputs[0].to_f64()),
             DType::F16 if from_float => Data::F16(float.into_iter().map(f16::from_f32).collect()),
             // Once, not through f32: an integer is rounded to f16 as it is.
             DType::F16 => Data::F16(inputs[0].to_f64().into_iter().map(f16::from_f64).collect()),

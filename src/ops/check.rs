@@ -97,9 +97,9 @@ pub(crate) fn launch_rows(
     Ok(parts.into_iter().map(launch).collect())
 }
 
-/// `width` numbers of WGSL type `scalar`: itself, or a `vec4` of it.
+/// `width` numbers of WGSL type `scalar`: itself, or a vector of it.
 pub(crate) fn vector(scalar: &str, width: usize) -> String {
-    if width == 4 { format!("vec4<{scalar}>") } else { scalar.to_owned() }
+    if width > 1 { format!("vec{width}<{scalar}>") } else { scalar.to_owned() }
 }
 
 /// The names by which shaders call `width` numbers at once: `Element` of `dtype`, and `Word`, `Int`, `Flag`.

@@ -6,7 +6,7 @@
 //!
 //! | tensor | shape |
 //! |---|---|
-//! | a | any; f32, i32 or u32, for equality also bool |
+//! | a | any; f32, f64, i32 or u32, for equality also bool |
 //! | b | any that broadcasts with a; a's dtype |
 //! | output | the larger size of each dimension, bool |
 //!
@@ -75,15 +75,16 @@ impl Op for Compare {
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
-        let dtypes = [DType::F32, DType::I32, DType::U32, DType::Bool];
+        let dtypes = [DType::F32, DType::F64, DType::I32, DType::U32, DType::Bool];
         let ordered = !matches!(self, Self::Equal | Self::NotEqual);
-        infer_pair(self.name(), inputs, if ordered { &dtypes[..3] } else { &dtypes }, Some(DType::Bool))
+        infer_pair(self.name(), inputs, if ordered { &dtypes[..4] } else { &dtypes }, Some(DType::Bool))
     }
 
     fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
         let (a, b) = (inputs[0], inputs[1]);
         Ok(vec![match a.data() {
             Data::F32(_) => pairs(self.name(), a, b, |a: f32, b: f32| self.of(a, b))?,
+            Data::F64(_) => pairs(self.name(), a, b, |a: f64, b: f64| self.of(a, b))?,
             Data::I32(_) => pairs(self.name(), a, b, |a: i32, b: i32| self.of(a, b))?,
             Data::U32(_) => pairs(self.name(), a, b, |a: u32, b: u32| self.of(a, b))?,
             Data::Bool(_) => pairs(self.name(), a, b, |a: bool, b: bool| self.of(a, b))?,

@@ -90,6 +90,7 @@ impl Op for Concat {
         let joined = match inputs[0].data() {
             Data::F32(_) => Data::F32(self.join::<f32>(inputs, &shape)?),
             Data::F16(_) => Data::F16(self.join::<f16>(inputs, &shape)?),
+            Data::F64(_) => Data::F64(self.join::<f64>(inputs, &shape)?),
             Data::I32(_) => Data::I32(self.join::<i32>(inputs, &shape)?),
             Data::U32(_) => Data::U32(self.join::<u32>(inputs, &shape)?),
             Data::Bool(_) => Data::Bool(self.join::<bool>(inputs, &shape)?),

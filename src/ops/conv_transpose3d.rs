@@ -178,6 +178,12 @@ impl Op for ConvTranspose3d {
         };
         Ok(vec![Candidate::of(parts.iter().map(launch).collect())])
     }
+
+    /// Each input is multiplied by the weights of its channel.
+    fn multiply_adds(&self, inputs: &[&TensorType], outputs: &[&TensorType]) -> u64 {
+        let _ = outputs;
+        super::multiplied(inputs[0].elements(), &inputs[1].shape[1..])
+    }
 }
 
 impl ConvTranspose3d {

@@ -2,7 +2,7 @@
 //!
 //! The loops of a [`Nest`] show each element in the output and in the input, both through strides: repeated, reversed,
 //! cut out, laid beside others. Words are moved as they are, NaN payloads included; f16 moves as pairs, where runs of
-//! pairs are what there is to move.
+//! pairs are what there is to move, and f64 as two words.
 
 use super::{Candidate, Cut, Nest, Site, WORKGROUP, Walk, dense, groups, u32_of, vector};
 use crate::array::{Array, DType, Data, TensorType, elements, strides};
@@ -30,11 +30,15 @@ pub(super) fn gathering(op: &'static str, dtype: DType, to: &[usize], walk: Walk
     words(op, dtype, Nest::new(op, to, [Walk::new(dense(to)), walk])?)
 }
 
-/// `nest` counted in words: f16 lies in pairs, so its loops must move whole pairs.
+/// `nest` counted in words: f16 lies in pairs, so its loops must move whole pairs; an f64 is two words side by side.
 ///
 /// # Errors
-/// If they do not.
+/// If f16 is not moved in pairs, or f64 needs one loop too many.
 pub(super) fn words(op: &'static str, dtype: DType, nest: Nest<2>) -> Result<Nest<2>> {
+    if dtype == DType::F64 {
+        let pairs = |w: Walk| Walk { start: 2 * w.start, strides: w.strides.iter().map(|s| 2 * s).chain([1]).collect() };
+        return Nest::new(op, &[&nest.sizes[..], &[2]].concat(), nest.walks.map(pairs));
+    }
     if dtype != DType::F16 {
         return Ok(nest);
     }
@@ -109,6 +113,7 @@ pub(super) fn picked(input: &Array, from: &[usize]) -> Data {
     match input.data() {
         Data::F32(v) => Data::F32(pick(v, from)),
         Data::F16(v) => Data::F16(pick(v, from)),
+        Data::F64(v) => Data::F64(pick(v, from)),
         Data::I32(v) => Data::I32(pick(v, from)),
         Data::U32(v) => Data::U32(pick(v, from)),
         Data::Bool(v) => Data::Bool(pick(v, from)),

@@ -99,7 +99,11 @@ impl Op for Gather {
         let (input, picks) = (site.inputs[0], site.inputs[1].elements());
         let size = input.shape[self.axis];
         let (outer, inner) = (elements(&input.shape[..self.axis]), elements(&input.shape[self.axis + 1..]));
-        let words = if input.dtype == DType::F16 { inner / 2 } else { inner };
+        let words = match input.dtype {
+            DType::F16 => inner / 2,
+            DType::F64 => inner * 2,
+            _ => inner,
+        };
         let width = if words % 4 == 0 { 4 } else { 1 };
         let row_bytes = [4 * (size * words) as u64, 4 * (picks * words) as u64];
         let launches = launch_rows(self.name(), site.device, outer, &row_bytes, |rows| {

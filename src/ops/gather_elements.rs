@@ -6,7 +6,7 @@
 //!
 //! | tensor | shape |
 //! |---|---|
-//! | input | any dtype but f16 |
+//! | input | any dtype but f16 and f64 |
 //! | indices | the input's rank, i32; no larger than the input but in dimension `axis` |
 //! | output | the indices' |
 //!
@@ -70,7 +70,7 @@ impl Op for GatherElements {
         let (input, indices) = (inputs[0], inputs[1]);
         check_dimension(self.name(), input, self.axis)?;
         check_dtype(self.name(), "indices", indices, DType::I32)?;
-        if input.dtype == DType::F16 {
+        if !input.dtype.is_word() {
             return Err(Error::unsupported(self.name(), format!("of {input}; cast it first")));
         }
         let reaches = |(d, (size, picks)): (usize, (&usize, &usize))| d == self.axis || picks <= size;

@@ -6,7 +6,7 @@
 //!
 //! | tensor | shape |
 //! |---|---|
-//! | input | `batches.., indexed.., inner..`, `batch_dims` of the first and k of the second; any dtype but f16 |
+//! | input | `batches.., indexed.., inner..`, `batch_dims` of the first and k of the second; any dtype but f16 and f64 |
 //! | indices | `batches.., picks.., k`, i32 |
 //! | output | `batches.., picks.., inner..` |
 //!
@@ -116,7 +116,7 @@ impl Op for GatherNd {
         check_inputs(self.name(), inputs, 2..=2)?;
         let (input, indices) = (inputs[0], inputs[1]);
         check_dtype(self.name(), "indices", indices, DType::I32)?;
-        if input.dtype == DType::F16 {
+        if !input.dtype.is_word() {
             return Err(Error::unsupported(self.name(), format!("of {input}; cast it first")));
         }
         input.checked_elements()?;

@@ -47,16 +47,20 @@ pub(super) fn launch_words(
 ) -> Result<Vec<Candidate>> {
     let (input, output) = (site.inputs[0], site.outputs[0]);
     let elements = input.elements();
+    site.device.check_computes(input.dtype)?;
+    // Two f64 are the 16 bytes that buffers are multiples of.
+    let width = if input.dtype == DType::F64 { 2 } else { 4 };
     // Four f16 are two words.
-    let four = |dtype: DType| if dtype == DType::F16 { "vec2<u32>".to_owned() } else { vector(dtype.wgsl(), 4) };
-    let mut header = aliases(input.dtype, 4) + &format!("alias Input = {};\nalias Output = {};\n", four(input.dtype), four(output.dtype));
+    let item = |dtype: DType| if dtype == DType::F16 { "vec2<u32>".to_owned() } else { vector(dtype.wgsl(), width) };
+    let mut header =
+        aliases(input.dtype, width) + &format!("alias Input = {};\nalias Output = {};\n", item(input.dtype), item(output.dtype));
     header += &import.map(|name| format!("#import {name}\n")).unwrap_or_default();
     header += &format!("fn apply(x: Input) -> Output {{ return {text}; }}\n");
     let bytes = [input.dtype.device_bytes(), output.dtype.device_bytes()];
     let launches = launch_rows(op, site.device, elements.div_ceil(BLOCK), &bytes.map(|b| b * BLOCK as u64), |blocks| {
         let range = blocks.start * BLOCK..elements.min(blocks.end * BLOCK);
         let window = |size| site.device.window(range.start as u64..range.end as u64, size);
-        let count = range.len().div_ceil(4);
+        let count = range.len().div_ceil(width);
         let params = Params { count: u32_of(count), alpha, beta, low, high };
         Launch::new(&UNARY, &params, groups(count, WORKGROUP))
             .header(&header)

@@ -148,17 +148,32 @@ impl<const N: usize> Nest<N> {
     /// # Errors
     /// If one element of the innermost loop is all that a part would have.
     pub(crate) fn parts(&self, op: &'static str, device: &Capabilities, bytes: [u64; N], cut: Cut) -> Result<Vec<Part<N>>> {
+        self.parts_of(op, device, bytes, [4; N], cut)
+    }
+
+    /// [`Nest::parts`] of operands whose elements have `each` bytes.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn parts_of(
+        &self,
+        op: &'static str,
+        device: &Capabilities,
+        bytes: [u64; N],
+        each: [u64; N],
+        cut: Cut,
+    ) -> Result<Vec<Part<N>>> {
         let most = device.max_binding();
         if bytes.iter().all(|&b| b <= most) {
             let windows = bytes.map(|b| Window { bytes: 0..b, skip: 0 });
             return Ok(vec![Part { nest: self.clone(), windows }]);
         }
-        let windows: [Window; N] =
-            std::array::from_fn(|k| if bytes[k] <= most { Window { bytes: 0..bytes[k], skip: 0 } } else { device.window(self.span(k), 4) });
+        let whole = |k: usize| Window { bytes: 0..bytes[k], skip: 0 };
+        let windows: [Window; N] = std::array::from_fn(|k| if bytes[k] <= most { whole(k) } else { device.window(self.span(k), each[k]) });
         let Some(large) = windows.iter().position(|w| w.bytes.end - w.bytes.start > most) else {
             let mut nest = self.clone();
-            for (walk, window) in nest.walks.iter_mut().zip(&windows) {
-                walk.start -= (window.bytes.start / 4) as i64;
+            for ((walk, window), each) in nest.walks.iter_mut().zip(&windows).zip(each) {
+                walk.start -= (window.bytes.start / each) as i64;
             }
             return Ok(vec![Part { nest, windows }]);
         };
@@ -169,7 +184,7 @@ impl<const N: usize> Nest<N> {
             let wide = bytes.iter().max().copied().unwrap_or(0);
             return Err(Error::Device(format!("{op}: {wide} bytes do not cut into bindings of {most}, the most of {}", device.name)));
         };
-        Ok([front.parts(op, device, bytes, cut)?, back.parts(op, device, bytes, cut)?].concat())
+        Ok([front.parts_of(op, device, bytes, each, cut)?, back.parts_of(op, device, bytes, each, cut)?].concat())
     }
 
     /// The elements of operand `k` that the loops reach.

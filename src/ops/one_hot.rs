@@ -7,7 +7,7 @@
 //! | tensor | shape |
 //! |---|---|
 //! | indices | `outer.., inner..`, i32 |
-//! | values | (2), off and on; any dtype but f16 |
+//! | values | (2), off and on; any dtype but f16 and f64 |
 //! | output | `outer.., depth, inner..`, values' dtype |
 //!
 //! Negative indices count from the end; one out of range is hot nowhere. ONNX: `OneHot`. PyTorch: `one_hot`.
@@ -77,7 +77,7 @@ impl Op for OneHot {
         if values.shape != [2] {
             return Err(Error::shape(self.name(), format!("values must be [2], off and on, they are {values}")));
         }
-        if values.dtype == DType::F16 {
+        if !values.dtype.is_word() {
             return Err(Error::unsupported(self.name(), format!("of {values}; cast them first")));
         }
         if self.depth == 0 || i32::try_from(self.depth).is_err() {

@@ -10,7 +10,7 @@
 //!
 //! | tensor | shape |
 //! |---|---|
-//! | input | any dtype but f16 |
+//! | input | any dtype but f16 and f64 |
 //! | output | `before + size + after` in each dimension |
 //!
 //! Negative numbers take away. ONNX: Pad. PyTorch: `pad` (constant, reflect, replicate, circular).
@@ -132,7 +132,7 @@ impl Pad {
             DType::I32 => (f64::from(signed) == value).then_some(signed as u32),
             DType::U32 => (f64::from(unsigned) == value).then_some(unsigned),
             DType::Bool => (value == 0.0 || value == 1.0).then_some(unsigned),
-            DType::F16 => None,
+            DType::F16 | DType::F64 => None,
         }
     }
 }
@@ -145,7 +145,7 @@ impl Op for Pad {
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         check_inputs(self.name(), inputs, 1..=1)?;
         let input = inputs[0];
-        if input.dtype == DType::F16 {
+        if !input.dtype.is_word() {
             return Err(Error::unsupported(self.name(), format!("of {input}; cast it first")));
         }
         if self.value(input.dtype).is_none() {
@@ -235,7 +235,7 @@ fn filled(array: Array, outside: impl Fn(usize) -> bool, value: f64) -> Result<A
         Data::I32(v) => Data::I32(fill(v, outside, value as i32)),
         Data::U32(v) => Data::U32(fill(v, outside, value as u32)),
         Data::Bool(v) => Data::Bool(fill(v, outside, value != 0.0)),
-        Data::F16(_) => return Err(Error::unsupported("pad", "f16")),
+        Data::F16(_) | Data::F64(_) => return Err(Error::unsupported("pad", format!("of {}", array.ty()))),
     };
     Array::from_data(array.shape(), data)
 }

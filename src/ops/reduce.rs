@@ -172,7 +172,7 @@ impl Op for Reduce {
                 let values = each(&|i| i64::from(x[i])).into_iter().map(|v| v != 0);
                 return Ok(vec![Array::new(output.shape, values.collect::<Vec<_>>())?]);
             }
-            Data::F32(_) | Data::F16(_) => {}
+            Data::F32(_) | Data::F16(_) | Data::F64(_) => {}
         }
         let input = inputs[0].to_f64();
         let values = kept.iter().map(|start| self.float(&|k| input[start + along[k]], along.len()));

@@ -6,7 +6,7 @@
 //!
 //! | tensor | shape |
 //! |---|---|
-//! | input | `time, batch, ..` or `batch, time, ..`; any dtype but f16 |
+//! | input | `time, batch, ..` or `batch, time, ..`; any dtype but f16 and f64 |
 //! | lengths | (batch), i32; those out of range count as 0 or as the whole time |
 //! | output | the input's |
 //!
@@ -60,8 +60,8 @@ impl Op for ReverseSequence {
         if lengths.shape != [input.shape[1 - self.time_axis]] {
             return Err(Error::shape(self.name(), format!("lengths are {lengths}, {input} has {}", input.shape[1 - self.time_axis])));
         }
-        if input.dtype == DType::F16 || i32::try_from(input.shape[self.time_axis]).is_err() {
-            return Err(Error::unsupported(self.name(), format!("of {input}; f16 is to be cast, and an i32 counts the time")));
+        if !input.dtype.is_word() || i32::try_from(input.shape[self.time_axis]).is_err() {
+            return Err(Error::unsupported(self.name(), format!("of {input}; f16 and f64 are to be cast, and an i32 counts the time")));
         }
         Ok(vec![input.clone()])
     }
@@ -81,7 +81,7 @@ impl Op for ReverseSequence {
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         let shape = &site.inputs[0].shape;
         let inner = elements(&shape[2..]);
-        let width = if inner % 4 == 0 { 4 } else { 1 };
+        let width = if inner.is_multiple_of(4) { 4 } else { 1 };
         let count = elements(shape) / width;
         let params =
             Params { count: u32_of(count), second: u32_of(shape[1]), inner: u32_of(inner / width), times: u32_of(shape[self.time_axis]) };

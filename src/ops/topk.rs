@@ -6,7 +6,7 @@
 //!
 //! | tensor | shape |
 //! |---|---|
-//! | input | any dtype but f16 |
+//! | input | any dtype but f16 and f64 |
 //! | values | k in dimension `axis`, the input's in the others |
 //! | indices | the same, i32: places along the axis |
 //!
@@ -73,7 +73,7 @@ impl Var {
     /// The `k` largest elements along `axis`, or the smallest, in order, and where they are.
     ///
     /// # Errors
-    /// If there is no such axis, `k` is 0 or more than it has, or the dtype is f16.
+    /// If there is no such axis, `k` is 0 or more than it has, or the dtype is f16 or f64.
     pub fn topk(&self, k: usize, axis: isize, largest: bool) -> Result<(Self, Self)> {
         let outputs = self.apply_all(TopK { k, axis, largest }, &[])?;
         let [values, indices] =
@@ -84,7 +84,7 @@ impl Var {
     /// The elements along `axis` in order, smallest first unless `descending`, and where they were. Equal ones keep their order.
     ///
     /// # Errors
-    /// If there is no such axis or the dtype is f16.
+    /// If there is no such axis or the dtype is f16 or f64.
     pub fn sort(&self, axis: isize, descending: bool) -> Result<(Self, Self)> {
         let size = self.shape()[check_axis("sort", axis, self.ty())?];
         self.topk(size, axis, descending)
@@ -113,7 +113,7 @@ impl Op for TopK {
         check_inputs(self.name(), inputs, 1..=1)?;
         let input = inputs[0];
         let axis = check_axis(self.name(), self.axis, input)?;
-        if input.dtype == DType::F16 {
+        if !input.dtype.is_word() {
             return Err(Error::unsupported(self.name(), format!("of {input}; cast it first")));
         }
         let size = input.shape[axis];

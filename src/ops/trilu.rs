@@ -6,14 +6,14 @@
 //!
 //! | tensor | shape |
 //! |---|---|
-//! | input | (.., rows, columns); any dtype but f16 |
+//! | input | (.., rows, columns); any dtype but f16 and f64 |
 //! | output | the same |
 //!
 //! ONNX: Trilu. PyTorch: `triu`, `tril`.
 
 use super::copy::{flat, rearranged};
 use super::{Candidate, Op, Site, WORKGROUP, check_inputs, groups, launch_rows, u32_of};
-use crate::array::{Array, DType, Data, TensorType, elements};
+use crate::array::{Array, Data, TensorType, elements};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
 use crate::graph::Var;
@@ -38,7 +38,7 @@ impl Var {
     /// The upper triangle of the last two dimensions, from diagonal `k` on, zeros below.
     ///
     /// # Errors
-    /// If there are fewer than two dimensions or the dtype is f16.
+    /// If there are fewer than two dimensions or the dtype is f16 or f64.
     pub fn triu(&self, k: i64) -> Result<Self> {
         self.apply1(Trilu { upper: true, k }, &[])
     }
@@ -46,7 +46,7 @@ impl Var {
     /// The lower triangle of the last two dimensions, up to diagonal `k`, zeros above.
     ///
     /// # Errors
-    /// If there are fewer than two dimensions or the dtype is f16.
+    /// If there are fewer than two dimensions or the dtype is f16 or f64.
     pub fn tril(&self, k: i64) -> Result<Self> {
         self.apply1(Trilu { upper: false, k }, &[])
     }
@@ -63,8 +63,8 @@ impl Op for Trilu {
         let [.., rows, columns] = input.shape[..] else {
             return Err(Error::shape(self.name(), format!("input must be [.., rows, columns], it is {input}")));
         };
-        if input.dtype == DType::F16 || i32::try_from(rows).is_err() || i32::try_from(columns).is_err() {
-            return Err(Error::unsupported(self.name(), format!("of {input}; f16 is to be cast, and an i32 counts rows and columns")));
+        if !input.dtype.is_word() || i32::try_from(rows).is_err() || i32::try_from(columns).is_err() {
+            return Err(Error::unsupported(self.name(), format!("of {input}; f16 and f64 are to be cast, and an i32 counts rows and columns")));
         }
         Ok(vec![input.clone()])
     }
@@ -78,7 +78,7 @@ impl Op for Trilu {
             Data::I32(v) => Array::new([zero + 1], [v.as_slice(), &[0]].concat())?,
             Data::U32(v) => Array::new([zero + 1], [v.as_slice(), &[0]].concat())?,
             Data::Bool(v) => Array::new([zero + 1], [v.as_slice(), &[false]].concat())?,
-            Data::F16(_) => return Err(Error::unsupported(self.name(), "of f16; cast it first")),
+            Data::F16(_) | Data::F64(_) => return Err(Error::unsupported(self.name(), format!("of {}; cast it first", inputs[0].ty()))),
         };
         let output = rearranged(&extended, shape, |at| {
             let diagonal = at[at.len() - 1] as i64 - at[at.len() - 2] as i64;

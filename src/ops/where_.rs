@@ -7,7 +7,7 @@
 //! | tensor | shape |
 //! |---|---|
 //! | condition | any, bool |
-//! | a | any that broadcasts with it; any dtype but f16 |
+//! | a | any that broadcasts with it; any dtype but f16 and f64 |
 //! | b | any that broadcasts with both; a's dtype |
 //! | output | the largest size of each dimension; a's dtype |
 //!
@@ -68,7 +68,7 @@ impl Op for Where {
         if a.dtype != b.dtype {
             return Err(Error::shape(self.name(), format!("{a} and {b} differ in dtype; cast one of them first")));
         }
-        if a.dtype == DType::F16 {
+        if !a.dtype.is_word() {
             return Err(Error::unsupported(self.name(), format!("of {a} and {b}; cast them first")));
         }
         let shape = broadcast_shape(self.name(), &[&condition.shape, &a.shape, &b.shape])?;
@@ -84,7 +84,7 @@ impl Op for Where {
             Data::I32(_) => choose::<i32>(inputs)?,
             Data::U32(_) => choose::<u32>(inputs)?,
             Data::Bool(_) => choose::<bool>(inputs)?,
-            Data::F16(_) => return Err(Error::unsupported(self.name(), "f16")),
+            Data::F16(_) | Data::F64(_) => return Err(Error::unsupported(self.name(), format!("of {}", inputs[1].ty()))),
         }])
     }
 

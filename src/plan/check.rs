@@ -191,7 +191,7 @@ fn compare(outputs: &[Array], expected: &[Array]) -> (f64, Option<Difference>) {
 }
 
 fn compare_one(output: usize, found: &Array, want: &Array) -> (f64, Option<Difference>) {
-    let float = matches!(want.dtype(), DType::F32 | DType::F16);
+    let float = matches!(want.dtype(), DType::F32 | DType::F16 | DType::F64);
     let (a, b) = (found.to_f64(), want.to_f64());
     let largest = b.iter().map(|v| v.abs()).filter(|v| v.is_finite()).fold(0.0, f64::max);
     let allowed = |want: f64| {

@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 /// Elements up to which a node of constants is computed at compile time, by its reference.
 const FOLD_LIMIT: usize = 1 << 22;
+/// Multiply-adds up to which it is: a reference takes some nanoseconds for each.
+const FOLD_WORK: u64 = 1 << 26;
 
 #[derive(Debug)]
 pub(super) struct Program {
@@ -122,7 +124,9 @@ impl Program {
                 _ => None,
             })
             .collect();
-        let small = outputs.iter().chain(&inputs).all(|&v| self.values[v].ty.elements() <= FOLD_LIMIT);
+        let types = |values: &[usize]| values.iter().map(|&v| self.ty(v)).collect::<Vec<_>>();
+        let small = outputs.iter().chain(&inputs).all(|&v| self.ty(v).elements() <= FOLD_LIMIT)
+            && (known.is_none() || op.multiply_adds(&types(&inputs), &types(&outputs)) <= FOLD_WORK);
         if let Some(known) = known.filter(|_| small) {
             let results = op.reference(&known)?;
             for (&output, array) in outputs.iter().zip(results) {

@@ -77,4 +77,9 @@ impl Op for ConvInteger {
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         Ok(integer_candidates(site.device, &Sizes::of(&self.0, site.inputs)?))
     }
+
+    /// Each output adds up the weights of its channel.
+    fn multiply_adds(&self, inputs: &[&TensorType], outputs: &[&TensorType]) -> u64 {
+        crate::ops::multiplied(outputs[0].elements(), &inputs[1].shape[1..])
+    }
 }

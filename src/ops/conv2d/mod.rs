@@ -96,6 +96,11 @@ impl Op for Conv2d {
         let sizes = Sizes::of(self, site.inputs)?;
         Ok(launches::candidates(site.device, &sizes, (site.inputs.len() > 2).then_some(2)))
     }
+
+    /// Each output adds up the weights of its channel.
+    fn multiply_adds(&self, inputs: &[&TensorType], outputs: &[&TensorType]) -> u64 {
+        crate::ops::multiplied(outputs[0].elements(), &inputs[1].shape[1..])
+    }
 }
 
 impl Conv2d {
@@ -132,10 +137,5 @@ impl Conv2d {
             }
         }
         sums
-    }
-
-    /// Each output adds up the weights of its channel.
-    fn multiply_adds(&self, inputs: &[&TensorType], outputs: &[&TensorType]) -> u64 {
-        super::multiplied(outputs[0].elements(), &inputs[1].shape[1..])
     }
 }

@@ -145,6 +145,11 @@ impl Op for Conv3d {
         let parts = Part::all(site.device, &sizes.flat());
         Ok(vec![Candidate::of(parts.iter().map(|part| self.part(&sizes, part, bias, site.device)).collect())])
     }
+
+    /// Each output adds up the weights of its channel.
+    fn multiply_adds(&self, inputs: &[&TensorType], outputs: &[&TensorType]) -> u64 {
+        crate::ops::multiplied(outputs[0].elements(), &inputs[1].shape[1..])
+    }
 }
 
 impl Conv3d {

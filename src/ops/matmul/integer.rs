@@ -119,4 +119,9 @@ impl Op for MatmulInteger {
         let sizes = Sizes::of(site.inputs[0], site.inputs[1])?;
         Ok(integer_candidates(site.device, &products::of_batches(&sizes)))
     }
+
+    /// Each output adds up a row of `a`.
+    fn multiply_adds(&self, inputs: &[&TensorType], outputs: &[&TensorType]) -> u64 {
+        crate::ops::multiplied(outputs[0].elements(), &inputs[0].shape[inputs[0].rank().saturating_sub(1)..])
+    }
 }

@@ -351,4 +351,10 @@ impl Op for Recurrence {
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         self.candidates(site)
     }
+
+    /// Each step multiplies the state by `r`; the product of x and w is an operator of its own.
+    fn multiply_adds(&self, inputs: &[&TensorType], outputs: &[&TensorType]) -> u64 {
+        let _ = outputs;
+        super::multiplied(inputs[1].elements(), inputs[0].shape.get(..2).unwrap_or_default())
+    }
 }

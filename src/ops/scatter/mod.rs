@@ -96,7 +96,7 @@ impl ScatterReduction {
             return Err(Error::shape(op, format!("data {data} and updates {updates} differ in dtype; cast one of them first")));
         }
         match data.dtype {
-            DType::F16 => Err(Error::unsupported(op, format!("of {data}; cast it first"))),
+            DType::F16 | DType::F64 => Err(Error::unsupported(op, format!("of {data}; cast it first"))),
             DType::Bool if self != Self::None => Err(Error::unsupported(op, format!("{self:?} of {data}; cast it first"))),
             _ if i32::try_from(data.elements()).is_err() => {
                 Err(Error::unsupported(op, format!("{data} has more elements than an i32 counts")))

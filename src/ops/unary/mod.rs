@@ -29,9 +29,9 @@ pub(super) const KERNELS: &[&Kernel] = &[&UNARY];
 /// Which function of one number, f32 unless it says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Unary {
-    /// |x|; i32 too, where the least number stays as it is, and u32.
+    /// |x|; f64 too, i32 too, where the least number stays as it is, and u32.
     Abs,
-    /// -x; i32 too, where the least number stays as it is.
+    /// -x; f64 too, i32 too, where the least number stays as it is.
     Neg,
     /// -1, 0 or 1, and 0 of NaN; i32 and u32 too.
     Sign,
@@ -160,8 +160,10 @@ impl Op for Unary {
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
         check_inputs(self.name(), inputs, 1..=1)?;
         let dtypes: &[DType] = match self {
-            Self::Abs | Self::Sign => &[DType::F32, DType::I32, DType::U32],
-            Self::Neg | Self::Relu => &[DType::F32, DType::I32],
+            Self::Abs => &[DType::F32, DType::F64, DType::I32, DType::U32],
+            Self::Sign => &[DType::F32, DType::I32, DType::U32],
+            Self::Neg => &[DType::F32, DType::F64, DType::I32],
+            Self::Relu => &[DType::F32, DType::I32],
             Self::Not => &[DType::Bool],
             Self::BitwiseNot => &[DType::I32, DType::U32],
             _ => &[DType::F32],
@@ -189,6 +191,7 @@ impl Op for Unary {
             (Data::F32(x), Self::IsNegInf) => Array::from_fn(shape, |i| x[i] == f32::NEG_INFINITY),
             #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the point")]
             (Data::F32(x), _) => Array::from_fn(shape, |i| self.of(f64::from(x[i])) as f32),
+            (Data::F64(x), _) => Array::from_fn(shape, |i| self.of(x[i])),
             (Data::I32(x), _) => Array::from_fn(shape, |i| self.of_signed(x[i])),
             (Data::U32(x), Self::Abs) => Array::from_fn(shape, |i| x[i]),
             (Data::U32(x), Self::Sign) => Array::from_fn(shape, |i| x[i].min(1)),
