@@ -1,7 +1,7 @@
 //! `foveate run`, `inspect` and `check` as a person uses them, on the models of `tests/fixtures/models.py`.
 #![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
-use foveate::array::picture::write_png;
+use foveate::array::picture::{Picture, write_png};
 use foveate::array::{Array, npy};
 use foveate::onnx::{Elem, Tensor, read_npz, write_npz};
 use std::collections::BTreeMap;
@@ -193,6 +193,67 @@ fn pictures_become_what_the_model_takes() {
     refused(&run(&["--mean", "1,2"]), &["--mean has 2 numbers for 3 channels"]);
     refused(&run(&["--layout", "nchw"]), &["it has 4 channels, a picture 1 or 3"]);
     assert_eq!(run(&["--size", "3"]).status.code(), Some(2));
+}
+
+/// The mask that `segment` wrote with these arguments, in 0..1.
+fn mask(folder: &Path, arguments: &[&str]) -> Vec<f32> {
+    success(&foveate(&[&["segment", "--output", folder.to_str().unwrap()], arguments].concat()));
+    let mask = Picture::open(folder.join("mask.png")).unwrap().rgb;
+    let values = mask.values::<f32>().unwrap();
+    values[..values.len() / 3].to_vec()
+}
+
+fn far(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+#[test]
+fn segment_finds_what_a_model_finds() {
+    let files = Files::new();
+    let photo = "../../assets/astronaut.png";
+    let own = mask(files.0.path(), &[photo, "--model", "selfie_segmentation.onnx", "--background", "blur"]);
+    let composite = Picture::open(files.path("composite.png")).unwrap().size;
+    let cutout = Picture::open(files.path("cutout.png")).unwrap();
+    assert!(cutout.alpha.is_some() && composite == cutout.size);
+    // The same network in another order of sums: at most one step of an 8-bit mask.
+    assert!(far(&own, &mask(files.0.path(), &[photo])) <= 1.01 / 255.0);
+
+    // A model whose mask is twice the grey picture, but for what --scale makes of it, which is made smaller to 6 x 4.
+    let dark: Array = Array::from_fn([1, 3, 8, 12], |i| [51.0, 102.0, 25.5][i / 96] / 255.0);
+    write_png(files.path("dark.png"), &dark).unwrap();
+    let dark = files.at("dark.png");
+    let luma = 0.299 * 0.2 + 0.587 * 0.4 + 0.114 * 0.1;
+    let found = mask(files.0.path(), &[&dark, "--model", "grey.onnx"]);
+    assert!(found.len() == 96 && found.iter().all(|v| (v - 2.0 * luma).abs() < 3.0 / 255.0), "{found:?}");
+    let found = mask(files.0.path(), &[&dark, "--model", "grey.onnx", "--mean", "255", "--scale", "1", "--logits"]);
+    assert!(found.iter().all(|v| *v == 0.0), "the sigmoid of -400 is nothing");
+}
+
+#[test]
+fn segment_refuses_models_of_other_things() {
+    let refuse = |arguments: &[&str], parts: &[&str]| {
+        let files = Files::new();
+        refused(&foveate(&[&["segment", "--output", &files.at("out")], arguments].concat()), parts);
+        assert!(!files.path("out").exists());
+    };
+    refuse(&["--model", "nhwc.onnx"], &["nhwc.onnx: its output 'y' is f32[1, 4, 6, 3], no mask of a picture 6x4"]);
+    refuse(&["--model", "normalize.onnx"], &["normalize.onnx takes image: float[N, 3, H, ?], count: int64[2]"]);
+    refuse(&["--model", "network.onnx"], &["its output 'scores' is f32[1, 5]"]);
+    refuse(&["--model", "unsupported.onnx", "--layout", "nhwc"], &["Hologram 'first'"]);
+    refuse(&["--model", "grey.onnx", "--size", "12x8"], &["dimension 2 must be 4"]);
+    refuse(&["--size", "12x8"], &["about a --model"]);
+}
+
+#[test]
+fn segment_names_a_mask_that_is_none() {
+    let files = Files::new();
+    let white = files.at("white.png");
+    write_png(&white, &Array::full([1, 3, 4, 6], 1.0f32)).unwrap();
+    refused(
+        &foveate(&["segment", &white, "--model", "grey.onnx", "--output", &files.at("out")]),
+        &["white.png", "values of 2", "--logits"],
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! `scripts/models.sh` fetches them.
 #![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+use foveate::array::picture::{Picture, write_png};
 use foveate::array::{Array, TensorType, npy};
 use foveate::gpu::Gpu;
 use foveate::graph::Graph;
@@ -11,6 +12,7 @@ use foveate::onnx::{Bindings, Elem, Model, Tensor};
 use foveate::plan::{Options, Plan};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 fn fixture(name: &str) -> PathBuf {
@@ -143,4 +145,26 @@ fn the_selfie_net_is_the_one_of_the_library() {
     let own = plan.run(&[("image", &planar)]).unwrap().remove(0).to_f64();
     // The same sums in another order: the file has channels last and its own padding.
     assert_near("mask", &outputs[0].1, &own, 1e-4);
+}
+
+#[test]
+fn segment_tints_the_lines_of_a_page() {
+    let expected = expected();
+    let page = expected["det_input"].to_f64();
+    let folder = tempfile::tempdir().unwrap();
+    let photo = folder.path().join("page.png");
+    write_png(&photo, &Array::from_fn([1, 3, 192, 384], |i| (page[i % page.len()] / 255.0) as f32)).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_foveate"))
+        .arg("segment")
+        .arg(&photo)
+        .arg("--model")
+        .arg(model("ch_PP-OCRv4_det_infer.onnx"))
+        .args(["--mean", "123.675,116.28,103.53", "--scale", "0.017124754,0.017507003,0.017429194", "--output"])
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mask = Picture::open(folder.path().join("mask.png")).unwrap().rgb.to_f64();
+    // Half a step of an 8-bit mask, and what the kernels may add to it.
+    assert_near("mask", &mask[..page.len()], &expected["det_mask"].to_f64(), 0.5 / 255.0 + 1e-3);
 }

@@ -7,6 +7,7 @@ mod check;
 mod devices;
 mod inputs;
 mod inspect;
+mod masks;
 mod photos;
 mod pictures;
 mod run;
@@ -28,7 +29,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Find the person in photos and cut them out
+    /// Find the person in photos, or what a model of yours finds, and cut it out
     Segment(segment::Segment),
     /// Run an ONNX model on arrays or pictures, and time it
     Run(run::Run),

@@ -2,10 +2,11 @@
 
 use clap::{Args, ValueEnum};
 use foveate::array::picture::Picture;
-use foveate::array::{Array, DType, Hw, TensorType};
-use foveate::graph::Graph;
-use foveate::onnx::{Dim, Port, Tensor};
-use foveate::ops::Resize;
+use foveate::array::{Array, DType, Hw};
+use foveate::graph::{Graph, Var};
+use foveate::models::photo;
+use foveate::onnx::{Dim, Elem, Port, Tensor};
+use foveate::ops::Conv2d;
 use foveate::plan::{Device, Plan};
 use foveate::{Error, Result};
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use std::path::Path;
 /// The heading of these options in help texts.
 const HEADING: &str = "Pictures become (pixel - mean) * scale, pixels being 0 to 255";
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, PartialEq, Args)]
 pub(super) struct PictureArgs {
     /// Subtracted from each channel; one number, or one for each [default: 0]
     #[arg(long, help_heading = HEADING, value_name = "R,G,B", value_delimiter = ',', allow_hyphen_values = true)]
@@ -25,7 +26,8 @@ pub(super) struct PictureArgs {
     /// Where the channels stand [default: where the model has 1 or 3]
     #[arg(long, help_heading = HEADING, value_enum)]
     layout: Option<Layout>,
-    /// Width and height to resize to, smoothly [default: the model's, else the picture's]
+    /// Width and height to resize to, smoothly [default: the model's; where that is open, the picture's, which segment brings to
+    /// multiples of 32 up to 960]
     #[arg(long, help_heading = HEADING, value_name = "WxH", value_parser = size)]
     size: Option<Hw>,
     /// Blue comes first, as in models trained with Caffe; --mean and --scale keep the order of the model's channels
@@ -50,10 +52,24 @@ fn size(text: &str) -> Result<Hw, String> {
     }
 }
 
+/// What a picture becomes for one input of a model.
+#[derive(Clone, Debug)]
+pub(super) struct Pixels {
+    elem: Elem,
+    rank: usize,
+    places: Places,
+    channels: usize,
+    /// Height and width where they are not the picture's own.
+    sides: [Option<usize>; 2],
+    mean: Vec<f64>,
+    scale: Vec<f64>,
+    bgr: bool,
+}
+
 impl PictureArgs {
-    /// The picture at `path` as `port` wants it, `sizes` being what its open dimensions are bound to.
-    pub(super) fn read(&self, port: &Port, sizes: &BTreeMap<String, usize>, path: &Path, device: &Device) -> Result<Tensor> {
-        let wrong = |reason: String| Error::shape("--input", format!("a picture for '{port}': {reason}"));
+    /// What `port` wants, `sizes` being what its open dimensions are bound to.
+    pub(super) fn pixels(&self, port: &Port, sizes: &BTreeMap<String, usize>) -> Result<Pixels> {
+        let wrong = |reason: String| Error::shape("a picture", format!("for '{port}': {reason}"));
         let dims = port.dims.as_ref().ok_or_else(|| wrong("it must have 2 to 4 dimensions".to_owned()))?;
         let fixed: Vec<Option<usize>> = dims
             .iter()
@@ -71,6 +87,9 @@ impl PictureArgs {
         if !matches!(channels, 1 | 3) {
             return Err(wrong(format!("it has {channels} channels, a picture 1 or 3")));
         }
+        if !port.elem.is_float() && !port.elem.is_integer() {
+            return Err(wrong("its elements are no numbers".to_owned()));
+        }
         let numbers = |what: &str, given: &[f64], default: f64| match given {
             [] => Ok(vec![default; channels]),
             [one] => Ok(vec![*one; channels]),
@@ -79,50 +98,72 @@ impl PictureArgs {
         };
         let default_scale = if port.elem.is_float() { 1.0 / 255.0 } else { 1.0 };
         let (mean, scale) = (numbers("--mean", &self.mean, 0.0)?, numbers("--scale", &self.scale, default_scale)?);
+        let sides = self.size.map_or([fixed[places.rows], fixed[places.columns]], |size| [Some(size.h), Some(size.w)]);
+        Ok(Pixels { elem: port.elem, rank: dims.len(), places, channels, sides, mean, scale, bgr: self.bgr })
+    }
 
+    /// The picture at `path` as `port` wants it, made on `device`.
+    pub(super) fn read(&self, port: &Port, sizes: &BTreeMap<String, usize>, path: &Path, device: &Device) -> Result<Tensor> {
+        let pixels = self.pixels(port, sizes)?;
         let picture = Picture::open(path)?;
-        let wanted = self
-            .size
-            .unwrap_or_else(|| Hw::new(fixed[places.rows].unwrap_or(picture.size.h), fixed[places.columns].unwrap_or(picture.size.w)));
-        let rgb = if picture.size == wanted { picture.rgb } else { resized(&picture.rgb, wanted, device)? };
-        let pixels = rgb.values::<f32>()?;
-        let area = wanted.area();
-        let at = |channel: usize, pixel: usize| {
-            let plane = |c: usize| f64::from(pixels[c * area + pixel]) * 255.0;
-            let value = match (channels, self.bgr) {
-                // The luma of ITU-R BT.601, as every picture library converts to grey.
-                (1, _) => 0.299 * plane(0) + 0.587 * plane(1) + 0.114 * plane(2),
-                (_, false) => plane(channel),
-                (_, true) => plane(2 - channel),
-            };
-            (value - mean[channel]) * scale[channel]
-        };
-        let mut shape = vec![1; dims.len()];
-        (shape[places.rows], shape[places.columns]) = (wanted.h, wanted.w);
-        if let Some(axis) = places.channels {
-            shape[axis] = channels;
-        }
-        let last = places.channels.is_some_and(|axis| axis > places.rows);
-        let value = |i: usize| if last { at(i % channels, i / channels) } else { at(i / area, i % area) };
-        Tensor::from_array(port.elem, &array(port, &shape, value)?)
+        let graph = Graph::new();
+        let rgb = graph.input("picture", picture.rgb.ty())?;
+        let made = pixels.of(&photo::scaled(&rgb, pixels.size(picture.size))?)?;
+        let arrays = Plan::compile(device, &[&made])?.run(&[("picture", &picture.rgb)])?;
+        arrays.first().map_or_else(|| Err(Error::shape("a picture", "the plan gave nothing")), |a| Tensor::from_array(port.elem, a))
     }
 }
 
-/// Rounded to what holds the input's elements; integers are clamped to their range.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rounded to f32, or clamped to the integer's range first")]
-fn array(port: &Port, shape: &[usize], value: impl Fn(usize) -> f64) -> Result<Array> {
-    let (low, high) = match port.elem.narrow() {
-        Some((bits, true)) => (-f64::from(1 << (bits - 1)), f64::from((1 << (bits - 1)) - 1)),
-        Some((bits, false)) => (0.0, f64::from((1u32 << bits) - 1)),
-        None => (f64::MIN, f64::MAX),
-    };
-    let whole = |i: usize| value(i).round().clamp(low, high);
-    Ok(match port.elem.held() {
-        Some(DType::F32) => Array::from_fn(shape, |i| value(i) as f32),
-        Some(DType::I32) => Array::from_fn(shape, |i| whole(i) as i32),
-        Some(DType::U32) => Array::from_fn(shape, |i| whole(i) as u32),
-        _ => return Err(Error::shape("--input", format!("a picture for '{port}': its elements are no numbers"))),
-    })
+impl Pixels {
+    /// The size to bring a picture to, `own` where it is open.
+    pub(super) fn size(&self, own: Hw) -> Hw {
+        Hw::new(self.sides[0].unwrap_or(own.h), self.sides[1].unwrap_or(own.w))
+    }
+
+    /// The model's input from a picture (1, 3, h, w) of the right size, red, green and blue in 0..1.
+    ///
+    /// Channels, mean and scale are one linear map of each pixel, so a convolution:
+    ///
+    /// ```text
+    /// y[c] = (255 sum over k of s[c, k] x[k] - mean[c]) scale[c]
+    /// ```
+    ///
+    /// with `s` choosing the channel, or for grey the luma of ITU-R BT.601, as every picture library has it. Integers are rounded and
+    /// brought into their elements' range.
+    pub(super) fn of(&self, rgb: &Var) -> Result<Var> {
+        let share = |channel: usize, plane: usize| match (self.channels, self.bgr) {
+            (1, _) => [0.299, 0.587, 0.114][plane],
+            (_, false) => f64::from(plane == channel),
+            (_, true) => f64::from(plane == 2 - channel),
+        };
+        let [_, _, h, w] = *rgb.shape() else { return Err(Error::shape("a picture", format!("is (1, 3, h, w), not {}", rgb.ty()))) };
+        #[expect(clippy::cast_possible_truncation, reason = "numbers of a command line, rounded to f32")]
+        let (weight, bias) = (
+            Array::from_fn([self.channels, 3, 1, 1], |i| (share(i / 3, i % 3) * 255.0 * self.scale[i / 3]) as f32),
+            Array::from_fn([self.channels], |c| (-self.mean[c] * self.scale[c]) as f32),
+        );
+        let graph = rgb.graph();
+        let mut y = rgb.conv2d(&graph.constant(weight)?, Some(&graph.constant(bias)?), Conv2d::default())?;
+        if let Some(dtype) = self.elem.held().filter(|_| self.elem.is_integer()) {
+            let (low, high) = match self.elem.narrow() {
+                Some((bits, true)) => (-(1i64 << (bits - 1)), Some((1i64 << (bits - 1)) - 1)),
+                Some((bits, false)) => (0, Some((1i64 << bits) - 1)),
+                None if dtype == DType::U32 => (0, None),
+                None => (i64::from(i32::MIN), None),
+            };
+            // Below zero is cut before the cast: it has no u32.
+            let least = (dtype == DType::U32).then_some(0.0);
+            y = y.round()?.clip(least, None)?.cast(dtype)?.clip_integers(Some(low), high)?;
+        }
+        let behind = self.places.channels.is_some_and(|axis| axis > self.places.rows);
+        let y = if behind { y.transpose([0, 2, 3, 1])? } else { y };
+        let mut shape = vec![1; self.rank];
+        (shape[self.places.rows], shape[self.places.columns]) = (h, w);
+        if let Some(axis) = self.places.channels {
+            shape[axis] = self.channels;
+        }
+        y.reshape(shape)
+    }
 }
 
 /// Which dimensions are what.
@@ -150,13 +191,6 @@ impl Places {
             Layout::Nhwc => Self { channels: Some(first + 2), rows: first, columns: first + 1 },
         })
     }
-}
-
-/// Resized by the engine: linear, averaging where it shrinks.
-fn resized(rgb: &Array, size: Hw, device: &Device) -> Result<Array> {
-    let graph = Graph::new();
-    let small = graph.input("picture", TensorType::f32(rgb.shape()))?.resize(Resize::smooth(size))?;
-    Plan::compile(device, &[&small])?.run(&[("picture", rgb)])?.pop().ok_or_else(|| Error::shape("--size", "the plan gave nothing"))
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 
 use super::DeviceArgs;
 use super::background::{Background, Ready, blend};
+use super::masks::{self, MaskArgs, Masker};
 use super::photos::{self, Photo};
 use clap::Args;
 use foveate::array::{Array, Hw, picture};
-use foveate::models::{backdrop, selfie};
+use foveate::models::backdrop;
 use foveate::plan::{Device, PlanCache};
 use foveate::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -15,14 +16,16 @@ use std::time::Instant;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Writes mask.png, cutout.png (with alpha) and overlay.png (the photo beside it with the person tinted) to the output
+Writes mask.png, cutout.png (with alpha) and overlay.png (the photo, and beside it with the person tinted) to the output
 folder; with --background also composite.png. Several photos get a folder each, named after the photo.
 
 Examples:
   foveate segment                                     the built-in photo
   foveate segment me.jpg --background blur            me.jpg in front of itself, blurred
   foveate segment holiday/ --output cut --background '#20406080'
-  foveate segment me.png --background beach.webp --device cpu")]
+  foveate segment me.png --background beach.webp --device cpu
+  foveate segment page.png --model text-detector.onnx \\
+      --mean 123.675,116.28,103.53 --scale 0.017125,0.017507,0.017429     pixels as ImageNet's statistics have them")]
 pub(super) struct Segment {
     /// Photos, or folders of photos: PNG, JPEG or WebP; the built-in one if none is given
     photos: Vec<PathBuf>,
@@ -34,16 +37,19 @@ pub(super) struct Segment {
     background: Option<Background>,
     #[command(flatten)]
     device: DeviceArgs,
+    #[command(flatten)]
+    mask: MaskArgs,
 }
 
 impl Segment {
     pub(super) fn run(self) -> Result<ExitCode> {
         let photos = photos::find(&self.photos, &self.output)?;
         let background = self.background.map(Background::load).transpose()?;
+        let masker = self.mask.load()?;
         let opened = Instant::now();
         let device = self.device.open()?;
         eprintln!("{}, opened in {}", device.name(), milliseconds(opened));
-        let mut cutter = Cutter::new(&device, background)?;
+        let mut cutter = Cutter::new(&device, masker, background);
         let failed =
             if let [photo] = photos.as_slice() { usize::from(!report(cutter.cut(photo), photo)) } else { all(&photos, &mut cutter) };
         if failed > 0 && photos.len() > 1 {
@@ -92,12 +98,10 @@ struct Cutter {
 }
 
 impl Cutter {
-    fn new(device: &Device, background: Option<Ready>) -> Result<Self> {
-        let weights = selfie::weights()?;
+    fn new(device: &Device, masker: Masker, background: Option<Ready>) -> Self {
         let blur = matches!(background, Some(Ready::Blur));
         let plans = PlanCache::new(device, 4, move |graph, inputs| {
-            let mask = selfie::photo_mask(graph, &weights, &inputs[0])?;
-            let mut outputs = vec![mask];
+            let mut outputs = vec![masker.mask(graph, &inputs[0])?];
             if blur {
                 outputs.push(backdrop::blurred(&inputs[0], &outputs[0])?);
             }
@@ -106,7 +110,7 @@ impl Cutter {
             }
             Ok(outputs)
         });
-        Ok(Self { plans, background })
+        Self { plans, background }
     }
 
     /// Cuts one photo out and says in a line how long each stage took.
@@ -126,6 +130,7 @@ impl Cutter {
         let (Some(mask), behind) = (outputs.next(), outputs.next()) else {
             return Err(Error::shape("segment", "the plan gave no mask"));
         };
+        masks::check(&mask)?;
 
         let begin = Instant::now();
         std::fs::create_dir_all(&photo.output).map_err(|e| Error::io(&photo.output, e))?;

@@ -16,6 +16,7 @@ use crate::{
     array::{Hw, Pads},
     error::{Error, Result},
     graph::{Graph, Var},
+    models::photo,
     nn::Weights,
     ops::{Conv2d, ConvTranspose2d, Resize},
 };
@@ -38,13 +39,7 @@ pub fn weights() -> Result<Weights> {
 /// # Errors
 /// As [`forward`].
 pub fn photo_mask(graph: &Graph, weights: &Weights, photo: &Var) -> Result<Var> {
-    let [_, _, h, w] = photo.shape()[..] else {
-        return Err(Error::shape("selfie", format!("a photo is (n, 3, h, w), not {:?}", photo.shape())));
-    };
-    // One side after the other: the weights of an antialiased resize reach far, and a product of two sides would read each
-    // pixel that often.
-    let scaled = photo.resize(Resize::smooth(Hw::new(SIZE.h, w)))?.resize(Resize::smooth(SIZE))?;
-    forward(graph, weights, &scaled)?.resize(Resize::bilinear(Hw::new(h, w)))
+    photo::mask(photo, SIZE, |scaled| forward(graph, weights, scaled))
 }
 
 /// The mask, (n, 1, h, w), of an image (n, 3, h, w) with RGB in 0..1. Trained at 256 x 256.

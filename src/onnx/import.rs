@@ -13,7 +13,7 @@ use super::tensor::Tensor;
 use super::value::Value;
 use crate::array::TensorType;
 use crate::error::{Error, Result};
-use crate::graph::Graph;
+use crate::graph::{Graph, Var};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -41,16 +41,24 @@ pub(super) struct Outcome {
     pub(super) pinned: BTreeSet<String>,
 }
 
-/// Imports `model`, whose inputs `ports` are made of tensors of these types. `given` are the values of inputs known now.
+/// What is imported: the file, where its external data lies, and its inputs.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) model: &'a proto::Model,
+    pub(super) folder: &'a Folder,
+    pub(super) ports: &'a [Port],
+}
+
+/// Adds a model to `graph`, its inputs made of tensors of these types. `given` are the values of inputs known now, `vars` inputs that
+/// are in the graph already.
 pub(super) fn import(
-    model: &proto::Model,
-    folder: &Folder,
-    ports: &[Port],
+    Source { model, folder, ports }: Source<'_>,
+    graph: &Graph,
     types: &[(Port, Vec<usize>)],
     given: &BTreeMap<String, Arc<Tensor>>,
+    vars: &BTreeMap<String, Var>,
 ) -> Result<Outcome> {
     let Some(top) = &model.graph else { return Err(Error::model("the model", "holds no graph")) };
-    let graph = Graph::new();
     let mut context = Context::new(graph.clone(), folder);
     context.wide = given.values().any(|t| t.exceeds_float()) || context.file_exceeds_float(model, top);
     // A value that the engine cannot hold is refused where it is needed in the graph, not here.
@@ -60,9 +68,10 @@ pub(super) fn import(
     let body = Body::new(&model.opset_import, None);
     let mut tensors = BTreeMap::new();
     for (port, shape) in types {
-        let value = match given.get(&port.name) {
-            Some(tensor) => Value::Host { tensor: Arc::clone(tensor), var: Rc::default(), input: Some(port.name.as_str().into()) },
-            None => {
+        let value = match (given.get(&port.name), vars.get(&port.name)) {
+            (_, Some(var)) => Value::of(port.elem, var.clone()),
+            (Some(tensor), None) => Value::Host { tensor: Arc::clone(tensor), var: Rc::default(), input: Some(port.name.as_str().into()) },
+            (None, None) => {
                 let refusal = || Error::unsupported("an input", format!("'{}' of type {}", port.name, port.elem));
                 let dtype = context.held(port.elem).ok_or_else(refusal)?;
                 Value::of(port.elem, graph.input(&port.name, TensorType::new(dtype, shape.clone()))?)

@@ -1,12 +1,15 @@
 //! A model file: what it takes, what it gives, and its import for given shapes.
 
+use super::elem::Elem;
 use super::external::Folder;
 use super::import;
 use super::port::{Bindings, Dim, Kind, Port, port};
 use super::proto;
+use super::refusal::none_refused;
 use super::session::Import;
-use super::tensor::Tensor;
+use super::value::Value;
 use crate::error::{Error, Result};
+use crate::graph::{Graph, Var};
 use prost::Message;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -127,8 +130,47 @@ impl Model {
             };
             types.push((port, shape));
         }
-        let outcome = import::import(&self.message, &self.folder, &self.inputs, &types, &bindings.values)?;
+        let graph = Graph::new();
+        let outcome = import::import(self.file(), &graph, &types, &bindings.values, &BTreeMap::new())?;
         Ok(Import { source: self.source.clone(), inputs: types, values: bindings.values.clone(), outcome })
+    }
+
+    fn file(&self) -> import::Source<'_> {
+        import::Source { model: &self.message, folder: &self.folder, ports: &self.inputs }
+    }
+
+    /// Adds the model to a graph that is there already, with `inputs` of it by name: as they are held ([`Elem::held`]), integers within
+    /// their elements' range. Gives the outputs by name.
+    ///
+    /// # Errors
+    /// If an input is unknown, missing, or of another type; [`Error::Unsupported`] with every refusal; outputs that are no tensors.
+    pub fn apply(&self, graph: &Graph, inputs: &[(&str, &Var)]) -> Result<Vec<(String, Var)>> {
+        let mut sizes = BTreeMap::new();
+        let mut types = Vec::new();
+        let vars: BTreeMap<String, Var> = inputs.iter().map(|(name, var)| ((*name).to_owned(), (*var).clone())).collect();
+        if let Some(name) = vars.keys().find(|name| !self.inputs.iter().any(|p| p.name == **name)) {
+            return Err(Error::shape("model", format!("there is no input '{name}'; {}", self.takes())));
+        }
+        for port in &self.inputs {
+            let wrong = |reason: String| Error::shape("model", format!("input '{}' {reason}; {}", port.name, self.takes()));
+            let var = vars.get(&port.name).ok_or_else(|| wrong("is missing".to_owned()))?;
+            if port.kind != Kind::Tensor || port.elem.held() != Some(var.dtype()) {
+                return Err(wrong(format!("is given as {}", var.ty())));
+            }
+            self.bind(port, port.elem, var.shape(), &mut sizes)?;
+            types.push((port.clone(), var.shape().to_vec()));
+        }
+        let outcome = import::import(self.file(), graph, &types, &BTreeMap::new(), &vars)?;
+        none_refused(&self.source, &outcome.refusals)?;
+        for warning in &outcome.warnings {
+            tracing::warn!("{}: {warning}", self.source);
+        }
+        let tensor = |(name, value): (String, Value)| match value {
+            Value::Var { var, .. } => Ok((name, var)),
+            Value::Host { tensor, .. } => Ok((name, graph.constant(tensor.to_array()?)?)),
+            Value::Sequence(_) | Value::Empty => Err(value.no_tensor()),
+        };
+        outcome.outputs.into_iter().map(tensor).collect()
     }
 
     /// The open dimensions of the inputs, each once: symbols, and `input.axis` where a dimension has no name.
@@ -167,7 +209,7 @@ impl Model {
         let mut sizes = bindings.dims.clone();
         for port in inputs {
             if let Some(tensor) = bindings.values.get(&port.name) {
-                self.bind(port, tensor, &mut sizes)?;
+                self.bind(port, tensor.elem(), tensor.shape(), &mut sizes)?;
             }
         }
         Ok(sizes)
@@ -179,18 +221,18 @@ impl Model {
         format!("{} takes {}", self.source, if ports.is_empty() { "none".to_owned() } else { ports.join(", ") })
     }
 
-    /// Notes the sizes of `port`'s symbols as `tensor` has them.
-    fn bind(&self, port: &Port, tensor: &Tensor, bound: &mut BTreeMap<String, usize>) -> Result<()> {
+    /// Notes the sizes of `port`'s symbols as a tensor has them.
+    fn bind(&self, port: &Port, elem: Elem, shape: &[usize], bound: &mut BTreeMap<String, usize>) -> Result<()> {
         let wrong = |reason: String| Error::shape("model", format!("input '{}' {reason}; {}", port.name, self.takes()));
-        let given = format!("{}{:?}", tensor.elem(), tensor.shape());
-        if tensor.elem() != port.elem {
+        let given = format!("{elem}{shape:?}");
+        if elem != port.elem {
             return Err(wrong(format!("is given as {given}")));
         }
         let Some(dims) = &port.dims else { return Ok(()) };
-        if dims.len() != tensor.shape().len() {
-            return Err(wrong(format!("is given as {given}, with {} dimensions instead of {}", tensor.shape().len(), dims.len())));
+        if dims.len() != shape.len() {
+            return Err(wrong(format!("is given as {given}, with {} dimensions instead of {}", shape.len(), dims.len())));
         }
-        for (axis, (dim, &size)) in dims.iter().zip(tensor.shape()).enumerate() {
+        for (axis, (dim, &size)) in dims.iter().zip(shape).enumerate() {
             if let Dim::Size(expected) = dim
                 && *expected != size
             {

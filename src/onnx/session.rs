@@ -3,7 +3,7 @@
 use super::elem::Elem;
 use super::import;
 use super::port::Port;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, none_refused};
 use super::tensor::Tensor;
 use super::value::Value;
 use crate::array::Array;
@@ -55,10 +55,7 @@ impl Import {
     /// # Errors
     /// [`Error::Unsupported`] with every refusal.
     pub fn session(self) -> Result<Session> {
-        if !self.outcome.refusals.is_empty() {
-            let list: Vec<String> = self.outcome.refusals.iter().map(|r| format!("\n  {r}")).collect();
-            return Err(Error::unsupported("this model", format!("{}{}", self.source, list.concat())));
-        }
+        none_refused(&self.source, &self.outcome.refusals)?;
         Ok(Session::new(self))
     }
 }
