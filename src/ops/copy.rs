@@ -36,7 +36,9 @@ pub(super) fn gathering(op: &'static str, dtype: DType, to: &[usize], walk: Walk
 /// If f16 is not moved in pairs, or f64 needs one loop too many.
 pub(super) fn words(op: &'static str, dtype: DType, nest: Nest<2>) -> Result<Nest<2>> {
     if dtype == DType::F64 {
-        let pairs = |w: Walk| Walk { start: 2 * w.start, strides: w.strides.iter().map(|s| 2 * s).chain([1]).collect() };
+        // Saturating, as strides of absurd shapes do before those are refused.
+        let twice = |n: i64| n.saturating_mul(2);
+        let pairs = |w: Walk| Walk { start: twice(w.start), strides: w.strides.into_iter().map(twice).chain([1]).collect() };
         return Nest::new(op, &[&nest.sizes[..], &[2]].concat(), nest.walks.map(pairs));
     }
     if dtype != DType::F16 {

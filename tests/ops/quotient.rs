@@ -19,7 +19,7 @@ fn cases() {
     check(vec![
         Case::new("special", Quotient, vec![rows, columns], Bound::Exact),
         Case::new("spread", Quotient, vec![spread(1), spread(3)], Bound::Exact),
-        Case::new("beside ties", Quotient, vec![ties, Array::new([3], vec![0.1, 0.3, 255.0]).unwrap()], Bound::Exact),
+        Case::new("beside ties", Quotient, vec![ties, Array::new([3], vec![0.1f32, 0.3, 255.0]).unwrap()], Bound::Exact),
         Case::refused("integers", Quotient, vec![random_below(&[2], 1, 3), random_below(&[2], 1, 3)], "cast them first"),
     ]);
 }
