@@ -65,12 +65,20 @@ macro_rules! element {
 }
 element!(f32 => F32, f16 => F16, f64 => F64, i32 => I32, u32 => U32, bool => Bool);
 
+/// An element that [`Array::new`] and its kin take: all but f64, so that `0.5` is an f32. [`Array::from_data`] takes those.
+pub trait Literal: Element {}
+impl Literal for f32 {}
+impl Literal for f16 {}
+impl Literal for i32 {}
+impl Literal for u32 {}
+impl Literal for bool {}
+
 impl Array {
     /// An array of `shape` holding `values` in row-major order.
     ///
     /// # Errors
     /// If the number of values is not the product of the shape.
-    pub fn new<T: Element>(shape: impl Into<Vec<usize>>, values: Vec<T>) -> Result<Self> {
+    pub fn new<T: Literal>(shape: impl Into<Vec<usize>>, values: Vec<T>) -> Result<Self> {
         Self::from_data(shape, T::wrap(values))
     }
 
@@ -90,19 +98,19 @@ impl Array {
     }
 
     /// An array whose every element is `f(flat index)`.
-    pub fn from_fn<T: Element>(shape: impl Into<Vec<usize>>, f: impl FnMut(usize) -> T) -> Self {
+    pub fn from_fn<T: Literal>(shape: impl Into<Vec<usize>>, f: impl FnMut(usize) -> T) -> Self {
         let shape = shape.into();
         let data = T::wrap((0..elements(&shape)).map(f).collect());
         Self { shape, data }
     }
 
     /// An array of `shape` with every element equal to `value`.
-    pub fn full<T: Element>(shape: impl Into<Vec<usize>>, value: T) -> Self {
+    pub fn full<T: Literal>(shape: impl Into<Vec<usize>>, value: T) -> Self {
         Self::from_fn(shape, |_| value)
     }
 
     /// An array with no dimensions and one element.
-    pub fn scalar<T: Element>(value: T) -> Self {
+    pub fn scalar<T: Literal>(value: T) -> Self {
         Self { shape: Vec::new(), data: T::wrap(vec![value]) }
     }
 

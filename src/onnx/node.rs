@@ -6,7 +6,7 @@ use super::proto::{self, kind};
 use super::scope::Body;
 use super::tensor::Tensor;
 use super::value::Value;
-use crate::array::{Array, DType};
+use crate::array::{Array, DType, Data};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
 use std::cell::RefCell;
@@ -279,7 +279,7 @@ impl<'a> Node<'a> {
             DType::U32 => Array::scalar(value as u32),
             DType::Bool => Array::scalar(value != 0.0),
             DType::F32 | DType::F16 => Array::scalar(value as f32),
-            DType::F64 => Array::scalar(value),
+            DType::F64 => Array::from_data([], Data::F64(vec![value]))?,
         })
     }
 

@@ -133,7 +133,7 @@ impl Tensor {
     /// [`Tensor::to_array`], or a double as f64 where that is what holds it.
     pub(super) fn to_array_of(&self, dtype: DType) -> Result<Array> {
         match (self.elem, dtype) {
-            (Elem::Double, DType::F64) => Array::new(self.shape.clone(), each(&self.bytes, f64::from_le_bytes)),
+            (Elem::Double, DType::F64) => Array::from_data(self.shape.clone(), Data::F64(each(&self.bytes, f64::from_le_bytes))),
             _ => self.to_array(),
         }
     }

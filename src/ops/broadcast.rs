@@ -3,7 +3,7 @@
 //! NumPy's rule: shapes are aligned at their last dimension, missing ones count as 1, and a size of 1 is repeated.
 
 use super::{Candidate, Cut, Nest, Site, WORKGROUP, Walk, aliases, dense, groups, u32_of, vector};
-use crate::array::{Array, DType, Element, TensorType, strides};
+use crate::array::{Array, DType, Element, TensorType, elements, strides};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
 
@@ -73,7 +73,8 @@ pub(super) fn pairs<A: Element, B: Element, T: Element>(op: &'static str, a: &Ar
     let shape = broadcast_shape(op, &[a.shape(), b.shape()])?;
     let (at_a, at_b) = (broadcast_index(a.shape(), &shape), broadcast_index(b.shape(), &shape));
     let (a, b) = (a.values::<A>()?, b.values::<B>()?);
-    Ok(Array::from_fn(shape, |i| f(a[at_a(i)], b[at_b(i)])))
+    let values = (0..elements(&shape)).map(|i| f(a[at_a(i)], b[at_b(i)])).collect();
+    Array::from_data(shape, T::wrap(values))
 }
 
 /// The output's type for two operands of one dtype out of `dtypes`.

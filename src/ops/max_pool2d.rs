@@ -20,7 +20,7 @@
 
 use super::windows::Windows;
 use super::{Candidate, Op, Site, WORKGROUP, check_inputs, check_rank, groups, launch_rows, types, u32_of};
-use crate::array::{Array, DType, Data, Element, Hw, Pads, TensorType};
+use crate::array::{Array, DType, Data, Hw, Literal, Pads, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
 use crate::graph::Var;
@@ -165,7 +165,7 @@ impl MaxPool2d {
         }
     }
 
-    fn largest_of<T: Element + Copy>(&self, inputs: &[&Array], input: &[T], wins: impl Fn(T, T) -> bool) -> Result<Vec<Array>> {
+    fn largest_of<T: Literal>(&self, inputs: &[&Array], input: &[T], wins: impl Fn(T, T) -> bool) -> Result<Vec<Array>> {
         let shape = self.infer(&types(inputs).iter().collect::<Vec<_>>())?.remove(0).shape;
         let [wy, wx] = self.windows(inputs[0].shape());
         let (mut values, mut indices) = (Vec::new(), Vec::new());

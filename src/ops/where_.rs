@@ -15,7 +15,7 @@
 
 use super::broadcast::{broadcast_index, broadcast_nest, broadcast_shape};
 use super::{Candidate, Cut, Nest, Op, Part, Site, WORKGROUP, check_dtype, check_inputs, groups, u32_of, vector};
-use crate::array::{Array, DType, Data, Element, TensorType};
+use crate::array::{Array, DType, Data, Literal, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
 use crate::graph::Var;
@@ -121,7 +121,7 @@ impl Op for Where {
     }
 }
 
-fn choose<T: Element>(inputs: &[&Array]) -> Result<Array> {
+fn choose<T: Literal>(inputs: &[&Array]) -> Result<Array> {
     let (condition, a, b) = (inputs[0], inputs[1], inputs[2]);
     let shape = broadcast_shape("where", &[condition.shape(), a.shape(), b.shape()])?;
     let [at_condition, at_a, at_b] = [condition, a, b].map(|x| broadcast_index(x.shape(), &shape));

@@ -1,7 +1,7 @@
 //! f64: case tables of the operators that have it, and who refuses it.
 
 use crate::common::{Bound, Case, Elsewhere, check, check_on, gpu, narrow_gpu, random};
-use foveate::array::{Array, DType, TensorType};
+use foveate::array::{Array, Data, DType, TensorType};
 use foveate::gpu::Gpu;
 use foveate::graph::Graph;
 use foveate::onnx::{Elem, read_npz};
@@ -17,7 +17,7 @@ fn numbers() -> HashMap<String, Array> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/double.npz");
     let array = |(name, tensor): (String, foveate::onnx::Tensor)| {
         let array = match tensor.elem() {
-            Elem::Double => Array::new(tensor.shape(), tensor.floats().unwrap()).unwrap(),
+            Elem::Double => Array::from_data(tensor.shape(), Data::F64(tensor.floats().unwrap())).unwrap(),
             _ => tensor.to_array().unwrap(),
         };
         (name, array)
@@ -27,7 +27,7 @@ fn numbers() -> HashMap<String, Array> {
 
 fn doubles(shape: &[usize], seed: u64) -> Array {
     let values = random(shape, seed).to_f64();
-    Array::from_fn(shape, |i| values[i] * 1e200)
+    Array::from_data(shape, Data::F64(values.iter().map(|v| v * 1e200).collect())).unwrap()
 }
 
 /// Whether the adapter of the tests computes with f64; if not, it refuses, which [`without_them`] tests everywhere.

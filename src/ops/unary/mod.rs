@@ -191,7 +191,7 @@ impl Op for Unary {
             (Data::F32(x), Self::IsNegInf) => Array::from_fn(shape, |i| x[i] == f32::NEG_INFINITY),
             #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the point")]
             (Data::F32(x), _) => Array::from_fn(shape, |i| self.of(f64::from(x[i])) as f32),
-            (Data::F64(x), _) => Array::from_fn(shape, |i| self.of(x[i])),
+            (Data::F64(x), _) => Array::from_data(shape, Data::F64(x.iter().map(|&x| self.of(x)).collect()))?,
             (Data::I32(x), _) => Array::from_fn(shape, |i| self.of_signed(x[i])),
             (Data::U32(x), Self::Abs) => Array::from_fn(shape, |i| x[i]),
             (Data::U32(x), Self::Sign) => Array::from_fn(shape, |i| x[i].min(1)),
