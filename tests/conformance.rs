@@ -208,7 +208,8 @@ fn no_case_is_wrong() {
         .filter_map(|(c, v)| if let Verdict::Wrong(why) = v { Some(format!("{} {}: {why}", c.suite, c.name)) } else { None })
         .collect();
     assert!(wrong.is_empty(), "{} cases are wrong:\n{}", wrong.len(), wrong.join("\n"));
-    if !filtered {
+    // Where an adapter has no 64-bit floats, cases of doubles that do not fit float are refused.
+    if !filtered && gpu.capabilities().features.contains(wgpu::Features::SHADER_F64) {
         let written = std::fs::read_to_string(TABLE).unwrap_or_default();
         assert!(written == table(&verdicts), "docs/onnx-support.md is out of date; write it with ONNX_TABLE=write");
     }

@@ -1,13 +1,13 @@
 //! How an import holds double: as f32, with a warning, unless numbers of the model do not fit it; then as f64 throughout.
 
+use super::context::Context;
 use super::elem::Elem;
-use super::import::Importer;
 use super::proto;
 use super::tensor::Tensor;
 use crate::array::{Array, DType};
 use crate::error::Result;
 
-impl Importer<'_> {
+impl Context<'_> {
     /// What holds elements of a type in this import: [`Elem::held`], but for double in a model whose numbers do not fit float.
     pub(super) fn held(&self, elem: Elem) -> Option<DType> {
         if elem == Elem::Double && self.wide { Some(DType::F64) } else { elem.held() }

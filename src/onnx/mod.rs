@@ -17,6 +17,7 @@
 //! 32 bits and floats as f32 ([`Elem::held`]); a 64-bit integer that does not fit is refused, a double is narrowed with a warning,
 //! or held as f64 throughout where numbers of the model do not fit float.
 
+mod context;
 mod double;
 mod elem;
 mod external;
@@ -30,6 +31,7 @@ mod port;
 mod proto;
 mod random;
 mod refusal;
+mod scope;
 mod session;
 mod tensor;
 mod testdata;
@@ -37,10 +39,10 @@ mod value;
 mod window;
 
 pub use elem::Elem;
-pub use model::{Bindings, Import, Model, OPSETS};
+pub use model::{Model, OPSETS};
 pub use npy::{read_npy, read_npz, write_npz};
 pub use ops::operators;
-pub use port::{Dim, Kind, Port};
+pub use port::{Bindings, Dim, Kind, Port};
 pub use refusal::Refusal;
-pub use session::Session;
+pub use session::{Import, Session};
 pub use tensor::Tensor;

@@ -3,19 +3,16 @@
 use super::elem::Elem;
 use super::external::Folder;
 use super::import;
-use super::port::{Dim, Kind, Port, port};
+use super::port::{Bindings, Dim, Kind, Port, port};
 use super::proto;
-use super::refusal::Refusal;
-use super::session::Session;
-use super::tensor::Tensor;
+use super::refusal::none_refused;
+use super::session::Import;
 use super::value::Value;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
 use prost::Message;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
 
 /// The versions of the operator set `ai.onnx` whose rules are known.
 pub const OPSETS: std::ops::RangeInclusive<i64> = 1..=22;
@@ -28,16 +25,6 @@ pub struct Model {
     pub(super) folder: Folder,
     inputs: Vec<Port>,
     outputs: Vec<Port>,
-}
-
-/// What the open dimensions and some inputs are.
-#[derive(Clone, Debug, Default)]
-pub struct Bindings {
-    /// Sizes by symbol, or by `input.axis` where a dimension has no name; the number of tensors of a sequence or an optional by its name.
-    pub dims: BTreeMap<String, usize>,
-    /// Inputs whose values are known now. Their shapes bind dimensions; a value that decides a shape is read, and the import is then
-    /// for this value.
-    pub values: BTreeMap<String, Arc<Tensor>>,
 }
 
 impl Model {
@@ -144,8 +131,12 @@ impl Model {
             types.push((port, shape));
         }
         let graph = Graph::new();
-        let outcome = import::import(self, &graph, &types, &bindings.values, &BTreeMap::new())?;
+        let outcome = import::import(self.file(), &graph, &types, &bindings.values, &BTreeMap::new())?;
         Ok(Import { source: self.source.clone(), inputs: types, values: bindings.values.clone(), outcome })
+    }
+
+    fn file(&self) -> import::Source<'_> {
+        import::Source { model: &self.message, folder: &self.folder, ports: &self.inputs }
     }
 
     /// Adds the model to a graph that is there already, with `inputs` of it by name: as they are held ([`Elem::held`]), integers within
@@ -169,8 +160,8 @@ impl Model {
             self.bind(port, port.elem, var.shape(), &mut sizes)?;
             types.push((port.clone(), var.shape().to_vec()));
         }
-        let outcome = import::import(self, graph, &types, &BTreeMap::new(), &vars)?;
-        refused(&self.source, &outcome.refusals)?;
+        let outcome = import::import(self.file(), graph, &types, &BTreeMap::new(), &vars)?;
+        none_refused(&self.source, &outcome.refusals)?;
         for warning in &outcome.warnings {
             tracing::warn!("{}: {warning}", self.source);
         }
@@ -271,58 +262,4 @@ impl Model {
         };
         dims.iter().enumerate().map(size).collect()
     }
-}
-
-/// A model as one graph of the engine, or why not.
-pub struct Import {
-    pub(super) source: String,
-    /// The inputs with the shapes that were bound.
-    pub(super) inputs: Vec<(Port, Vec<usize>)>,
-    pub(super) values: BTreeMap<String, Arc<Tensor>>,
-    pub(super) outcome: import::Outcome,
-}
-
-impl fmt::Debug for Import {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Import").field("source", &self.source).field("refusals", &self.outcome.refusals).finish_non_exhaustive()
-    }
-}
-
-impl Import {
-    /// Everything in the model that foveate does not do, in the order of its nodes.
-    pub fn refusals(&self) -> &[Refusal] {
-        &self.outcome.refusals
-    }
-
-    /// What a person should know: types that were narrowed, for instance.
-    pub fn warnings(&self) -> impl Iterator<Item = &str> {
-        self.outcome.warnings.iter().map(String::as_str)
-    }
-
-    /// Inputs whose values were read because they decide shapes.
-    pub fn pinned(&self) -> impl Iterator<Item = &str> {
-        self.outcome.pinned.iter().map(String::as_str)
-    }
-
-    /// The inputs with the shapes that were bound.
-    pub fn inputs(&self) -> impl Iterator<Item = (&Port, &[usize])> {
-        self.inputs.iter().map(|(port, shape)| (port, shape.as_slice()))
-    }
-
-    /// The model ready to be compiled, if nothing of it was refused.
-    ///
-    /// # Errors
-    /// [`Error::Unsupported`] with every refusal.
-    pub fn session(self) -> Result<Session> {
-        refused(&self.source, &self.outcome.refusals)?;
-        Ok(Session::new(self))
-    }
-}
-
-fn refused(source: &str, refusals: &[Refusal]) -> Result<()> {
-    if refusals.is_empty() {
-        return Ok(());
-    }
-    let list: Vec<String> = refusals.iter().map(|r| format!("\n  {r}")).collect();
-    Err(Error::unsupported("this model", format!("{source}{}", list.concat())))
 }

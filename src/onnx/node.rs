@@ -1,8 +1,9 @@
 //! What the function of an operator sees of its node: inputs as values, attributes by name and type.
 
+use super::context::{Bodies, Context};
 use super::elem::Elem;
-use super::import::{Body, Importer};
 use super::proto::{self, kind};
+use super::scope::Body;
 use super::tensor::Tensor;
 use super::value::Value;
 use crate::array::{Array, DType};
@@ -18,7 +19,9 @@ pub(super) struct Node<'a> {
     /// The version of the operator set that the model imports for the node's domain.
     pub(super) opset: i64,
     pub(super) inputs: Vec<Option<Value>>,
-    pub(super) importer: &'a Importer<'a>,
+    pub(super) context: &'a Context<'a>,
+    /// Who imports its branches and bodies.
+    pub(super) bodies: &'a dyn Bodies,
     pub(super) body: &'a Body<'a>,
     /// Its name, or its number.
     pub(super) name: &'a str,
@@ -29,13 +32,13 @@ pub(super) struct Node<'a> {
 impl<'a> Node<'a> {
     pub(super) fn new(
         message: &'a proto::Node,
-        opset: i64,
         inputs: Vec<Option<Value>>,
-        importer: &'a Importer<'a>,
+        context: &'a Context<'a>,
+        bodies: &'a dyn Bodies,
         body: &'a Body<'a>,
         name: &'a str,
     ) -> Self {
-        Self { message, opset, inputs, importer, body, name, read: RefCell::default() }
+        Self { message, opset: body.opset(&message.domain), inputs, context, bodies, body, name, read: RefCell::default() }
     }
 
     /// A refusal: the file says something that has no meaning.
@@ -49,7 +52,7 @@ impl<'a> Node<'a> {
     }
 
     pub(super) fn graph(&self) -> &Graph {
-        &self.importer.graph
+        &self.context.graph
     }
 
     // ---- inputs ----
@@ -71,7 +74,7 @@ impl<'a> Node<'a> {
 
     /// Input `index` as a tensor of the graph.
     pub(super) fn var(&self, index: usize) -> Result<Var> {
-        self.importer.var(self.value(index)?)
+        self.context.var(self.value(index)?)
     }
 
     /// Input `index` as a tensor of the graph, if it is there.
@@ -97,7 +100,7 @@ impl<'a> Node<'a> {
     /// Input `index` as numbers that must be known before anything runs: a shape, axes, a count.
     pub(super) fn known(&self, index: usize) -> Result<Arc<Tensor>> {
         let value = self.value(index)?;
-        self.importer.known(value)?.ok_or_else(|| {
+        self.context.known(value)?.ok_or_else(|| {
             let name = &self.message.input[index];
             self.unsupported(format!(
                 "input {index} '{name}' decides shapes, and depends on what the model is run on; give the values at load"
@@ -214,7 +217,7 @@ impl<'a> Node<'a> {
     pub(super) fn tensor(&self, name: &'static str) -> Result<Option<Arc<Tensor>>> {
         let Some(attribute) = self.attribute(name, kind::TENSOR)? else { return Ok(None) };
         let message = attribute.t.as_ref().ok_or_else(|| self.wrong(format!("attribute '{name}' holds no tensor")))?;
-        self.importer.tensor(message).map(Some)
+        self.context.tensor(message).map(Some)
     }
 
     pub(super) fn subgraph(&self, name: &'static str) -> Result<&'a proto::Graph> {

@@ -1,10 +1,12 @@
 //! What a model takes and gives: names, element types, dimensions.
 
 use super::elem::Elem;
-use super::model::Bindings;
 use super::proto::{self, Size, TypeValue};
+use super::tensor::Tensor;
 use crate::error::{Error, Result};
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// An input or output of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +63,16 @@ impl fmt::Display for Port {
         };
         write!(f, "[{}]", dims.iter().map(text).collect::<Vec<_>>().join(", "))
     }
+}
+
+/// What the open dimensions and some inputs are.
+#[derive(Clone, Debug, Default)]
+pub struct Bindings {
+    /// Sizes by symbol, or by `input.axis` where a dimension has no name; the number of tensors of a sequence or an optional by its name.
+    pub dims: BTreeMap<String, usize>,
+    /// Inputs whose values are known now. Their shapes bind dimensions; a value that decides a shape is read, and the import is then
+    /// for this value.
+    pub values: BTreeMap<String, Arc<Tensor>>,
 }
 
 impl Port {

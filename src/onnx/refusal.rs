@@ -1,6 +1,6 @@
 //! What stands in the way of running a model.
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 use std::fmt;
 
 /// One thing that a model needs and foveate lacks, or that has no meaning.
@@ -27,4 +27,13 @@ pub(super) fn reason_of(error: Error) -> String {
         Error::Shape { op: "onnx", reason } | Error::Unsupported { op: "this node" | "this operator" | "this attribute", reason } => reason,
         other => other.to_string(),
     }
+}
+
+/// An error with all of them, if there are any.
+pub(super) fn none_refused(source: &str, refusals: &[Refusal]) -> Result<()> {
+    if refusals.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<String> = refusals.iter().map(|r| format!("\n  {r}")).collect();
+    Err(Error::unsupported("this model", format!("{source}{}", list.concat())))
 }

@@ -1,8 +1,9 @@
 //! An imported model, compiled for a device and run.
 
 use super::elem::Elem;
-use super::model::Import;
+use super::import;
 use super::port::Port;
+use super::refusal::{Refusal, none_refused};
 use super::tensor::Tensor;
 use super::value::Value;
 use crate::array::Array;
@@ -10,7 +11,54 @@ use crate::error::{Error, Result};
 use crate::graph::Var;
 use crate::plan::{Device, Options, Plan};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
+
+/// A model as one graph of the engine, or why not.
+pub struct Import {
+    pub(super) source: String,
+    /// The inputs with the shapes that were bound.
+    pub(super) inputs: Vec<(Port, Vec<usize>)>,
+    pub(super) values: BTreeMap<String, Arc<Tensor>>,
+    pub(super) outcome: import::Outcome,
+}
+
+impl fmt::Debug for Import {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Import").field("source", &self.source).field("refusals", &self.outcome.refusals).finish_non_exhaustive()
+    }
+}
+
+impl Import {
+    /// Everything in the model that foveate does not do, in the order of its nodes.
+    pub fn refusals(&self) -> &[Refusal] {
+        &self.outcome.refusals
+    }
+
+    /// What a person should know: types that were narrowed, for instance.
+    pub fn warnings(&self) -> impl Iterator<Item = &str> {
+        self.outcome.warnings.iter().map(String::as_str)
+    }
+
+    /// Inputs whose values were read because they decide shapes.
+    pub fn pinned(&self) -> impl Iterator<Item = &str> {
+        self.outcome.pinned.iter().map(String::as_str)
+    }
+
+    /// The inputs with the shapes that were bound.
+    pub fn inputs(&self) -> impl Iterator<Item = (&Port, &[usize])> {
+        self.inputs.iter().map(|(port, shape)| (port, shape.as_slice()))
+    }
+
+    /// The model ready to be compiled, if nothing of it was refused.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] with every refusal.
+    pub fn session(self) -> Result<Session> {
+        none_refused(&self.source, &self.outcome.refusals)?;
+        Ok(Session::new(self))
+    }
+}
 
 /// A model whose every node became part of one graph.
 #[derive(Debug)]

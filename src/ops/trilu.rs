@@ -64,7 +64,10 @@ impl Op for Trilu {
             return Err(Error::shape(self.name(), format!("input must be [.., rows, columns], it is {input}")));
         };
         if !input.dtype.is_word() || i32::try_from(rows).is_err() || i32::try_from(columns).is_err() {
-            return Err(Error::unsupported(self.name(), format!("of {input}; f16 and f64 are to be cast, and an i32 counts rows and columns")));
+            return Err(Error::unsupported(
+                self.name(),
+                format!("of {input}; f16 and f64 are to be cast, and an i32 counts rows and columns"),
+            ));
         }
         Ok(vec![input.clone()])
     }

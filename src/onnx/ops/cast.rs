@@ -34,7 +34,7 @@ fn convert(node: &Node<'_>, to: Elem) -> Result<Vec<Value>> {
 
 /// `var` as elements of type `to`.
 pub(super) fn converted(node: &Node<'_>, var: &Var, to: Elem, saturate: bool) -> Result<Var> {
-    let held = node.importer.held(to).ok_or_else(|| node.unsupported(format!("elements of type {to}")))?;
+    let held = node.context.held(to).ok_or_else(|| node.unsupported(format!("elements of type {to}")))?;
     // Four bits: rounded and saturated; what wider integers do with floats they cannot hold is left open.
     if to.bits() == 4 && var.dtype() == DType::F32 {
         return var.round()?.saturate_to(4, to == Elem::Int4);

@@ -14,7 +14,7 @@ pub(super) const TABLE: Table = &[("If", branch), ("Loop", repeat), ("Scan", sca
 
 /// The truth value of a condition, if it is known.
 fn known(node: &Node<'_>, value: &Value) -> Result<Option<bool>> {
-    let Some(tensor) = node.importer.known(value)? else { return Ok(None) };
+    let Some(tensor) = node.context.known(value)? else { return Ok(None) };
     match tensor.ints()?[..] {
         [value] => Ok(Some(value != 0)),
         _ => Err(node.wrong(format!("its condition is {}{:?}, not one truth value", tensor.elem(), tensor.shape()))),
@@ -23,7 +23,7 @@ fn known(node: &Node<'_>, value: &Value) -> Result<Option<bool>> {
 
 fn branch(node: &Node<'_>) -> Result<Vec<Value>> {
     let (yes, no) = (node.subgraph("then_branch")?, node.subgraph("else_branch")?);
-    let run = |graph, part| node.importer.subgraph(node.body, graph, Vec::new(), &format!("{}/{part}", node.name));
+    let run = |graph, part| node.bodies.subgraph(node.body, graph, Vec::new(), &format!("{}/{part}", node.name));
     match known(node, node.value(0)?)? {
         Some(true) => run(yes, "then"),
         Some(false) => run(no, "else"),
@@ -49,7 +49,7 @@ fn pick(node: &Node<'_>, condition: &Var, a: &Value, b: &Value) -> Result<Value>
         _ if a.elem()? != b.elem()? || a.shape()? != b.shape()? => {
             differ(format!("{}{:?} and {}{:?}", a.elem()?, a.shape()?, b.elem()?, b.shape()?))
         }
-        _ => Ok(Value::of(a.elem()?, condition.where_(&node.importer.var(a)?, &node.importer.var(b)?)?)),
+        _ => Ok(Value::of(a.elem()?, condition.where_(&node.context.var(a)?, &node.context.var(b)?)?)),
     }
 }
 
@@ -71,7 +71,7 @@ fn repeat(node: &Node<'_>) -> Result<Vec<Value>> {
     let mut turn = 0;
     while on && trips.is_none_or(|trips| turn < trips) {
         let inputs = [Value::ints([], &[turn])?, truth(true)?].into_iter().chain(carried.iter().cloned()).collect();
-        let mut outputs = node.importer.subgraph(node.body, body, inputs, &format!("{}[{turn}]", node.name))?.into_iter();
+        let mut outputs = node.bodies.subgraph(node.body, body, inputs, &format!("{}[{turn}]", node.name))?.into_iter();
         if let Some(condition) = outputs.next().filter(|_| watched) {
             on = known(node, &condition)?.ok_or_else(unknown)?;
         }
@@ -165,7 +165,7 @@ fn turns(
         let element = |(value, &(axis, back))| at(node, value, axis, if back { length - 1 - turn } else { turn });
         let elements = inputs.iter().zip(ways).map(element).collect::<Result<Vec<_>>>()?;
         let count = states.len();
-        let mut outputs = node.importer.subgraph(node.body, body, [states, elements].concat(), &format!("{name}[{turn}]"))?.into_iter();
+        let mut outputs = node.bodies.subgraph(node.body, body, [states, elements].concat(), &format!("{name}[{turn}]"))?.into_iter();
         states = outputs.by_ref().take(count).collect();
         stacks.iter_mut().zip(outputs).for_each(|(stack, value)| stack.push(value));
     }
@@ -174,7 +174,7 @@ fn turns(
 
 /// Element `index` of a dimension, without that dimension.
 fn at(node: &Node<'_>, value: &Value, axis: usize, index: usize) -> Result<Value> {
-    let var = node.importer.var(value)?;
+    let var = node.context.var(value)?;
     Ok(Value::of(value.elem()?, var.narrow(axis.cast_signed(), index, 1)?.squeeze(axis.cast_signed())?))
 }
 

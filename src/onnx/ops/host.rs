@@ -60,7 +60,7 @@ fn constant_of_shape(node: &Node<'_>) -> Result<Vec<Value>> {
         let bytes = if shape.contains(&0) { Vec::new() } else { value.bytes().repeat(count) };
         return Ok(vec![Value::host(Tensor::new(elem, shape, bytes)?)]);
     }
-    node.typed(elem, node.constant(node.importer.array(&value)?.reshaped([])?)?.expand(shape)?)
+    node.typed(elem, node.constant(node.context.array(&value)?.reshaped([])?)?.expand(shape)?)
 }
 
 /// The numbers 0, 1, ... below `count`, under `shape`.
@@ -77,7 +77,7 @@ fn eye_like(node: &Node<'_>) -> Result<Vec<Value>> {
         None => node.elem(0)?,
         Some(code) => elem_of(node, code)?,
     };
-    let dtype = node.importer.held(elem).ok_or_else(|| node.unsupported(format!("elements of type {elem}")))?;
+    let dtype = node.context.held(elem).ok_or_else(|| node.unsupported(format!("elements of type {elem}")))?;
     let k = node.int("k", 0)?;
     if shape.contains(&0) {
         return node.empty(elem, shape);

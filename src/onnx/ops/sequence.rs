@@ -114,7 +114,7 @@ fn map(node: &Node<'_>) -> Result<Vec<Value>> {
             value => Ok(value.clone()),
         };
         let inputs = (0..node.count()).map(input).collect::<Result<Vec<_>>>()?;
-        let results = node.importer.subgraph(node.body, body, inputs, &format!("{}[{turn}]", node.name))?;
+        let results = node.bodies.subgraph(node.body, body, inputs, &format!("{}[{turn}]", node.name))?;
         outputs.iter_mut().zip(results).for_each(|(output, value)| output.push(value));
     }
     Ok(outputs.into_iter().map(Value::sequence).collect())
@@ -179,7 +179,7 @@ pub(super) fn join(node: &Node<'_>, values: &[Value], axis: i64, new_axis: bool)
         }
         // What has no elements adds none.
         if new_axis || !value.shape()?.contains(&0) {
-            let part = node.importer.var(value)?;
+            let part = node.context.var(value)?;
             parts.push(if new_axis { part.unsqueeze(axis.cast_signed())? } else { part });
         }
     }
