@@ -219,8 +219,8 @@ fn segment_finds_what_a_model_finds() {
     // The same network in another order of sums: at most one step of an 8-bit mask.
     assert!(far(&own, &mask(files.0.path(), &[photo])) <= 1.01 / 255.0);
 
-    // A model whose mask is twice the grey picture, but for what --scale makes of it, which is made smaller to 6 x 4.
-    let dark: Array = Array::from_fn([1, 3, 8, 12], |i| [51.0, 102.0, 25.5][i / 96] / 255.0);
+    // A model of 6 x 4 pixels that doubles them, so that its mask is twice as bright as the dark picture in grey.
+    let dark = Array::from_fn([1, 3, 8, 12], |i| [0.2f32, 0.4, 0.1][i / 96]);
     write_png(files.path("dark.png"), &dark).unwrap();
     let dark = files.at("dark.png");
     let luma = 0.299 * 0.2 + 0.587 * 0.4 + 0.114 * 0.1;

@@ -16,8 +16,9 @@ use std::time::Instant;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Writes mask.png, cutout.png (with alpha) and overlay.png (the photo, and beside it with the person tinted) to the output
-folder; with --background also composite.png. Several photos get a folder each, named after the photo.
+Writes mask.png, cutout.png (with alpha) and overlay.png (the photo, and beside it with
+the mask tinted) to the output folder; with --background also composite.png. Several photos
+get a folder each, named after the photo.
 
 Examples:
   foveate segment                                     the built-in photo
@@ -25,7 +26,7 @@ Examples:
   foveate segment holiday/ --output cut --background '#20406080'
   foveate segment me.png --background beach.webp --device cpu
   foveate segment page.png --model text-detector.onnx \\
-      --mean 123.675,116.28,103.53 --scale 0.017125,0.017507,0.017429     pixels as ImageNet's statistics have them")]
+      --mean 123.675,116.28,103.53 --scale 0.017125,0.017507,0.017429   (ImageNet's)")]
 pub(super) struct Segment {
     /// Photos, or folders of photos: PNG, JPEG or WebP; the built-in one if none is given
     photos: Vec<PathBuf>,
@@ -156,7 +157,7 @@ impl Cutter {
     }
 }
 
-/// The person's tint in the overlay.
+/// The mask's tint in the overlay.
 const TINT: [f32; 3] = [0.1, 0.8, 0.4];
 
 fn write(folder: &Path, picture: &picture::Picture, mask: &Array, composite: Option<&Array>) -> Result<()> {
@@ -167,7 +168,7 @@ fn write(folder: &Path, picture: &picture::Picture, mask: &Array, composite: Opt
         None => rgb[i],
         Some(pixel) => m[pixel] * alpha.map_or(1.0, |a| a[pixel]),
     });
-    // The photo on the left, the same with the person tinted on the right.
+    // The photo on the left, the same with the mask tinted on the right.
     let overlay = Array::from_fn([1, 3, size.h, 2 * size.w], |i| {
         let (row, x) = (i / (2 * size.w), i % (2 * size.w));
         let (channel, pixel) = (row / size.h, row % size.h * size.w + x % size.w);

@@ -63,7 +63,7 @@ mod tests {
     fn of_constant(op: &str, operands: usize, value: f64) -> Model {
         let initializer = proto::Tensor { name: "c".into(), dims: vec![1], data_type: 11, double_data: vec![value], ..Default::default() };
         let node = proto::Node { op_type: op.into(), input: vec!["c".into(); operands], output: vec!["y".into()], ..Default::default() };
-        let output = proto::ValueInfo { name: "y".into(), r#type: Some(double_type()), ..Default::default() };
+        let output = proto::ValueInfo { name: "y".into(), r#type: Some(double_type()) };
         let graph = proto::Graph { node: vec![node], initializer: vec![initializer], output: vec![output], ..Default::default() };
         let opset = proto::OpsetId { version: 17, ..Default::default() };
         let model = proto::Model { ir_version: 8, opset_import: vec![opset], graph: Some(graph), ..Default::default() };
@@ -72,7 +72,7 @@ mod tests {
 
     fn double_type() -> proto::Type {
         let kind = proto::TensorKind { elem_type: 11, ..Default::default() };
-        proto::Type { value: Some(proto::TypeValue::Tensor(kind)), ..Default::default() }
+        proto::Type { value: Some(proto::TypeValue::Tensor(kind)) }
     }
 
     fn run(mut session: Session, given: &[(&str, &Tensor)]) -> Tensor {
