@@ -4,7 +4,7 @@
 mod common;
 
 use common::{gpu, small_bindings};
-use foveate::array::{Array, Data, DType, Dhw, Hw, Pads, Pads3, TensorType, f16};
+use foveate::array::{Array, DType, Data, Dhw, Hw, Pads, Pads3, TensorType, f16};
 use foveate::gpu::Capabilities;
 use foveate::graph::Graph;
 use foveate::ops::*;
@@ -369,7 +369,9 @@ fn extremes(ty: &TensorType) -> Array {
     match ty.dtype {
         DType::F32 => Array::from_fn(shape, float),
         DType::F16 => Array::from_fn(shape, |i| f16::from_f32(float(i))),
-        DType::F64 => Array::from_data(shape.clone(), Data::F64((0..shape.iter().product()).map(|i| f64::from(float(i)) * 1e200).collect())).unwrap(),
+        DType::F64 => {
+            Array::from_data(shape.clone(), Data::F64((0..shape.iter().product()).map(|i| f64::from(float(i)) * 1e200).collect())).unwrap()
+        }
         DType::I32 => Array::from_fn(shape, |i| [0, 0, 1, -1, i32::MIN, i32::MAX][i % 6]),
         DType::U32 => Array::from_fn(shape, |i| [0, 0, 1, 31, 32, u32::MAX][i % 6]),
         DType::Bool => Array::from_fn(shape, |i| i % 2 == 0),

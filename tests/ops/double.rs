@@ -1,7 +1,7 @@
 //! f64: case tables of the operators that have it, and who refuses it.
 
 use crate::common::{Bound, Case, Elsewhere, check, check_on, gpu, narrow_gpu, random};
-use foveate::array::{Array, Data, DType, TensorType};
+use foveate::array::{Array, DType, Data, TensorType};
 use foveate::gpu::Gpu;
 use foveate::graph::Graph;
 use foveate::onnx::{Elem, read_npz};
