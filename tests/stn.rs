@@ -1,5 +1,5 @@
 //! Spatial transformer networks: grids and width-reduced networks against NumPy and PyTorch, sizes and costs as published.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail where it stands")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail where it stands")]
 
 mod common;
 
@@ -217,6 +217,29 @@ fn house_number_sizes_are_the_papers() {
     let transformers: usize = [3 * 64 * 64, 48 * 32 * 32, 64 * 32 * 32, 128 * 16 * 16].into_iter().map(hidden).sum();
     assert_eq!(weights.parameters(), plain.parameters().unwrap() + transformers);
     assert_eq!(Svhn::new(128, Placement::Single).tensors().unwrap().iter().find(|(n, _)| n == "fc1.weight").unwrap().1, [3072, 12_288]);
+}
+
+#[test]
+fn four_full_size_transformers_begin_as_none() {
+    let (net, plain) = (Svhn::new(64, Placement::Multi), Svhn::new(64, Placement::None));
+    // The transformers as they begin, the rest random, but so that scores depend on the image and not on the biases alone.
+    let (first, rest) = (net.init(1).unwrap(), reduced(&plain, identity_of));
+    let pick = |(name, _): (String, _)| {
+        let array = if name.starts_with("transformer") { &first } else { &rest }.get(&name).unwrap().as_ref().clone();
+        (name, array)
+    };
+    let weights = Weights::from_arrays("mixed", net.tensors().unwrap().into_iter().map(pick));
+    let graph = Graph::new();
+    let [a, b] = ["a", "b"].map(|name| graph.input(name, net.input(1)).unwrap());
+    let forward = |net: &Svhn, x: &Var| net.forward(&graph, &weights, x).unwrap().logits;
+    let outputs = [forward(&net, &a), forward(&plain, &a), forward(&plain, &b)];
+    let images = [6, 7].map(|seed| random(&[1, 3, 64, 64], seed));
+    let mut plan = Plan::compile(gpu(), &outputs.iter().collect::<Vec<_>>()).unwrap();
+    let computed = plan.run(&[("a", &images[0]), ("b", &images[1])]).unwrap();
+    // Positions of up to 64 are rounded to 4e-6, a few times for each transformer, in maps whose pixels differ by about 1.
+    let bound = Bound::Near { absolute: 1e-4, relative: 0.0 };
+    compare(&computed[0], &computed[1], None, bound).unwrap();
+    assert!(compare(&computed[2], &computed[1], None, Bound::Near { absolute: 1e-2, relative: 0.0 }).is_err(), "any image gives the same");
 }
 
 #[test]

@@ -54,10 +54,10 @@ impl Birds {
     /// The crops of `photo` (n, 3, h, w) that its trunk's features (n, 1024, 7, 7) ask for.
     ///
     /// # Errors
-    /// If a shape does not fit, there are no crops, or a weight is missing or of another shape.
+    /// If a shape does not fit, there are no crops or more than 1024, or a weight is missing or of another shape.
     pub fn look(self, layers: &mut Layers<'_>, features: &Var, photo: &Var) -> Result<Vec<Warp>> {
-        if self.crops == 0 {
-            return Err(Error::shape("stn", "birds need at least one crop"));
+        if !(1..=1024).contains(&self.crops) {
+            return Err(Error::shape("stn", format!("birds take 1 to 1024 crops, not {}", self.crops)));
         }
         let places = Localisation::birds().regress(layers, "transformer", features, &self.places())?;
         let crop = |k: usize| {
@@ -78,7 +78,7 @@ impl Birds {
     /// First weights: random, but for the last layer of the localisation.
     ///
     /// # Errors
-    /// If there are no crops, channels or classes.
+    /// If there are no crops or more than 1024, or no channels or classes.
     pub fn init(self, seed: u64) -> Result<Weights> {
         let graph = Graph::new();
         let input = |name: &str, shape: &[usize]| graph.input(name, TensorType::f32(shape));

@@ -13,7 +13,7 @@ pub enum Stage {
     AvgPool,
     /// Halves the image by maxima of 2 x 2.
     MaxPool,
-    /// A convolution and a ReLU.
+    /// A convolution and a `ReLU`.
     Conv {
         /// Output channels.
         filters: usize,
@@ -26,7 +26,7 @@ pub enum Stage {
     },
 }
 
-/// A localisation network: stages, then hidden layers of ReLUs, then a linear layer for theta.
+/// A localisation network: stages, then hidden layers of `ReLUs`, then a linear layer for theta.
 ///
 /// Its weights are `conv1`, `conv2`, .., `fc1`, `fc2`, .. and `theta`, each with `.weight` and `.bias`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,23 +50,23 @@ impl Localisation {
         Self { stages: vec![Stage::AvgPool, conv, Stage::MaxPool, conv], hidden: vec![20] }
     }
 
-    /// Of ST-CNN Single on house numbers, conv[32,5,1,2]-max[2,2]-conv[32,5,1,2]-fc[32] (section 4.2).
+    /// Of ST-CNN Single on house numbers, `conv[32,5,1,2]-max[2,2]-conv[32,5,1,2]-fc[32]` (section 4.2).
     pub fn single() -> Self {
         let conv = Stage::Conv { filters: 32, kernel: 5, stride: 1, padding: 2 };
         Self { stages: vec![conv, Stage::MaxPool, conv], hidden: vec![32] }
     }
 
-    /// Of each transformer of ST-CNN Multi: fc[32]-fc[32] (section 4.2).
+    /// Of each transformer of ST-CNN Multi: `fc[32]-fc[32]` (section 4.2).
     pub fn multi() -> Self {
         Self { stages: Vec::new(), hidden: vec![32; 2] }
     }
 
-    /// Of the co-localisation experiment: 8 filters of 9 x 9 at stride 4, a maximum, fc[8]-fc[8] (appendix A.2).
+    /// Of the co-localisation experiment: 8 filters of 9 x 9 at stride 4, a maximum, `fc[8]-fc[8]` (appendix A.2).
     pub fn co_localisation() -> Self {
         Self { stages: vec![Stage::Conv { filters: 8, kernel: 9, stride: 4, padding: 0 }, Stage::MaxPool], hidden: vec![8; 2] }
     }
 
-    /// Of the birds, over the trunk's features: a 1 x 1 convolution of 128 filters, fc[128] (section 4.3).
+    /// Of the birds, over the trunk's features: a 1 x 1 convolution of 128 filters, `fc[128]` (section 4.3).
     pub fn birds() -> Self {
         Self { stages: vec![Stage::Conv { filters: 128, kernel: 1, stride: 1, padding: 0 }], hidden: vec![128] }
     }

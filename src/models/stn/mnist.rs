@@ -92,7 +92,7 @@ pub struct Mnist {
 }
 
 impl Mnist {
-    /// With the most units or filters, up to 4096, that leave it at most `parameters`: the paper chose widths so that all networks of
+    /// With the most units or filters, from 1 to 4096, that leave it at most `parameters`: the paper chose widths so that all networks of
     /// an experiment have the same number, about 400,000.
     ///
     /// # Errors

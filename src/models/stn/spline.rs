@@ -4,7 +4,7 @@
 //! (x, y)(q) = sum over k of w_k U(|q - C_k|) + a_0 + a_1 q_x + a_2 q_y           U(r) = r^2 log r^2, U(0) = 0
 //! ```
 //!
-//! It shall pass through P_k at C_k, for k = 1..K, and bend as little as it can; the latter says that the w_k have no mean and no
+//! It shall pass through `P_k` at `C_k`, for k = 1..K, and bend as little as it can; the latter says that the `w_k` have no mean and no
 //! moments, `sum w_k = 0` and `sum w_k C_k = 0`. Together K + 3 linear equations for K + 3 coefficients of x, and the same for y:
 //!
 //! ```text
@@ -14,8 +14,8 @@
 //!     \----- L ---/
 //! ```
 //!
-//! The C_k never change, so L does not, and the coefficients are linear in P: `L^-1 [P; 0] = X P` with X the first K columns of
-//! L^-1, that is the solution of `L X = [I; 0]`. With row(q) = (U(|q - C_1|) .. U(|q - C_K|), 1, q_x, q_y) the place of each output
+//! The `C_k` never change, so L does not, and the coefficients are linear in P: `L^-1 [P; 0] = X P` with X the first K columns of
+//! L^-1, that is the solution of `L X = [I; 0]`. With row(q) = (U(|q - `C_1`|) .. U(|q - `C_K`|), 1, `q_x`, `q_y`) the place of each output
 //! pixel is `row(q) X P`, and over all pixels the grid is one product: `grid = M P`, M = Row X of (pixels, K). A spline of the
 //! kernel r^2 log r is the same: half of U, with weights twice as large.
 
@@ -26,13 +26,13 @@ pub(super) const POINTS: usize = SIDE * SIDE;
 /// Coefficients of the spline in one direction.
 const UNKNOWNS: usize = POINTS + 3;
 
-/// The control points C_k as (x, y): a regular lattice over -1..1, row by row.
+/// The control points `C_k` as (x, y): a regular lattice over -1..1, row by row.
 pub(super) fn controls() -> [[f64; 2]; POINTS] {
     let at = |i: usize| 2.0 * i as f64 / (SIDE - 1) as f64 - 1.0;
     std::array::from_fn(|k| [at(k % SIDE), at(k / SIDE)])
 }
 
-/// M: a row of K weights for each place (x, y), which say how much of each P_k the spline takes there.
+/// M: a row of K weights for each place (x, y), which say how much of each `P_k` the spline takes there.
 pub(super) fn weights(places: impl Iterator<Item = [f64; 2]>) -> Vec<[f64; POINTS]> {
     let solved = solve();
     places
@@ -61,9 +61,8 @@ fn solve() -> [[f64; POINTS]; UNKNOWNS] {
     let mut right = [[0.0; POINTS]; UNKNOWNS];
     for (k, control) in controls.into_iter().enumerate() {
         left[k] = row(control);
-        for i in POINTS..UNKNOWNS {
-            left[i][k] = left[k][i];
-        }
+        let [x, y] = control;
+        left[POINTS..].iter_mut().zip([1.0, x, y]).for_each(|(row, value)| row[k] = value);
         right[k][k] = 1.0;
     }
     for step in 0..UNKNOWNS {
