@@ -3,3 +3,4 @@
 pub mod backdrop;
 pub mod photo;
 pub mod selfie;
+pub mod stn;
