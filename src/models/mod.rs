@@ -1,4 +1,9 @@
 //! Published systems, one file each, layer names equal to their checkpoints'; and what stands around them.
 
 pub mod backdrop;
+mod caffe;
+pub mod fcn;
 pub mod selfie;
+mod vgg16;
+
+pub use caffe::{Initial, Layer, MEAN, Network, Parameter, data};
