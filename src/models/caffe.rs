@@ -122,9 +122,7 @@ impl Parameter {
             Initial::Bilinear => Ok(init::upsampling(self.shape[0], self.shape[self.shape.len() - 1])),
             Initial::Constant(value) => Ok(Array::full(&*self.shape, value)),
             Initial::Zero if !there => Ok(Array::full(&*self.shape, 0.0f32)),
-            _ if there && trunk.get(&self.name)?.shape() == flat => {
-                Array::clone(trunk.shaped(&self.name, &flat)?).reshaped(&*self.shape)
-            }
+            _ if there && trunk.get(&self.name)?.shape() == flat => Array::clone(trunk.shaped(&self.name, &flat)?).reshaped(&*self.shape),
             _ => Ok(Array::clone(trunk.shaped(&self.name, &self.shape)?)),
         }
     }
