@@ -5,5 +5,6 @@ mod caffe;
 pub mod fcn;
 pub mod selfie;
 mod vgg16;
+pub mod voc;
 
 pub use caffe::{Initial, Layer, MEAN, Network, Parameter, data};
