@@ -150,6 +150,16 @@ fn pipelines_are_kept_on_disk() {
 }
 
 #[test]
+fn published_systems_are_listed_with_size_and_cost() {
+    let output = foveate(&["models"]);
+    assert_code(&output, 0);
+    let listed = text(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    for line in ["selfie 106401 59215744 256 x 256", "fcn8s 134362751 180992697408 500 x 500", "fcn-alexnet 56954261 20997741088"] {
+        assert!(listed.contains(line), "{line}: {listed}");
+    }
+}
+
+#[test]
 fn devices_are_listed_with_limits() {
     let output = foveate(&["devices"]);
     assert_code(&output, 0);
@@ -206,7 +216,7 @@ fn the_built_in_bench_cases_can_be_read() {
 
 #[test]
 fn help_has_examples() {
-    for command in ["segment", "bench", "devices"] {
+    for command in ["segment", "bench", "models", "devices"] {
         assert!(text(&foveate(&[command, "--help"]).stdout).contains("Examples:"), "{command}");
     }
 }

@@ -8,6 +8,7 @@ mod devices;
 mod inputs;
 mod inspect;
 mod masks;
+mod models;
 mod photos;
 mod pictures;
 mod run;
@@ -37,6 +38,8 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Compare every node of an ONNX model on the GPU with its reference
     Check(check::Check),
+    /// List the published systems with size, cost and source
+    Models(models::Models),
     /// List the adapters of this machine with their features and limits
     Devices(devices::Devices),
     /// Time the operators on the GPU
@@ -50,6 +53,7 @@ impl Cli {
             Command::Run(command) => command.run(),
             Command::Inspect(command) => command.run(),
             Command::Check(command) => command.run(),
+            Command::Models(command) => command.run(),
             Command::Devices(command) => command.run(),
             Command::Bench(command) => command.run(),
         }

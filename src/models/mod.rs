@@ -1,6 +1,12 @@
 //! Published systems, one file each, layer names equal to their checkpoints'; and what stands around them.
 
 pub mod backdrop;
+mod caffe;
+pub mod fcn;
 pub mod photo;
 pub mod selfie;
 pub mod stn;
+mod vgg16;
+pub mod voc;
+
+pub use caffe::{Initial, Layer, MEAN, Network, Parameter, data};

@@ -1,6 +1,6 @@
 //! Named weights from safetensors files.
 
-use crate::array::{Array, Data, f16};
+use crate::array::{Array, Data, TensorType, f16};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -70,6 +70,18 @@ impl Weights {
             let hint = if near.is_empty() { format!("it has {} others", self.tensors.len()) } else { format!("it has {near:?}") };
             Error::model(self.source.clone(), format!("has no tensor '{name}'; {hint}"))
         })
+    }
+
+    /// The tensor called `name`, if it is f32 and of this shape.
+    ///
+    /// # Errors
+    /// As [`Weights::get`]; [`Error::Model`] with both types if it is something else.
+    pub fn shaped(&self, name: &str, shape: &[usize]) -> Result<&Arc<Array>> {
+        let (array, wanted) = (self.get(name)?, TensorType::f32(shape));
+        if array.ty() == wanted {
+            return Ok(array);
+        }
+        Err(Error::model(self.source.clone(), format!("'{name}' is {}, the network's is {wanted}", array.ty())))
     }
 
     /// The tensor called `name` as a parameter of `graph`.

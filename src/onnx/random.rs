@@ -4,16 +4,14 @@ use super::elem::Elem;
 use super::tensor::Tensor;
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
+use crate::nn::init::Draws;
 
 /// The most elements of a random tensor: a file's numbers ask for it, so somebody must say stop.
 const MOST: usize = 1 << 28;
 
 impl Tensor {
     /// Random elements that depend on `seed`, `name` and their place alone: floats roughly normal with mean 0 and deviation 1 (sums of
-    /// twelve uniform numbers), integers of 0 to 7, truth values.
-    ///
-    /// Element i is made of the `SplitMix64` generator's outputs 3i, 3i + 1 and 3i + 2, started with `seed` and the name's FNV-1a hash.
-    /// Nothing is rounded on the way to f32, so no machine can differ.
+    /// twelve uniform numbers), integers of 0 to 7, truth values. [`Draws`] says how they are made.
     ///
     /// # Errors
     /// If the shape has more than 2^28 elements, or the engine does not compute with the type.
@@ -23,31 +21,15 @@ impl Tensor {
         if count > MOST {
             return Err(Error::shape("random", format!("{elem}{shape:?} of '{name}' has more than 2^28 elements: give it as a file")));
         }
-        let hash = name.bytes().fold(0xCBF2_9CE4_8422_2325, |h: u64, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01B3));
-        let start = mixed(seed ^ mixed(hash));
-        let draw = |i: usize, part: u64| mixed(start.wrapping_add((3 * i as u64 + part).wrapping_mul(0x9E37_79B9_7F4A_7C15)));
+        let draws = Draws::new(seed, name);
         let array = match held {
-            DType::F32 | DType::F16 | DType::F64 => Array::from_fn(shape, |i| normal([0, 1, 2].map(|part| draw(i, part)))),
-            DType::I32 => Array::from_fn(shape, |i| (draw(i, 0) >> 61) as i32),
-            DType::U32 => Array::from_fn(shape, |i| (draw(i, 0) >> 61) as u32),
-            DType::Bool => Array::from_fn(shape, |i| draw(i, 0) >> 63 == 1),
+            DType::F32 | DType::F16 | DType::F64 => Array::from_fn(shape, |i| draws.normal(i)),
+            DType::I32 => Array::from_fn(shape, |i| (draws.bits(i) >> 61) as i32),
+            DType::U32 => Array::from_fn(shape, |i| (draws.bits(i) >> 61) as u32),
+            DType::Bool => Array::from_fn(shape, |i| draws.bits(i) >> 63 == 1),
         };
         Self::from_array(elem, &array)
     }
-}
-
-/// The finaliser of `SplitMix64` (Steele, Lea, Flood 2014).
-fn mixed(mut bits: u64) -> u64 {
-    bits = (bits ^ bits >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    bits = (bits ^ bits >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-    bits ^ bits >> 31
-}
-
-/// The sum of twelve numbers of 16 bits: variance 12 * 2^32 / 12, once divided by 2^16 that of the normal distribution.
-fn normal(draws: [u64; 3]) -> f32 {
-    let sum: u64 = draws.iter().flat_map(|d| [d & 0xFFFF, d >> 16 & 0xFFFF, d >> 32 & 0xFFFF, d >> 48]).sum();
-    // At most 12 * 65,535, which f32 holds exactly, less 6 * 65,535.
-    (sum as f32 - 393_210.0) / 65_536.0
 }
 
 #[cfg(test)]
