@@ -1,6 +1,6 @@
 //! Named weights from safetensors files.
 
-use crate::array::{Array, Data, f16};
+use crate::array::{Array, Data, TensorType, f16};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -78,6 +78,18 @@ impl Weights {
     /// As [`Weights::get`].
     pub fn var(&self, graph: &Graph, name: &str) -> Result<Var> {
         graph.parameter(Arc::clone(self.get(name)?))
+    }
+
+    /// [`Weights::var`] of a tensor that must be f32 of this shape.
+    ///
+    /// # Errors
+    /// As [`Weights::get`], and [`Error::Model`] with the name if it is of another type.
+    pub fn shaped(&self, graph: &Graph, name: &str, shape: &[usize]) -> Result<Var> {
+        let (given, wanted) = (self.get(name)?.ty(), TensorType::f32(shape));
+        if given != wanted {
+            return Err(Error::model(self.source.clone(), format!("'{name}' is {given}, it must be {wanted}")));
+        }
+        self.var(graph, name)
     }
 }
 
