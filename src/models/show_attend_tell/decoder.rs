@@ -1,0 +1,200 @@
+//! The decoder's equations: what is computed once per image, and what for each word.
+
+use super::{Attention, Config};
+use crate::array::{Array, DType};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Var};
+use crate::nn::Weights;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+const NAME: &str = "show_attend_tell";
+
+/// The decoder with its parameters in a graph.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    graph: Graph,
+    config: Config,
+    parameters: HashMap<String, Var>,
+    half: Var,
+}
+
+/// What is computed once per image.
+#[derive(Clone, Debug)]
+pub struct Annotated {
+    /// a: (B, L, D).
+    pub annotations: Var,
+    /// P: (B, L, D).
+    pub projected: Var,
+}
+
+/// What goes from word to word.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// (B, n).
+    pub h: Var,
+    /// (B, n).
+    pub c: Var,
+}
+
+/// What one word makes.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The states after the word.
+    pub state: State,
+    /// The logarithm of each word's probability, (B, K).
+    pub log_probabilities: Var,
+    /// Where the network looks, (B, L): the softmax, whatever is made of it.
+    pub alpha: Var,
+    /// How much of it counts, (B, 1), if the network has a gate.
+    pub beta: Option<Var>,
+}
+
+impl Decoder {
+    /// The decoder of `weights` in `graph`.
+    ///
+    /// # Errors
+    /// If a parameter is missing or of another shape, or there is a layer that `config` has not: all by name.
+    pub fn new(graph: &Graph, weights: &Weights, config: Config) -> Result<Self> {
+        let wanted = config.parameters();
+        let ours = |name: &str| ["Wemb", "ff_", "decoder", "encoder"].iter().any(|start| name.starts_with(start));
+        if let Some(name) = weights.names().find(|name| ours(name) && !wanted.iter().any(|(known, _)| known == name)) {
+            return Err(Error::unsupported(NAME, format!("a parameter '{name}', for which {config:?} has no place")));
+        }
+        let parameters = wanted.into_iter().map(|(name, shape)| {
+            let var = graph.parameter(Arc::clone(weights.shaped(&name, &shape)?))?;
+            Ok((name, var))
+        });
+        let parameters = parameters.collect::<Result<_>>()?;
+        Ok(Self { graph: graph.clone(), config, parameters, half: graph.constant(Array::scalar(0.5f32))? })
+    }
+
+    /// The graph that this decoder is part of.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// Its sizes and choices.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn parameter(&self, name: &str) -> Result<&Var> {
+        self.parameters.get(name).ok_or_else(|| Error::shape(NAME, format!("there is no parameter '{name}'")))
+    }
+
+    /// x W + b.
+    fn affine(&self, x: &Var, weight: &str, bias: &str) -> Result<Var> {
+        x.matmul(self.parameter(weight)?)?.add(self.parameter(bias)?)
+    }
+
+    fn layer(&self, x: &Var, name: &str) -> Result<Var> {
+        self.affine(x, &format!("{name}_W"), &format!("{name}_b"))
+    }
+
+    /// What is left of values that dropout touches, without its noise.
+    fn dropped(&self, x: Var) -> Result<Var> {
+        if self.config.dropout { x.mul(&self.half) } else { Ok(x) }
+    }
+
+    /// The projected annotations and the initial states of `annotations` (B, L, D).
+    ///
+    /// # Errors
+    /// If they are not f32 (B, L, D).
+    pub fn begin(&self, annotations: &Var) -> Result<(Annotated, State)> {
+        let d = self.config.features;
+        if annotations.dtype() != DType::F32 || !matches!(*annotations.shape(), [_, _, size] if size == d) {
+            return Err(Error::shape(NAME, format!("annotations are f32 (images, places, {d}), not {}", annotations.ty())));
+        }
+        let mut mean = annotations.reduce_mean(&[1], false)?;
+        for i in 1..self.config.init_layers {
+            mean = self.dropped(self.layer(&mean, &format!("ff_init_{i}"))?.relu()?)?;
+        }
+        let state = State { h: self.layer(&mean, "ff_state")?.tanh()?, c: self.layer(&mean, "ff_memory")?.tanh()? };
+        let mut projected = self.affine(annotations, "decoder_Wc_att", "decoder_b_att")?;
+        for i in 1..self.config.attention_layers {
+            projected = self.affine(&projected, &format!("decoder_W_att_{i}"), &format!("decoder_b_att_{i}"))?.tanh()?;
+        }
+        Ok((Annotated { annotations: annotations.clone(), projected }, state))
+    }
+
+    /// The vectors (B, m) of words (B); zeros for those below 0.
+    ///
+    /// # Errors
+    /// If the words are not i32.
+    pub fn embedded(&self, words: &Var) -> Result<Var> {
+        let zero = self.graph.constant(Array::scalar(0i32))?;
+        let is_word = words.greater_or_equal(&zero)?.cast(DType::F32)?.unsqueeze(-1)?;
+        self.parameter("Wemb")?.gather(0, words)?.mul(&is_word)
+    }
+
+    /// One word: `previous` (B, m) is the vector of the word before, `None` for the first; `index` counts words from 0.
+    ///
+    /// # Errors
+    /// If the sizes do not belong together.
+    pub fn step(&self, image: &Annotated, state: &State, previous: Option<&Var>, attention: &Attention, index: usize) -> Result<Step> {
+        let State { h, c } = state;
+        let (context, alpha) = self.attend(image, h, attention, index)?;
+        let beta = if self.config.selector {
+            let bias = self.parameter("decoder_b_sel")?;
+            Some(h.matmul(self.parameter("decoder_W_sel")?)?.add(bias)?.sigmoid()?)
+        } else {
+            None
+        };
+        // Gated before both of its uses, in the cell and in the logits.
+        let z = beta.as_ref().map_or_else(|| Ok(context.clone()), |beta| context.mul(beta))?;
+
+        let mut gates = self.affine(h, "decoder_U", "decoder_b")?.add(&z.matmul(self.parameter("decoder_Wc")?)?)?;
+        if let Some(x) = previous {
+            gates = gates.add(&x.matmul(self.parameter("decoder_W")?)?)?;
+        }
+        let parts = gates.split(-1, &[self.config.hidden; 4])?;
+        let [i, f, o, g] = <[Var; 4]>::try_from(parts).map_err(|v| Error::shape(NAME, format!("{} gates", v.len())))?;
+        let c = f.sigmoid()?.mul(c)?.add(&i.sigmoid()?.mul(&g.tanh()?)?)?;
+        let h = o.sigmoid()?.mul(&c.tanh()?)?;
+
+        let log_probabilities = self.readout(&h, previous, &z)?.log_softmax(-1)?;
+        Ok(Step { state: State { h, c }, log_probabilities, alpha, beta })
+    }
+
+    /// The context (B, D) before its gate, and alpha (B, L). The bias `c_tt` of the scores changes no softmax and is left out.
+    fn attend(&self, image: &Annotated, h: &Var, attention: &Attention, index: usize) -> Result<(Var, Var)> {
+        let Annotated { annotations, projected } = image;
+        let query = h.matmul(self.parameter("decoder_Wd_att")?)?;
+        let score = self.parameter("decoder_U_att")?.reshape([self.config.features])?;
+        let (expected, alpha) = annotations.additive_attention(projected, &query, &score, None)?;
+        let place = match attention {
+            Attention::Soft => return Ok((expected, alpha)),
+            Attention::Hard => alpha.argmax(-1, true, false)?,
+            Attention::Sampled(numbers) => {
+                let (batch, places) = (alpha.shape()[0], alpha.shape()[1]);
+                if numbers.dtype() != DType::F32 || !matches!(*numbers.shape(), [b, words] if b == batch && index < words) {
+                    let least = index.saturating_add(1);
+                    let reason =
+                        format!("word {index} of {batch} images takes numbers f32 ({batch}, {least} or more), not {}", numbers.ty());
+                    return Err(Error::shape(NAME, reason));
+                }
+                // As many places are passed as have sums no larger than the number; rounding may leave the last sum below it.
+                let passed = alpha.cumsum(-1, false, false)?.less_or_equal(&numbers.narrow(1, index, 1)?)?;
+                let last = self.graph.constant(Array::scalar(i32::try_from(places - 1).unwrap_or(i32::MAX)))?;
+                passed.cast(DType::I32)?.reduce_sum(&[1], true)?.minimum(&last)?
+            }
+        };
+        Ok((annotations.gather_nd(&place, 1)?, alpha))
+    }
+
+    fn readout(&self, h: &Var, previous: Option<&Var>, z: &Var) -> Result<Var> {
+        let mut logits = self.layer(&self.dropped(h.clone())?, "ff_logit_lstm")?;
+        if let Some(x) = previous.filter(|_| self.config.previous_to_output) {
+            logits = logits.add(x)?;
+        }
+        if self.config.context_to_output {
+            logits = logits.add(&self.layer(z, "ff_logit_ctx")?)?;
+        }
+        logits = self.dropped(logits.tanh()?)?;
+        for i in 1..self.config.output_layers {
+            logits = self.dropped(self.layer(&logits, &format!("ff_logit_h{i}"))?.relu()?)?;
+        }
+        self.layer(&logits, "ff_logit")
+    }
+}

@@ -1,0 +1,70 @@
+//! Show, Attend and Tell: a caption of a photo, word by word, and where the network looked for each word.
+//!
+//! ```text
+//! a      (B, L, D)  annotations: conv5 of VGG before its last pooling, 14 x 14 x 512 as 196 x 512
+//! mean   (B, D)     of a over L; each ff_init_i: relu(mean W + b)
+//! h0, c0 (B, n)     tanh(mean W + b) with ff_state and ff_memory
+//! P      (B, L, D)  a Wc_att + b_att, then tanh(P W_att_i + b_att_i) for each further layer: once per image
+//!
+//! alpha  (B, L)     softmax over L of tanh(P + h Wd_att) . U_att                                   (4), (5)
+//! beta   (B, 1)     sigmoid(h W_sel + b_sel)                                                       section 4.2.1
+//! z      (B, D)     beta * sum over L of alpha a; hard: beta * a at one place                      (6), (13)
+//! x      (B, m)     Wemb at the word before; zeros for the first word
+//! i f o g           x W + h U + z Wc + b, sigmoid of the first three, tanh of the last             (1)
+//! c, h              f c + i g, o tanh(c)                                                           (2), (3)
+//! logits (B, K)     tanh(h L_h + x + z L_z) L_o + b: ff_logit_lstm, ff_logit_ctx, ff_logit         (7)
+//! ```
+//!
+//! h on the right is the state *before* the word. The paper prints (7) without the tanh; the published code has it, and so has this.
+//! There is no start token; the end of a sentence is word [`END`], an unknown word [`UNKNOWN`].
+//! Dropout is not inverted: without noise what it drops is halved, and so it is here where [`Config::dropout`] says that a network
+//! was trained with it.
+//!
+//! Xu, Ba, Kiros, Cho, Courville, Salakhutdinov, Zemel, Bengio: Show, Attend and Tell, ICML 2015, arXiv 1502.03044. Parameter names
+//! and shapes are those of the published code, kelvinxu/arctic-captions: weights stand to the right of what they multiply.
+
+mod beam;
+mod config;
+mod decoder;
+mod greedy;
+mod initial;
+mod loss;
+mod sheet;
+
+pub use beam::{BeamSearch, Hypothesis};
+pub use config::Config;
+pub use decoder::{Annotated, Decoder, State, Step};
+pub use greedy::{Caption, Unrolled, captions};
+pub use loss::{doubly_stochastic, sentence_loss};
+pub use sheet::sheet;
+
+use crate::error::{Error, Result};
+use crate::graph::Var;
+
+/// The word that ends a sentence.
+pub const END: i32 = 0;
+/// The word that stands for all that are not in the vocabulary.
+pub const UNKNOWN: i32 = 1;
+
+/// What becomes of alpha at inference.
+#[derive(Clone, Debug, Default)]
+pub enum Attention {
+    /// The expectation: soft attention, and what the published script does with networks trained for hard attention, too.
+    #[default]
+    Soft,
+    /// The likeliest place alone, the first of equals.
+    Hard,
+    /// One place for each image and word, drawn by numbers (B, words) in 0..1: the first place up to which the alphas add up to more.
+    Sampled(Var),
+}
+
+/// Annotations (n, h * w, c) of a convolutional network's features (n, c, h, w), place after place along the rows.
+///
+/// # Errors
+/// If the features have other dimensions.
+pub fn annotations(features: &Var) -> Result<Var> {
+    let [n, c, h, w] = *features.shape() else {
+        return Err(Error::shape("show_attend_tell", format!("features are (n, c, h, w), not {}", features.ty())));
+    };
+    features.reshape([n, c, h * w])?.swap_axes(1, 2)
+}
