@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Bound, compare, fixture, gpu};
+use common::{Bound, compare, fixture, gpu, random};
 use foveate::array::{Array, Hw, TensorType};
 use foveate::gpu::Gpu;
 use foveate::graph::{Graph, Var};
@@ -372,6 +372,33 @@ fn the_published_network_has_the_size_and_cost_of_the_specification() {
     assert_eq!(caption.alphas.shape(), [1, 13, 196]);
     let cost = Cost::of(&[&caption.words, &caption.alphas]).unwrap().multiply_adds;
     assert_eq!(cost, once + 13 * per_word as u64 - (m * 4 * n) as u64);
+}
+
+#[test]
+fn the_published_network_makes_the_words_of_the_references() {
+    let arrays = Config::COCO.parameters().into_iter().enumerate().map(|(i, (name, shape))| {
+        // Uniform numbers whose products with a row of ones vary by about 1; louder scores, so that alpha is not flat.
+        let scale = if name == "decoder_U_att" { 0.5 } else { (3.0 / shape.first().map_or(1.0, |n| *n as f32)).sqrt() };
+        let values = random(&shape, i as u64);
+        let values = values.values::<f32>().unwrap();
+        (name, Array::from_fn(shape, |i| scale * values[i]))
+    });
+    let weights = Weights::from_arrays("random", arrays);
+    let features = random(&[1, 512, 14, 14], 77);
+    let values = features.values::<f32>().unwrap();
+    let features = Array::from_fn([1, 512, 14, 14], |i| values[i].max(0.0));
+    let graph = Graph::new();
+    let input = graph.input("conv5", features.ty()).unwrap();
+    let decoder = Decoder::new(&graph, &weights, Config::COCO).unwrap();
+    let made = decoder.greedy(&annotations(&input).unwrap(), 2, &Attention::Soft).unwrap();
+    let outputs = [&made.words, &made.log_probabilities, &made.alphas];
+    let on = |device: Device| Plan::compile(device, &outputs).unwrap().run(&[("conv5", &features)]).unwrap();
+    let (on_gpu, on_cpu) = (on(Device::from(gpu())), on(Device::Cpu));
+    assert_eq!(on_gpu[0], on_cpu[0]);
+    // Sums of up to 1800 products, and two steps of them.
+    let near = Bound::Near { absolute: 1e-4, relative: 1e-4 };
+    compare(&on_gpu[1], &on_cpu[1], None, near).unwrap();
+    compare(&on_gpu[2], &on_cpu[2], None, near).unwrap();
 }
 
 #[test]
