@@ -1,18 +1,18 @@
-//! Show, Attend and Tell, and the captioners without attention, against NumPy; what the specification says of sizes and costs.
+//! Show, Attend and Tell, and the captioners without attention, against NumPy and what is said of their sizes and costs.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail where it stands")]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod published;
+mod rnn;
+mod search;
 
 use common::{Bound, compare, fixture, gpu};
 use foveate::array::{Array, Hw, TensorType};
-use foveate::gpu::Gpu;
 use foveate::graph::{Graph, Var};
-use foveate::models::rnn_captioning::{self, Form};
-use foveate::models::show_attend_tell::{
-    Attention, BeamSearch, Config, Decoder, END, annotations, captions, doubly_stochastic, sentence_loss, sheet,
-};
+use foveate::models::show_attend_tell::{Attention, BeamSearch, Config, Decoder, annotations, doubly_stochastic, sentence_loss, sheet};
 use foveate::nn::Weights;
-use foveate::plan::{Cost, Device, Plan};
+use foveate::plan::{Device, Plan};
 use std::collections::HashMap;
 
 /// Sums of a dozen products, and up to six steps of them.
@@ -131,119 +131,6 @@ fn row(a: &Array, image: usize) -> Array {
 }
 
 #[test]
-fn the_beam_finds_what_numpy_finds() {
-    let arrays = fixture("show_attend_tell");
-    for device in [Device::Cpu, Device::from(gpu())] {
-        for (net, config) in NETS {
-            let mut search = BeamSearch::new(&device, &weights(&arrays, net), config, 6, 3, &Attention::Soft).unwrap();
-            for image in 0..2 {
-                let part = |name: &str| arrays[&format!("{net}/beam{image}/{name}")].clone();
-                let (words, costs) = (part("words"), part("costs"));
-                let costs = costs.values::<f32>().unwrap();
-                for (per_word, order) in [(false, "order"), (true, "order_per_word")] {
-                    let found = search.captions(&row(&arrays[&format!("{net}/a")], image), 6, per_word).unwrap();
-                    assert_eq!(found.len(), costs.len(), "{net} {image}: {found:?}");
-                    for (found, at) in found.iter().zip(part(order).values::<i32>().unwrap()) {
-                        let at = *at as usize;
-                        let expected: Vec<i32> =
-                            words.values::<i32>().unwrap()[6 * at..][..6].iter().copied().filter(|w| *w >= 0).collect();
-                        assert_eq!(found.words, expected, "{net} {image} on {}", device.name());
-                        assert!((found.cost - costs[at]).abs() < 1e-4, "{net}: {} for {}", found.cost, costs[at]);
-                    }
-                    if !per_word {
-                        compare(&found[0].alphas, &part("alphas"), None, NEAR).unwrap();
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Greedy captions of one image on the GPU.
-fn greedy(gpu: &Gpu, weights: &Weights, config: Config, attention: &Attention, steps: usize) -> Plan {
-    let graph = Graph::new();
-    let a = graph.input("a", TensorType::f32([1, 6, config.features])).unwrap();
-    let made = Decoder::new(&graph, weights, config).unwrap().greedy(&a, steps, attention).unwrap();
-    Plan::compile(gpu, &[&made.words, &made.log_probabilities, &made.alphas]).unwrap()
-}
-
-#[test]
-fn a_beam_of_one_is_greedy() {
-    let arrays = fixture("show_attend_tell");
-    for (net, config) in NETS {
-        let weights = weights(&arrays, net);
-        for image in 0..2 {
-            let a = row(&arrays[&format!("{net}/a")], image);
-            let made = greedy(gpu(), &weights, config, &Attention::Soft, 5).run(&[("a", &a)]).unwrap();
-            let caption = captions(&made[0], &made[1], &made[2]).unwrap().remove(0);
-            let mut search = BeamSearch::new(&Device::from(gpu()), &weights, config, 6, 1, &Attention::Soft).unwrap();
-            let found = search.captions(&a, 5, false).unwrap().remove(0);
-            let end = caption.ended.then_some(END);
-            assert_eq!(found.words, caption.words.iter().copied().chain(end).collect::<Vec<_>>());
-            assert!((f64::from(found.cost) - caption.cost).abs() < 1e-4);
-            compare(&found.alphas, &caption.alphas, None, NEAR).unwrap();
-        }
-    }
-}
-
-/// How far `work` moves the number that wgpu gives submissions: one for each, and one for each buffer mapped to be read.
-fn submissions<T>(gpu: &Gpu, work: impl FnOnce() -> T) -> (u64, T) {
-    let number = || -> u64 {
-        let text = format!("{:?}", gpu.queue().submit([]));
-        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-        digits.parse().unwrap_or_else(|_| panic!("{text} has no number"))
-    };
-    let before = number();
-    let made = work();
-    (number() - before - 1, made)
-}
-
-/// The same for a plan of one addition: what cannot be less.
-fn least(gpu: &Gpu) -> u64 {
-    let graph = Graph::new();
-    let x = graph.input("x", TensorType::f32([4])).unwrap();
-    let mut plan = Plan::compile(gpu, &[&x.add(&x).unwrap()]).unwrap();
-    submissions(gpu, || plan.run(&[("x", &Array::full([4], 1.0f32))]).unwrap()).0
-}
-
-#[test]
-fn a_greedy_caption_is_one_submission() {
-    let gpu = Gpu::new().unwrap(); // its own: the counters count for one test
-    let arrays = fixture("show_attend_tell");
-    let a = row(&arrays["coco/a"], 0);
-    for steps in [1, 5] {
-        let mut plan = greedy(&gpu, &weights(&arrays, "coco"), COCO, &Attention::Soft, steps);
-        plan.run(&[("a", &a)]).unwrap();
-        let allocated = gpu.counters();
-        let (submitted, _) = submissions(&gpu, || plan.run(&[("a", &a)]).unwrap());
-        assert_eq!(gpu.counters(), allocated, "nothing is allocated on the way");
-        assert_eq!(submitted, least(&gpu), "{steps} words");
-    }
-}
-
-#[test]
-fn a_word_of_a_beam_is_one_submission_and_a_small_readback() {
-    let gpu = Gpu::new().unwrap(); // its own: the counters count for one test
-    let arrays = fixture("show_attend_tell");
-    let mut search = BeamSearch::new(&Device::from(&gpu), &weights(&arrays, "coco"), COCO, 6, 3, &Attention::Soft).unwrap();
-    // Nothing goes up; a score, a choice and the alphas of each caption come down.
-    assert_eq!(search.step_plan().inputs().count(), 0);
-    let down: Vec<_> = search.step_plan().outputs().map(|ty| ty.shape.clone()).collect();
-    assert_eq!(down, [vec![3], vec![3], vec![3, 6]]);
-    let a = row(&arrays["coco/a"], 0);
-    let mut counted = |longest| {
-        let allocated = gpu.counters();
-        let (submitted, found) = submissions(&gpu, || search.captions(&a, longest, false).unwrap());
-        assert!(found.iter().any(|caption| caption.words.len() == longest));
-        assert_eq!(gpu.counters(), allocated, "nothing is allocated on the way");
-        submitted
-    };
-    // The beginning is one, and each word one more.
-    let made = [counted(1), counted(2), counted(3)];
-    assert_eq!(made, [2, 3, 4].map(|times| times * least(&gpu)));
-}
-
-#[test]
 fn alphas_and_probabilities_add_up_to_one() {
     let arrays = fixture("show_attend_tell");
     let graph = Graph::new();
@@ -328,52 +215,6 @@ fn a_sheet_has_the_photo_and_a_panel_for_each_word() {
     assert!(text.contains("2 x 2 for 2 places"), "{text}");
 }
 
-/// The published network with zeros for weights.
-fn zeros(config: Config) -> Weights {
-    Weights::from_arrays("zeros", config.parameters().into_iter().map(|(name, shape)| (name, Array::full(shape, 0.0f32))))
-}
-
-#[test]
-fn the_published_network_has_the_size_and_cost_of_the_specification() {
-    let (k, m, n, d) = (10_000, 512, 1800, 512);
-    let lstm = m * 4 * n + n * 4 * n + d * 4 * n + 4 * n;
-    let attention = d * d + n * d + d + d * d + d + d + 1 + n + 1;
-    let begin = (d * d + d) + 2 * (d * n + n);
-    let readout = (n * m + m) + (d * m + m) + (m * k + k);
-    assert_eq!(Config::COCO.parameter_count(), k * m + lstm + attention + begin + readout);
-    // 35.3 M: the LSTM 20.3, words 5.1, output 5.1, initial states 2.1, attention 1.4, L_h and L_z 1.2.
-    assert_eq!(Config::COCO.parameter_count(), 35_333_450);
-
-    let graph = Graph::new();
-    let decoder = Decoder::new(&graph, &zeros(Config::COCO), Config::COCO).unwrap();
-    let features = graph.input("conv5", TensorType::f32([1, 512, 14, 14])).unwrap();
-    let (image, state) = decoder.begin(&annotations(&features).unwrap()).unwrap();
-    assert_eq!(image.projected.shape(), [1, 196, 512]);
-    assert_eq!((state.h.shape(), state.c.shape()), (&[1, 1800][..], &[1, 1800][..]));
-    // 105 M products per image.
-    let once = Cost::of(&[&image.projected, &state.h, &state.c]).unwrap().multiply_adds;
-    assert_eq!(once, (2 * 196 * d * d + d * d + 2 * d * n) as u64);
-
-    let word = graph.input("word", TensorType::new(foveate::array::DType::I32, [1])).unwrap();
-    let previous = decoder.embedded(&word).unwrap();
-    let step = decoder.step(&image, &state, Some(&previous), &Attention::Soft, 0).unwrap();
-    assert_eq!(step.alpha.shape(), [1, 196]);
-    assert_eq!(step.log_probabilities.shape(), [1, 10_000]);
-    assert_eq!(step.state.h.shape(), [1, 1800]);
-    assert_eq!(step.beta.as_ref().unwrap().shape(), [1, 1]);
-    // 27.8 M products per word.
-    let all = Cost::of(&[&step.log_probabilities, &step.state.h]).unwrap().multiply_adds;
-    let per_word = (m + n + d) * 4 * n + n * d + 2 * 196 * d + n + n * m + d * m + m * k;
-    assert_eq!(all - once, per_word as u64);
-    assert_eq!((all - once + 50_000) / 100_000, 278);
-
-    // 13 words, some 466 M; the first word has no vector to multiply.
-    let caption = decoder.greedy(&image.annotations, 13, &Attention::Soft).unwrap();
-    assert_eq!(caption.alphas.shape(), [1, 13, 196]);
-    let cost = Cost::of(&[&caption.words, &caption.alphas]).unwrap().multiply_adds;
-    assert_eq!(cost, once + 13 * per_word as u64 - (m * 4 * n) as u64);
-}
-
 #[test]
 fn parameters_of_other_shapes_are_refused_by_name() {
     let arrays = fixture("show_attend_tell");
@@ -425,48 +266,4 @@ fn training_starts_with_orthogonal_matrices_and_small_numbers() {
     assert_eq!(*config.initial(1).unwrap().get("Wemb").unwrap(), *weights.get("Wemb").unwrap());
     assert_ne!(*config.initial(2).unwrap().get("Wemb").unwrap(), *weights.get("Wemb").unwrap());
     assert!(Config { words: usize::MAX, ..config }.initial(1).unwrap_err().to_string().contains("2^28"));
-}
-
-#[test]
-fn captioners_without_attention_are_numpys() {
-    let arrays = fixture("show_attend_tell");
-    let sizes = rnn_captioning::Config { form: Form::Initial, features: 9, embedding: 5, hidden: 6, words: 12 };
-    let features = &arrays["rnn/features"];
-    for (net, made_by, form) in [
-        ("deck", "deck", Form::Initial),
-        ("talk", "talk", Form::NeuralTalk { once: false }),
-        ("talk", "once", Form::NeuralTalk { once: true }),
-    ] {
-        for device in [Device::Cpu, Device::from(gpu())] {
-            let (graph, config) = (Graph::new(), rnn_captioning::Config { form, ..sizes });
-            let input = graph.input("features", features.ty()).unwrap();
-            let weights = weights(&arrays, &format!("rnn/{net}"));
-            let (words, logs) = rnn_captioning::greedy(&graph, &weights, config, &input, 5).unwrap();
-            let made = Plan::compile(&device, &[&words, &logs]).unwrap().run(&[("features", features)]).unwrap();
-            compare(&made[0], &arrays[&format!("rnn/{made_by}/words")], None, Bound::Exact).unwrap();
-            compare(&made[1], &arrays[&format!("rnn/{made_by}/logs")], None, NEAR).unwrap();
-        }
-    }
-}
-
-#[test]
-fn captioners_without_attention_have_the_size_and_cost_of_the_specification() {
-    let of = |d| rnn_captioning::Config { form: Form::NeuralTalk { once: false }, features: 4096, embedding: d, hidden: d, words: 8791 };
-    // 5.7 M and 11.6 M parameters for 8791 words.
-    assert_eq!([of(256), of(512)].map(|c| c.parameter_count()), [5_690_199, 11_633_751]);
-    let config = of(256);
-    let graph = Graph::new();
-    let zeros = config.parameters().into_iter().map(|(name, shape)| (name.to_owned(), Array::full(shape, 0.0f32)));
-    let weights = Weights::from_arrays("zeros", zeros);
-    let features = graph.input("fc7", TensorType::f32([1, 4096])).unwrap();
-    let cost = |steps| {
-        let (words, _) = rnn_captioning::greedy(&graph, &weights, config, &features, steps).unwrap();
-        assert_eq!(words.shape(), [1, steps]);
-        Cost::of(&[&words]).unwrap().multiply_adds
-    };
-    // 2.4 M products per word and 1.05 M per image.
-    assert_eq!(cost(3) - cost(2), 2 * 256 * 256 + 256 * 8791);
-    assert_eq!(cost(1), 4096 * 256 + 256 * 256 + 256 * 8791);
-    let text = rnn_captioning::greedy(&graph, &weights, of(512), &features, 1).unwrap_err().to_string();
-    assert!(text.contains("'We' is f32[4096, 256], the network's is f32[4096, 512]"), "{text}");
 }
