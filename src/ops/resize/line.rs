@@ -5,6 +5,8 @@
 //! Sides up to 2^15 always have room. Otherwise (`roi`s of `TfCropAndResize` that are no simple fractions) it computes in f32,
 //! and a position may be off by 2^-22 of its own size.
 
+use super::NearestRounding;
+
 /// A line of positions. See the [module](self).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Line {
@@ -82,6 +84,18 @@ pub(super) fn fraction(value: f32) -> (f64, f64) {
         rest = 1.0 / (rest - whole);
     }
     (exact, 1.0)
+}
+
+impl NearestRounding {
+    /// The pixel that is nearest to a position, as a whole number.
+    pub(super) fn round(self, position: f64) -> f64 {
+        match self {
+            Self::RoundPreferFloor => (position - 0.5).ceil(),
+            Self::RoundPreferCeil => (position + 0.5).floor(),
+            Self::Floor => position.floor(),
+            Self::Ceil => position.ceil(),
+        }
+    }
 }
 
 #[cfg(test)]

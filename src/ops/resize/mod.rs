@@ -393,14 +393,3 @@ impl Resize {
         Some(taps.into_iter().map(|(at, weight)| (at.clamp(0.0, last) as usize, weight)).collect())
     }
 }
-
-impl NearestRounding {
-    fn round(self, position: f64) -> f64 {
-        match self {
-            Self::RoundPreferFloor => (position - 0.5).ceil(),
-            Self::RoundPreferCeil => (position + 0.5).floor(),
-            Self::Floor => position.floor(),
-            Self::Ceil => position.ceil(),
-        }
-    }
-}
