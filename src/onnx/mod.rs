@@ -35,6 +35,8 @@ mod scope;
 mod session;
 mod tensor;
 mod testdata;
+#[cfg(test)]
+mod tests;
 mod value;
 mod window;
 
