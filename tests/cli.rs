@@ -216,7 +216,7 @@ fn the_built_in_bench_cases_can_be_read() {
 
 #[test]
 fn help_has_examples() {
-    for command in ["segment", "bench", "models", "devices"] {
+    for command in ["segment", "bench", "models", "init", "devices"] {
         assert!(text(&foveate(&[command, "--help"]).stdout).contains("Examples:"), "{command}");
     }
 }

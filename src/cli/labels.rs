@@ -1,7 +1,7 @@
 //! A class for each pixel, by a published system: `classes.png`, and `overlay.png` with a legend.
 
 use super::photos::{Photo, milliseconds};
-use foveate::array::{Array, TensorType, picture};
+use foveate::array::{TensorType, picture};
 use foveate::graph::Graph;
 use foveate::models::fcn::{Fcn, Variant};
 use foveate::models::voc;
@@ -62,7 +62,7 @@ impl Labeller {
         std::fs::create_dir_all(to).map_err(|e| Error::io(to, e))?;
         let found = voc::legend(&classes)?;
         picture::write_indexed_png(to.join("classes.png"), &classes, voc::colour)?;
-        picture::write_png(to.join("overlay.png"), &self.overlay(&picture.rgb, &classes)?)?;
+        picture::write_png(to.join("overlay.png"), &voc::sheet(&picture.rgb, &classes, |class| self.name(class))?)?;
         let wrote = milliseconds(begin);
 
         let pixels = picture.size.area() as f64;
@@ -78,10 +78,5 @@ impl Labeller {
             Some(name) if self.voc => (*name).to_owned(),
             _ => format!("class {class}"),
         }
-    }
-
-    /// The photo on the left, the classes over it on the right, and what the colours mean below.
-    fn overlay(&self, photo: &Array, classes: &Array) -> Result<Array> {
-        voc::overlay(photo, classes, 0.6)
     }
 }

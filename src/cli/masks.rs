@@ -57,7 +57,10 @@ impl MaskArgs {
         let name = self.model.as_deref();
         let system = Variant::ALL.into_iter().find(|variant| Some(variant.name()) == name);
         if (name.is_none() || system.is_some()) && (self.logits || self.picture != PictureArgs::default()) {
-            return Err(Error::shape("segment", "--logits, --mean, --scale, --layout, --size and --bgr are about a --model in an ONNX file"));
+            return Err(Error::shape(
+                "segment",
+                "--logits, --mean, --scale, --layout, --size and --bgr are about a --model in an ONNX file",
+            ));
         }
         match (system, self.weights, self.model) {
             (_, _, None) => Ok(Network::Masks(Masker::Selfie(selfie::weights()?))),

@@ -6,6 +6,7 @@ mod bench_cases;
 mod check;
 mod cutter;
 mod devices;
+mod init;
 mod inputs;
 mod inspect;
 mod labels;
@@ -15,6 +16,7 @@ mod photos;
 mod pictures;
 mod run;
 mod segment;
+mod systems;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use foveate::Result;
@@ -42,6 +44,8 @@ enum Command {
     Check(check::Check),
     /// List the published systems with size, cost and source
     Models(models::Models),
+    /// Write the weights that a published system's training starts with
+    Init(init::Init),
     /// List the adapters of this machine with their features and limits
     Devices(devices::Devices),
     /// Time the operators on the GPU
@@ -56,6 +60,7 @@ impl Cli {
             Command::Inspect(command) => command.run(),
             Command::Check(command) => command.run(),
             Command::Models(command) => command.run(),
+            Command::Init(command) => command.run(),
             Command::Devices(command) => command.run(),
             Command::Bench(command) => command.run(),
         }
