@@ -3,6 +3,8 @@
 mod background;
 mod bench;
 mod bench_cases;
+mod bench_ratios;
+mod ceilings;
 mod check;
 mod cutter;
 mod devices;
