@@ -11,4 +11,4 @@ pub mod stn;
 mod vgg16;
 pub mod voc;
 
-pub use caffe::{Initial, Layer, MEAN, Network, Parameter, data};
+pub use caffe::{Initial, Layer, MEAN, Moments, Network, Normalisation, Parameter, Switches, data};
