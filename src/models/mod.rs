@@ -2,6 +2,7 @@
 
 pub mod backdrop;
 mod caffe;
+pub mod deconvnet;
 pub mod fcn;
 pub mod photo;
 pub mod rnn_captioning;
