@@ -2,6 +2,7 @@
 
 pub mod backdrop;
 mod caffe;
+pub mod deconvnet;
 pub mod fcn;
 pub mod photo;
 pub mod rnn_captioning;
@@ -11,4 +12,4 @@ pub mod stn;
 mod vgg16;
 pub mod voc;
 
-pub use caffe::{Initial, Layer, MEAN, Network, Parameter, data};
+pub use caffe::{Initial, Layer, MEAN, Moments, Network, Normalisation, Parameter, Switches, data};
