@@ -40,7 +40,7 @@ fn unpooling_what_was_pooled_keeps_the_largest_of_each_window() {
             let (y, switches) = pooled(&v[0])?;
             Ok(vec![unpooled(&y, &switches, (h, w))?])
         };
-        check_composed(&format!("{h} x {w}"), &[x.clone()], again, &[&expected], Bound::Exact);
+        check_composed(&format!("{h} x {w}"), std::slice::from_ref(&x), again, &[&expected], Bound::Exact);
     }
 }
 
@@ -108,7 +108,7 @@ fn deconvolution_by_one_is_convolution_with_the_kernels_turned() {
     let inputs = [x, weight, bias];
     let turned = |v: &[Var]| {
         // From (inputs, outputs, k, k) to (outputs, inputs, k, k), each kernel turned by half.
-        let weight = v[1].transpose(&[1, 0, 2, 3])?.flip(&[2, 3])?;
+        let weight = v[1].transpose([1, 0, 2, 3])?.flip(&[2, 3])?;
         Ok(vec![v[0].conv2d(&weight, Some(&v[2]), Conv2d { padding, ..Default::default() })?])
     };
     let expected = on_the_host(&inputs, turned).remove(0);

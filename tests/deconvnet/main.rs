@@ -246,6 +246,9 @@ fn what_does_not_fit_is_refused_by_name() {
         let error = net.outline(&input(shape), Normalisation::Inference).unwrap_err().to_string();
         assert!(error.contains(text), "{error}");
     }
+    assert_eq!(DeconvNet::of(&weights()).unwrap(), net);
+    let other = Weights::from_arrays("mine", drawn().into_iter().filter(|(n, _)| n != "seg-score-voc.weight"));
+    assert!(DeconvNet::of(&other).unwrap_err().to_string().contains("'seg-score-voc.weight'"));
     for divisor in [0, 3, 64] {
         assert!(DeconvNet { divisor, ..net }.parameters().unwrap_err().to_string().contains("divisor"), "{divisor}");
     }

@@ -79,7 +79,7 @@ impl Net<'_> {
         let output = match (kernel - 1).checked_sub(padding) {
             // The same sums as a convolution's with the kernels turned by half; its shaders are faster.
             Some(around) if padding > 0 => {
-                let turned = weight.transpose(&[1, 0, 2, 3])?.flip(&[2, 3])?;
+                let turned = weight.transpose([1, 0, 2, 3])?.flip(&[2, 3])?;
                 x.output.conv2d(&turned, Some(&bias), Conv2d { padding: Pads::all(around), ..Default::default() })?
             }
             _ => {

@@ -79,6 +79,18 @@ impl DeconvNet {
         Self { classes: 21, divisor: 1 }
     }
 
+    /// The network that `weights` are of: with as many classes as the last layer scores, as wide as the first is. What else is in them
+    /// is checked when the network is built.
+    ///
+    /// # Errors
+    /// If `weights` lack either layer.
+    pub fn of(weights: &Weights) -> Result<Self> {
+        let outputs = |name: &str| weights.get(name).map(|array| array.shape().first().copied().unwrap_or(0));
+        let (channels, classes) = (outputs("conv1_1.weight")?, outputs("seg-score-voc.weight")?);
+        let divisor = if channels > 0 && 64 % channels == 0 { 64 / channels } else { 1 };
+        Ok(Self { classes, divisor })
+    }
+
     /// The network over `data` (n, 3, h, w), BGR less the mean ([`data`](super::data)). Its last layer, [`SCORE`], is (n, classes, h, w).
     ///
     /// # Errors
