@@ -3,6 +3,8 @@
 mod background;
 mod bench;
 mod bench_cases;
+mod caption;
+mod caption_sheet;
 mod check;
 mod devices;
 mod inputs;
@@ -32,6 +34,8 @@ pub(crate) struct Cli {
 enum Command {
     /// Find the person in photos, or what a model of yours finds, and cut it out
     Segment(segment::Segment),
+    /// Say what photos show, word by word, with the weights of a published captioner
+    Caption(Box<caption::Caption>),
     /// Run an ONNX model on arrays or pictures, and time it
     Run(run::Run),
     /// Say what an ONNX model takes, costs and needs that is not supported
@@ -50,6 +54,7 @@ impl Cli {
     pub(crate) fn run(self) -> Result<ExitCode> {
         match self.command {
             Command::Segment(command) => command.run(),
+            Command::Caption(command) => command.run(),
             Command::Run(command) => command.run(),
             Command::Inspect(command) => command.run(),
             Command::Check(command) => command.run(),

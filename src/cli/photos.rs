@@ -2,8 +2,10 @@
 
 use foveate::array::picture::Picture;
 use foveate::{Error, Result};
+use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 /// The photo for those who give none, and its name.
 const BUILT_IN: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/astronaut.png"));
@@ -56,6 +58,34 @@ pub(super) fn find(arguments: &[PathBuf], output: &Path) -> Result<Vec<Photo>> {
         }
     }
     Ok(photos)
+}
+
+/// One photo after the other, with a progress bar for several; one that fails does not stop the rest. `line` says how each went.
+pub(super) fn each(photos: &[Photo], mut line: impl FnMut(&Photo) -> Result<String>) -> ExitCode {
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} ({eta} left)").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = if photos.len() > 1 { ProgressBar::new(photos.len() as u64).with_style(style) } else { ProgressBar::hidden() };
+    let mut failed = 0;
+    for photo in photos {
+        bar.set_message(photo.name());
+        let result = line(photo);
+        bar.suspend(|| match result {
+            Ok(line) => println!("{line}"),
+            Err(error) => {
+                failed += 1;
+                match error {
+                    // An error about the photo names it already.
+                    Error::Model { .. } | Error::Io { .. } => eprintln!("error: {error}"),
+                    _ => eprintln!("error: {}: {error}", photo.name()),
+                }
+            }
+        });
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    if failed > 0 && photos.len() > 1 {
+        eprintln!("{failed} of {} photos failed", photos.len());
+    }
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// The pictures of a folder by their extensions, in alphabetical order.

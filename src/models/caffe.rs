@@ -112,6 +112,11 @@ impl Parameter {
         self.len() == 0
     }
 
+    /// A value where there is no trained one: He's normal numbers, a bias zero.
+    pub(super) fn random(&self, seed: u64) -> Array {
+        if self.shape.len() == 1 { Array::full(&*self.shape, 0.0f32) } else { init::he_normal(&self.shape, &self.name, seed) }
+    }
+
     /// Its value in a network that is made of another one's `trunk`: that of the same name, else what it starts as.
     ///
     /// A matrix of as many rows becomes the kernels of a convolution: so a classifier's layers become convolutional.

@@ -19,10 +19,10 @@
 
 use super::caffe::{Initial, Layer, Net, Network, Parameter, Window};
 use super::vgg16;
-use crate::array::{Array, TensorType};
+use crate::array::TensorType;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
-use crate::nn::{Weights, init};
+use crate::nn::Weights;
 use crate::ops::Lrn;
 
 /// The published networks.
@@ -120,12 +120,7 @@ impl Fcn {
     /// As [`Fcn::parameters`].
     pub fn random_trunk(&self, seed: u64) -> Result<Weights> {
         let trunk = self.parameters()?.into_iter().filter(|p| p.initial == Initial::Trunk);
-        let arrays = trunk.map(|p| {
-            let bias = p.shape.len() == 1;
-            let array = if bias { Array::full(&*p.shape, 0.0f32) } else { init::he_normal(&p.shape, &p.name, seed) };
-            (p.name, array)
-        });
-        Ok(Weights::from_arrays("random trunk", arrays))
+        Ok(Weights::from_arrays("random trunk", trunk.map(|p| (p.name.clone(), p.random(seed)))))
     }
 
     fn build(&self, weights: Option<&Weights>, data: &Var) -> Result<Network> {
