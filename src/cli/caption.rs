@@ -106,7 +106,7 @@ impl Caption {
         let captioner = Captioner::new(&device, &encoder, &decoder, system, search)?;
         let sheets = self.attention.as_ref().map(|folder| Sheets::new(&device, folder, longest));
         let mut teller = Teller { captioner, sheets, vocabulary, json: self.json };
-        Ok(photos::each(&photos, |photo| teller.tell(photo)))
+        Ok(photos::each(&photos, &mut |photo| teller.tell(photo)))
     }
 
     /// The weights of the captioner, and of what it sees with.

@@ -1,9 +1,11 @@
-//! What finds the mask of a photo: the built-in network, or `--model`.
+//! What `segment` finds in a photo: the mask of the built-in network or of an ONNX model, or a published system's classes.
 
+use super::labels::Classifier;
 use super::pictures::{PictureArgs, Pixels};
 use clap::Args;
 use foveate::array::{Array, DType, Hw, TensorType};
 use foveate::graph::{Graph, Var};
+use foveate::models::fcn::Variant;
 use foveate::models::{photo, selfie};
 use foveate::nn::Weights;
 use foveate::onnx::{Kind, Model};
@@ -13,14 +15,25 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(super) struct MaskArgs {
-    /// Find what this ONNX model finds: it takes a picture and its first output is a mask of 0 to 1, or background and foreground
-    #[arg(long, value_name = "MODEL.onnx")]
-    model: Option<PathBuf>,
+    /// Find what this ONNX model finds: it takes a picture and its first output is a mask of 0 to 1, or background and foreground; or
+    /// the classes of a published system: fcn32s, fcn16s, fcn8s, fcn8s-atonce, fcn-alexnet
+    #[arg(long, value_name = "MODEL.onnx|SYSTEM")]
+    model: Option<String>,
+    /// The published system's weights, by the names of its checkpoint
+    #[arg(long, requires = "model", value_name = "FILE.safetensors")]
+    weights: Option<PathBuf>,
     /// The model gives logits: the mask is their sigmoid, or the softmax of two channels
     #[arg(long, requires = "model")]
     logits: bool,
     #[command(flatten)]
     picture: PictureArgs,
+}
+
+/// What is to be found.
+#[derive(Debug)]
+pub(super) enum Network {
+    Masks(Masker),
+    Classes(Classifier),
 }
 
 /// A network that finds masks.
@@ -39,26 +52,46 @@ pub(super) struct MaskModel {
 
 impl MaskArgs {
     /// # Errors
-    /// If the model takes something else than a picture or gives something else than a mask of it.
-    pub(super) fn load(self) -> Result<Masker> {
-        let Some(path) = self.model else {
-            if self.picture != PictureArgs::default() {
-                return Err(Error::shape("segment", "--mean, --scale, --layout, --size and --bgr are about a --model"));
+    /// If the model takes something else than a picture or gives something else than a mask of it, or weights are no system's.
+    pub(super) fn load(self) -> Result<Network> {
+        let name = self.model.as_deref();
+        let system = Variant::ALL.into_iter().find(|variant| Some(variant.name()) == name);
+        if (name.is_none() || system.is_some()) && (self.logits || self.picture != PictureArgs::default()) {
+            return Err(Error::shape(
+                "segment",
+                "--logits, --mean, --scale, --layout, --size and --bgr are about a --model in an ONNX file",
+            ));
+        }
+        match (system, self.weights, self.model) {
+            (_, _, None) => Ok(Network::Masks(Masker::Selfie(selfie::weights()?))),
+            (Some(variant), Some(weights), _) => Classifier::open(variant, weights).map(Network::Classes),
+            (Some(_), None, Some(name)) => {
+                let reason = format!("{name} needs --weights FILE; `foveate init {name}` writes a file of the right names and shapes");
+                Err(Error::shape("segment", reason))
             }
-            return Ok(Masker::Selfie(selfie::weights()?));
-        };
+            (None, Some(_), Some(name)) => {
+                let systems = Variant::ALL.map(Variant::name).join(", ");
+                Err(Error::shape("segment", format!("--weights are about a published system ({systems}), and '{name}' is none")))
+            }
+            (None, None, Some(path)) => MaskModel::open(path.into(), &self.picture, self.logits).map(|m| Network::Masks(Masker::Model(m))),
+        }
+    }
+}
+
+impl MaskModel {
+    fn open(path: PathBuf, picture: &PictureArgs, logits: bool) -> Result<Box<Self>> {
         let model = Model::open(path)?;
         let port = match model.inputs() {
             [one] if one.kind == Kind::Tensor => one,
             _ => return Err(Error::unsupported("--model", format!("more inputs than a picture: {}", model.takes()))),
         };
-        let pixels = self.picture.pixels(port, &BTreeMap::new())?;
-        let own = MaskModel { model, pixels, logits: self.logits };
+        let pixels = picture.pixels(port, &BTreeMap::new())?;
+        let own = Self { model, pixels, logits };
         // What is wrong with the model is said before the first photo is read; where its size is open, any will do.
         let size = own.size(Hw::square(320));
         let graph = Graph::new();
         own.mask(&graph, &graph.input("photo", TensorType::f32([1, 3, size.h, size.w]))?)?;
-        Ok(Masker::Model(Box::new(own)))
+        Ok(Box::new(own))
     }
 }
 

@@ -3,18 +3,24 @@
 mod background;
 mod bench;
 mod bench_cases;
+mod bench_ratios;
 mod caption;
 mod caption_sheet;
+mod ceilings;
 mod check;
+mod cutter;
 mod devices;
+mod init;
 mod inputs;
 mod inspect;
+mod labels;
 mod masks;
 mod models;
 mod photos;
 mod pictures;
 mod run;
 mod segment;
+mod systems;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use foveate::Result;
@@ -44,6 +50,8 @@ enum Command {
     Check(check::Check),
     /// List the published systems with size, cost and source
     Models(models::Models),
+    /// Write the weights that a published system's training starts with
+    Init(init::Init),
     /// List the adapters of this machine with their features and limits
     Devices(devices::Devices),
     /// Time the operators on the GPU
@@ -59,6 +67,7 @@ impl Cli {
             Command::Inspect(command) => command.run(),
             Command::Check(command) => command.run(),
             Command::Models(command) => command.run(),
+            Command::Init(command) => command.run(),
             Command::Devices(command) => command.run(),
             Command::Bench(command) => command.run(),
         }

@@ -18,7 +18,7 @@
 //! github.com/shelhamer/fcn.berkeleyvision.org (`voc-fcn32s`, `voc-fcn16s`, `voc-fcn8s`, `voc-fcn8s-atonce`, `voc-fcn-alexnet`).
 
 use super::caffe::{Initial, Layer, Net, Network, Parameter, Window};
-use super::vgg16;
+use super::{photo, vgg16};
 use crate::array::TensorType;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
@@ -75,6 +75,41 @@ impl Fcn {
     /// As published.
     pub const fn new(variant: Variant) -> Self {
         Self { variant, classes: 21, divisor: 1 }
+    }
+
+    /// The network that `weights` are of: with as many classes as `score_fr` scores, as wide as the first layer is. What else is
+    /// in them is checked when the network is built.
+    ///
+    /// # Errors
+    /// If `weights` lack either layer.
+    pub fn of(variant: Variant, weights: &Weights) -> Result<Self> {
+        let outputs = |name: &str| weights.get(name).map(|array| array.shape().first().copied().unwrap_or(0));
+        let (first, published) = if variant == Variant::FcnAlexNet { ("conv1.weight", 96) } else { ("conv1_1.weight", 64) };
+        let (channels, classes) = (outputs(first)?, outputs("score_fr.weight")?);
+        let divisor = if channels > 0 && published % channels == 0 { published / channels } else { 1 };
+        Ok(Self { variant, classes, divisor })
+    }
+
+    /// The longer side of PASCAL VOC's photos, which the networks were trained on.
+    pub const LONGEST: usize = 500;
+
+    /// The class of each pixel, i32 (n, 1, h, w), of a photo (n, 3, h, w) of any size with RGB in 0..1, which the network sees with its
+    /// longer side at most [`Fcn::LONGEST`].
+    ///
+    /// # Errors
+    /// As [`Fcn::forward`].
+    pub fn photo_classes(&self, weights: &Weights, photo: &Var) -> Result<Var> {
+        photo::classes(photo, Self::LONGEST, |scaled| self.scores(weights, scaled))
+    }
+
+    /// The scores (n, classes, h, w) of an image (n, 3, h, w) with RGB in 0..1.
+    ///
+    /// # Errors
+    /// As [`Fcn::forward`].
+    pub fn scores(&self, weights: &Weights, rgb: &Var) -> Result<Var> {
+        let network = self.forward(weights, &super::data(rgb)?)?;
+        let score = network.layer("score").ok_or_else(|| Error::shape("fcn", "the network has no layer 'score'"))?;
+        Ok(score.output.clone())
     }
 
     /// The network over `data` (n, 3, h, w), BGR less the mean ([`data`](super::data)). Its last layer, `score`, is (n, classes, h, w).

@@ -1,6 +1,6 @@
 //! Photos at the sizes that networks take.
 
-use crate::array::Hw;
+use crate::array::{DType, Hw};
 use crate::error::{Error, Result};
 use crate::graph::Var;
 use crate::ops::Resize;
@@ -23,6 +23,34 @@ pub fn scaled(photo: &Var, size: Hw) -> Result<Var> {
 /// What `network` refuses; if `photo` or the mask are not four-dimensional.
 pub fn mask(photo: &Var, size: Hw, network: impl FnOnce(&Var) -> Result<Var>) -> Result<Var> {
     network(&scaled(photo, size)?)?.resize(Resize::bilinear(size_of(photo)?))
+}
+
+/// The most scores a side that [`classes`] enlarges smoothly; what is larger still is made of whole classes.
+const SMOOTH: usize = 1024;
+
+/// The likeliest class of each pixel, i32 (n, 1, h, w), of a photo of any size, by a network that gives images (n, 3, ih, iw) scores
+/// (n, classes, ih, iw).
+///
+/// The network sees the photo with its longer side at most `longest`. Scores are enlarged linearly, and then compared.
+///
+/// # Errors
+/// What `network` refuses; if `photo` or the scores are not four-dimensional.
+pub fn classes(photo: &Var, longest: usize, network: impl FnOnce(&Var) -> Result<Var>) -> Result<Var> {
+    let size = size_of(photo)?;
+    let (seen, smooth) = (fitted(size, longest), fitted(size, SMOOTH));
+    let mut scores = network(&scaled(photo, seen)?)?;
+    if smooth != seen {
+        scores = scores.resize(Resize::bilinear(smooth))?;
+    }
+    let classes = scores.argmax(1, true, false)?;
+    if smooth == size { Ok(classes) } else { classes.cast(DType::F32)?.resize(Resize::to(size))?.cast(DType::I32) }
+}
+
+/// `size` made smaller, if need be, until no side is longer than `longest`.
+fn fitted(size: Hw, longest: usize) -> Hw {
+    let longer = size.h.max(size.w);
+    let side = |n: usize| if longer > longest { (n * longest / longer).max(1) } else { n };
+    Hw::new(side(size.h), side(size.w))
 }
 
 fn size_of(photo: &Var) -> Result<Hw> {

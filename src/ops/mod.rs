@@ -56,6 +56,7 @@ ops! {
     det,
     einsum,
     expand,
+    fma_chain,
     gather,
     gather_elements,
     gather_nd,

@@ -1,0 +1,127 @@
+//! The published systems by name: what `models` lists and `init` makes weights for.
+
+use foveate::array::TensorType;
+use foveate::graph::Graph;
+use foveate::models::fcn::{Fcn, Variant};
+use foveate::models::stn::{Classifier, Layers, Mnist, Network, Placement, Svhn, Task, Transform};
+use foveate::models::{Parameter, selfie};
+use foveate::nn::Weights;
+use foveate::plan::Cost;
+use foveate::{Error, Result};
+
+/// A published system.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum System {
+    Selfie,
+    Fcn(Variant),
+    /// Of the MNIST experiments, at the paper's 400,000 parameters: a name, the task, transformers, and whether it convolves.
+    Mnist(&'static str, Task, &'static [Transform], bool),
+    Svhn(&'static str, Placement),
+}
+
+/// Size and work of a system.
+pub(super) struct Size {
+    /// Numbers that training changes.
+    pub(super) parameters: usize,
+    /// Products for one picture.
+    pub(super) multiply_adds: u64,
+    /// The picture.
+    pub(super) picture: String,
+}
+
+impl System {
+    pub(super) fn all() -> Vec<Self> {
+        const RTS: Task = Task::RotatedTranslatedScaled;
+        let mut all = vec![Self::Selfie];
+        all.extend(Variant::ALL.map(Self::Fcn));
+        all.extend([
+            Self::Mnist("st-fcn", RTS, &[Transform::Affine], false),
+            Self::Mnist("st-cnn", RTS, &[Transform::Affine], true),
+            Self::Mnist("st-cnn-tps", RTS, &[Transform::ThinPlateSpline], true),
+            Self::Mnist("st-fcn-addition", Task::Addition, &[Transform::Affine; 2], false),
+            Self::Svhn("st-cnn-single", Placement::Single),
+            Self::Svhn("st-cnn-multi", Placement::Multi),
+        ]);
+        all
+    }
+
+    /// # Errors
+    /// If there is none of this name: with those there are.
+    pub(super) fn named(name: &str) -> Result<Self> {
+        let all = Self::all();
+        all.iter().copied().find(|system| system.name() == name).ok_or_else(|| {
+            let names: Vec<&str> = all.iter().map(|system| system.name()).collect();
+            Error::shape("system", format!("there is no '{name}'; there are {}", names.join(", ")))
+        })
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Selfie => "selfie",
+            Self::Fcn(variant) => variant.name(),
+            Self::Mnist(name, ..) | Self::Svhn(name, _) => name,
+        }
+    }
+
+    pub(super) fn source(self) -> &'static str {
+        match self {
+            Self::Selfie => "Google MediaPipe 2021; its weights are part of foveate",
+            Self::Fcn(_) => "Long, Shelhamer, Darrell, CVPR 2015",
+            Self::Mnist(..) | Self::Svhn(..) => "Jaderberg, Simonyan, Zisserman, Kavukcuoglu, NIPS 2015",
+        }
+    }
+
+    pub(super) fn size(self) -> Result<Size> {
+        match self {
+            Self::Selfie => {
+                let (graph, weights, size) = (Graph::new(), selfie::weights()?, selfie::SIZE);
+                let image = graph.input("image", TensorType::f32([1, 3, size.h, size.w]))?;
+                let cost = Cost::of(&[&selfie::forward(&graph, &weights, &image)?])?;
+                Ok(Size::new(weights.parameters(), cost, image.shape()))
+            }
+            Self::Fcn(variant) => {
+                let data = Graph::new().input("data", TensorType::f32([1, 3, Fcn::LONGEST, Fcn::LONGEST]))?;
+                let network = Fcn::new(variant).outline(&data)?;
+                let score = network.layer("score").ok_or_else(|| Error::shape("fcn", "the network has no layer 'score'"))?;
+                let learned = network.parameters.iter().filter(|p| p.learned()).map(Parameter::len).sum();
+                Ok(Size::new(learned, Cost::of(&[&score.output])?, data.shape()))
+            }
+            Self::Mnist(_, task, transforms, convolves) => transformer(&mnist(task, transforms, convolves)?),
+            Self::Svhn(_, placement) => transformer(&Svhn::new(64, placement)),
+        }
+    }
+
+    /// Weights as training starts with them. Networks that start from a classifier take `trunk`, or random numbers for one.
+    ///
+    /// # Errors
+    /// If a layer is missing from `trunk`, or has another shape, by name; if the system has no use for one.
+    pub(super) fn initial(self, seed: u64, trunk: Option<&Weights>) -> Result<Weights> {
+        match (self, trunk) {
+            (Self::Fcn(variant), None) => Fcn::new(variant).initial(&Fcn::new(variant).random_trunk(seed)?),
+            (Self::Fcn(variant), Some(trunk)) => Fcn::new(variant).initial(trunk),
+            (_, Some(_)) => Err(Error::unsupported("--trunk", format!("with {}, which starts from random weights", self.name()))),
+            (Self::Mnist(_, task, transforms, convolves), None) => mnist(task, transforms, convolves)?.init(seed),
+            (Self::Svhn(_, placement), None) => Svhn::new(64, placement).init(seed),
+            (Self::Selfie, None) => selfie::weights(),
+        }
+    }
+}
+
+impl Size {
+    fn new(parameters: usize, cost: Cost, picture: &[usize]) -> Self {
+        let sides: Vec<String> = picture.iter().skip(2).map(usize::to_string).collect();
+        Self { parameters, multiply_adds: cost.multiply_adds, picture: sides.join(" x ") }
+    }
+}
+
+fn mnist(task: Task, transforms: &[Transform], convolves: bool) -> Result<Mnist> {
+    let classifier = if convolves { Classifier::Cnn(1) } else { Classifier::Fcn(1) };
+    Mnist { task, transforms: transforms.to_vec(), classifier }.fitted(400_000)
+}
+
+fn transformer(network: &impl Network) -> Result<Size> {
+    let (graph, weights) = (Graph::new(), network.init(0)?);
+    let image = graph.input("image", network.input(1))?;
+    let output = network.build(&mut Layers::load(&graph, &weights), &image)?;
+    Ok(Size::new(weights.parameters(), Cost::of(&[&output.logits])?, image.shape()))
+}
