@@ -17,7 +17,7 @@
 //! Sources: Long, Shelhamer, Darrell, CVPR 2015, sections 3 and 4, and their PAMI version of 2016; layers and names of
 //! github.com/shelhamer/fcn.berkeleyvision.org (`voc-fcn32s`, `voc-fcn16s`, `voc-fcn8s`, `voc-fcn8s-atonce`, `voc-fcn-alexnet`).
 
-use super::caffe::{Initial, Layer, Net, Network, Parameter, Window};
+use super::caffe::{self, Layer, Net, Network, Parameter, Window};
 use super::{photo, vgg16};
 use crate::array::TensorType;
 use crate::error::{Error, Result};
@@ -145,8 +145,8 @@ impl Fcn {
     /// # Errors
     /// If a layer of the trunk is missing, or has another shape, by name.
     pub fn initial(&self, trunk: &Weights) -> Result<Weights> {
-        let arrays = self.parameters()?.into_iter().map(|p| p.first(trunk).map(|array| (p.name, array)));
-        Ok(Weights::from_arrays("initial weights", arrays.collect::<Result<Vec<_>>>()?))
+        // Nothing of it is drawn, so any seed is right.
+        caffe::initial(self.parameters()?, trunk, 0)
     }
 
     /// A trunk for [`Fcn::initial`] where there is no trained one: He's normal kernels, biases zero.
@@ -154,8 +154,7 @@ impl Fcn {
     /// # Errors
     /// As [`Fcn::parameters`].
     pub fn random_trunk(&self, seed: u64) -> Result<Weights> {
-        let trunk = self.parameters()?.into_iter().filter(|p| p.initial == Initial::Trunk);
-        Ok(Weights::from_arrays("random trunk", trunk.map(|p| (p.name.clone(), p.random(seed)))))
+        Ok(caffe::random_trunk(self.parameters()?, seed))
     }
 
     fn build(&self, weights: Option<&Weights>, data: &Var) -> Result<Network> {
@@ -174,7 +173,12 @@ impl Fcn {
             let score_fr = self.alexnet(net, data)?;
             return net.upscore("upscore", &score_fr, 63, 32);
         }
-        let [_, _, mut pool3, mut pool4, pool5] = vgg16::trunk(net, data, PADDING, self.divisor)?;
+        let conv = |net: &mut Net<'_>, name: &str, x: &Layer, outputs: usize| {
+            let padding = if name == "conv1_1" { PADDING } else { 1 };
+            net.conv_relu(name, x, outputs, Window::new(3, padding))
+        };
+        let pool = |net: &mut Net<'_>, name: &str, x: &Layer| net.max_pool(name, x, 2);
+        let [_, _, mut pool3, mut pool4, pool5] = vgg16::trunk(net, data, self.divisor, conv, pool)?;
         let score_fr = self.classifier(net, &pool5, 7)?;
         if self.variant == Variant::Fcn32s {
             return net.upscore("upscore", &score_fr, 64, 32);

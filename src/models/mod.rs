@@ -4,6 +4,7 @@ pub mod backdrop;
 mod beam;
 mod caffe;
 pub mod captioning;
+pub mod deconvnet;
 pub mod fcn;
 pub mod photo;
 pub mod rnn_captioning;
@@ -15,4 +16,4 @@ mod vgg16;
 pub mod voc;
 pub mod vocabulary;
 
-pub use caffe::{Initial, Layer, MEAN, Network, Parameter, data};
+pub use caffe::{Initial, Layer, MEAN, Moments, Network, Normalisation, Parameter, Switches, data};

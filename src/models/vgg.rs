@@ -15,7 +15,7 @@
 //! are those of the released Caffe models, `conv1_1.weight` and so on; fully connected layers may be matrices (4096, 25088), as
 //! there, or kernels (4096, 512, 7, 7), as fully convolutional networks have them.
 
-use super::caffe::{Initial, Net, Parameter};
+use super::caffe::{self, Initial, Layer, Net, Parameter, Window};
 use super::{photo, vgg16};
 use crate::array::{Hw, TensorType};
 use crate::error::{Error, Result};
@@ -136,8 +136,7 @@ impl Vgg {
     /// # Errors
     /// As [`Vgg::parameters`].
     pub fn initial(&self, top: Top, seed: u64) -> Result<Weights> {
-        let arrays = self.parameters(top)?.into_iter().map(|p| (p.name.clone(), p.random(seed)));
-        Ok(Weights::from_arrays("random weights of VGG", arrays))
+        Ok(caffe::random_trunk(self.parameters(top)?, seed))
     }
 
     fn build(&self, weights: Option<&Weights>, data: &Var, top: Top) -> Result<(Var, Vec<Parameter>)> {
@@ -145,7 +144,9 @@ impl Vgg {
             return Err(Error::shape(NAME, format!("{self:?}: the divisor must divide 64")));
         }
         let (mut net, layer) = Net::new(weights, data)?;
-        let [_, _, _, _, pool5] = vgg16::stages(&mut net, &layer, self.stages(), 1, self.divisor)?;
+        let conv = |net: &mut Net<'_>, name: &str, x: &Layer, channels| net.conv_relu(name, x, channels, Window::new(3, 1));
+        let pool = |net: &mut Net<'_>, name: &str, x: &Layer| net.max_pool(name, x, 2);
+        let [_, _, _, _, pool5] = vgg16::stages(&mut net, &layer, self.stages(), self.divisor, conv, pool)?;
         let built = net.finish();
         let conv5 = built.layer(self.conv5()).ok_or_else(|| Error::shape(NAME, format!("{self:?} has no {}", self.conv5())))?;
         match top {

@@ -54,7 +54,12 @@ fn mixed(mut bits: u64) -> u64 {
 /// The fan-in is the product of all sizes but the first.
 pub fn he_normal(shape: &[usize], name: &str, seed: u64) -> Array {
     let fan_in = shape.iter().skip(1).fold(1.0, |product: f32, &size| product * size as f32);
-    let (draws, deviation) = (Draws::new(seed, name), (2.0 / fan_in).sqrt());
+    normal(shape, (2.0 / fan_in).sqrt(), name, seed)
+}
+
+/// Normal numbers of mean 0 and this deviation.
+pub fn normal(shape: &[usize], deviation: f32, name: &str, seed: u64) -> Array {
+    let draws = Draws::new(seed, name);
     Array::from_fn(shape, |i| deviation * draws.normal(i))
 }
 

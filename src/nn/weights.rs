@@ -132,6 +132,14 @@ impl Weights {
         self.tensors.contains_key(name)
     }
 
+    /// These weights with other tensors in the place of some, or beside them; the rest is shared, the metadata stay. `source` stands for all in errors.
+    #[must_use]
+    pub fn replaced(&self, source: &str, arrays: impl IntoIterator<Item = (String, Array)>) -> Self {
+        let mut tensors = self.tensors.clone();
+        tensors.extend(arrays.into_iter().map(|(name, a)| (name, Arc::new(a))));
+        Self { source: source.to_owned(), tensors, metadata: self.metadata.clone() }
+    }
+
     /// The names, in alphabetical order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.tensors.keys().map(String::as_str)
