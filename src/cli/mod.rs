@@ -5,6 +5,8 @@ mod bench;
 mod bench_cases;
 mod bench_ratios;
 mod by_regions;
+mod caption;
+mod caption_sheet;
 mod ceilings;
 mod check;
 mod cutter;
@@ -39,6 +41,8 @@ pub(crate) struct Cli {
 enum Command {
     /// Find the person in photos, or what a model of yours finds, and cut it out
     Segment(segment::Segment),
+    /// Say what photos show, word by word, with the weights of a published captioner
+    Caption(Box<caption::Caption>),
     /// Run an ONNX model on arrays or pictures, and time it
     Run(run::Run),
     /// Say what an ONNX model takes, costs and needs that is not supported
@@ -59,6 +63,7 @@ impl Cli {
     pub(crate) fn run(self) -> Result<ExitCode> {
         match self.command {
             Command::Segment(command) => command.run(),
+            Command::Caption(command) => command.run(),
             Command::Run(command) => command.run(),
             Command::Inspect(command) => command.run(),
             Command::Check(command) => command.run(),

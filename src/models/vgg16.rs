@@ -16,9 +16,21 @@ pub(super) fn trunk<'a>(
     conv: impl Fn(&mut Net<'a>, &str, &Layer, usize) -> Result<Layer>,
     pool: impl Fn(&mut Net<'a>, &str, &Layer) -> Result<Layer>,
 ) -> Result<[Layer; 5]> {
+    stages(net, data, STAGES, divisor, conv, pool)
+}
+
+/// The same of other convolutions and channels.
+pub(super) fn stages<'a>(
+    net: &mut Net<'a>,
+    data: &Layer,
+    stages: [(usize, usize); 5],
+    divisor: usize,
+    conv: impl Fn(&mut Net<'a>, &str, &Layer, usize) -> Result<Layer>,
+    pool: impl Fn(&mut Net<'a>, &str, &Layer) -> Result<Layer>,
+) -> Result<[Layer; 5]> {
     let mut x = data.clone();
     let mut stage = |i: usize| -> Result<Layer> {
-        let (convolutions, channels) = STAGES[i];
+        let (convolutions, channels) = stages[i];
         for j in 1..=convolutions {
             x = conv(net, &format!("conv{}_{j}", i + 1), &x, channels / divisor)?;
         }

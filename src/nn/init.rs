@@ -22,6 +22,11 @@ impl Draws {
         self.draw(i, 0)
     }
 
+    /// A number of 0 to 1, 1 left out, for place `i`.
+    pub fn uniform(&self, i: usize) -> f32 {
+        (self.bits(i) >> 40) as f32 / 16_777_216.0
+    }
+
     /// A roughly normal number of mean 0 and deviation 1 for place `i`: the sum of twelve uniform ones.
     ///
     /// Nothing is rounded on the way to f32, so no machine can differ.

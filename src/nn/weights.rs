@@ -104,6 +104,29 @@ impl Weights {
         Ok(self)
     }
 
+    /// The sizes of the tensor called `name`, if it has N dimensions.
+    ///
+    /// # Errors
+    /// As [`Weights::get`]; [`Error::Model`] with its type if it has more or fewer.
+    pub fn sizes<const N: usize>(&self, name: &str) -> Result<[usize; N]> {
+        let array = self.get(name)?;
+        let wrong = |_| Error::model(self.source.clone(), format!("'{name}' is {}, the network's has {N} dimensions", array.ty()));
+        <[usize; N]>::try_from(array.shape()).map_err(wrong)
+    }
+
+    /// Whether `key` is true in the metadata, as Python, JSON or C would write it; `None` if it is not there.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if it is something else.
+    pub fn flag(&self, key: &str) -> Result<Option<bool>> {
+        match self.metadata.get(key).map(|value| (value.to_lowercase(), value)) {
+            None => Ok(None),
+            Some((text, _)) if matches!(&*text, "true" | "1") => Ok(Some(true)),
+            Some((text, _)) if matches!(&*text, "false" | "0") => Ok(Some(false)),
+            Some((_, value)) => Err(Error::model(self.source.clone(), format!("says {key} is '{value}', it must be true or false"))),
+        }
+    }
+
     /// Whether there is a tensor called `name`.
     pub fn contains(&self, name: &str) -> bool {
         self.tensors.contains_key(name)
@@ -266,6 +289,11 @@ mod tests {
         }
         assert_eq!(**read.get("half").unwrap(), Array::new([1], vec![0.5f32]).unwrap(), "f16 is widened when it is read");
         assert_eq!(read.metadata().len(), 2);
+        assert_eq!((read.flag("selector").unwrap(), read.flag("other").unwrap()), (Some(true), None));
+        assert!(read.flag("vocabulary").unwrap_err().to_string().contains("must be true or false"));
+        assert_eq!(read.sizes("a.weight").unwrap(), [2, 2]);
+        let error = read.sizes::<2>("b").unwrap_err().to_string();
+        assert!(error.contains("'b' is i32[3]") && error.contains("2 dimensions"), "{error}");
         assert_eq!((&*read.metadata()["vocabulary"], &*read.metadata()["selector"]), (r#"["<eos>", "ü"]"#, "True"));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "a temporary file was left");
         // Where nothing can be written, nothing changes.
