@@ -5,9 +5,10 @@ use super::systems::System;
 use clap::Args;
 use foveate::Result;
 use foveate::nn::Weights;
+use indicatif::ProgressBar;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -19,6 +20,7 @@ the classifier's layers are random numbers, and the network says nothing of use 
 Examples:
   foveate init fcn32s --trunk vgg16.safetensors -o fcn32s.safetensors
   foveate init fcn16s --trunk fcn32s.safetensors -o fcn16s.safetensors    as in the paper: one after the other
+  foveate init show-attend-tell --trunk vgg19.safetensors -o coco.safetensors       encoder and decoder in one file
   foveate init st-cnn --seed 3 -o st-cnn.safetensors")]
 pub(super) struct Init {
     /// The system, as `foveate models` lists it
@@ -39,8 +41,11 @@ impl Init {
         let system = System::named(&self.system)?;
         let trunk = self.trunk.map(Weights::open).transpose()?;
         let begin = Instant::now();
+        let spinner = ProgressBar::new_spinner().with_message(format!("drawing the weights of {}", system.name()));
+        spinner.enable_steady_tick(Duration::from_millis(100));
         let weights = system.initial(self.seed, trunk.as_ref())?;
         weights.save(&self.output)?;
+        spinner.finish_and_clear();
         let (name, to) = (system.name(), self.output.display());
         println!(
             "{name}: {} tensors, {} numbers, written to {to} in {}",

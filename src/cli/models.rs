@@ -14,11 +14,11 @@ pub(super) struct Models {}
 impl Models {
     #[expect(clippy::unused_self, reason = "the shape of a command")]
     pub(super) fn run(self) -> Result<ExitCode> {
-        println!("{:<15} {:>12} {:>16}  {:<9}  source", "system", "parameters", "multiply-adds", "picture");
+        println!("{:<16} {:>12} {:>16}  {:<9}  source", "system", "parameters", "multiply-adds", "picture");
         for system in System::all() {
             let size = system.size()?;
             let (name, source) = (system.name(), system.source());
-            println!("{name:<15} {:>12} {:>16}  {:<9}  {source}", size.parameters, size.multiply_adds, size.picture);
+            println!("{name:<16} {:>12} {:>16}  {:<9}  {source}", size.parameters, size.multiply_adds, size.picture);
         }
         Ok(ExitCode::SUCCESS)
     }

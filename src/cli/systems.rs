@@ -1,10 +1,13 @@
 //! The published systems by name: what `models` lists and `init` makes weights for.
 
-use foveate::array::TensorType;
+use foveate::array::{Array, TensorType};
 use foveate::graph::{Graph, Var};
 use foveate::models::deconvnet::{self, DeconvNet};
 use foveate::models::fcn::{Fcn, Variant};
+use foveate::models::rnn_captioning::{self, Form};
+use foveate::models::show_attend_tell::{self, Attention, Decoder};
 use foveate::models::stn::{Classifier, Layers, Mnist, Network, Placement, Svhn, Task, Transform};
+use foveate::models::vgg::{self, Depth, Top, Vgg};
 use foveate::models::{self, Normalisation, Parameter, selfie};
 use foveate::nn::Weights;
 use foveate::plan::Cost;
@@ -19,6 +22,8 @@ pub(super) enum System {
     /// Of the MNIST experiments, at the paper's 400,000 parameters: a name, the task, transformers, and whether it convolves.
     Mnist(&'static str, Task, &'static [Transform], bool),
     Svhn(&'static str, Placement),
+    ShowAttendTell,
+    NeuralTalk,
 }
 
 /// Size and work of a system.
@@ -44,6 +49,8 @@ impl System {
             Self::Mnist("st-fcn-addition", Task::Addition, &[Transform::Affine; 2], false),
             Self::Svhn("st-cnn-single", Placement::Single),
             Self::Svhn("st-cnn-multi", Placement::Multi),
+            Self::ShowAttendTell,
+            Self::NeuralTalk,
         ]);
         all
     }
@@ -63,6 +70,8 @@ impl System {
             Self::Selfie => "selfie",
             Self::Fcn(variant) => variant.name(),
             Self::DeconvNet => "deconvnet",
+            Self::ShowAttendTell => "show-attend-tell",
+            Self::NeuralTalk => "neuraltalk",
             Self::Mnist(name, ..) | Self::Svhn(name, _) => name,
         }
     }
@@ -72,6 +81,8 @@ impl System {
             Self::Selfie => "Google MediaPipe 2021; its weights are part of foveate",
             Self::Fcn(_) => "Long, Shelhamer, Darrell, CVPR 2015",
             Self::DeconvNet => "Noh, Hong, Han, ICCV 2015",
+            Self::ShowAttendTell => "Xu et al., ICML 2015: COCO's sizes on VGG-19, 13 words",
+            Self::NeuralTalk => "Karpathy, Fei-Fei, CVPR 2015: on VGG-16, 13 words",
             Self::Mnist(..) | Self::Svhn(..) => "Jaderberg, Simonyan, Zisserman, Kavukcuoglu, NIPS 2015",
         }
     }
@@ -94,6 +105,22 @@ impl System {
             }
             Self::Mnist(_, task, transforms, convolves) => transformer(&mnist(task, transforms, convolves)?),
             Self::Svhn(_, placement) => transformer(&Svhn::new(64, placement)),
+            Self::ShowAttendTell => {
+                let (config, top) = (show_attend_tell::Config::COCO, Top::Conv5);
+                let seen = Seen::new(VGG19, top)?;
+                let graph = seen.features.graph();
+                let decoder = Decoder::new(graph, &zeros(config.parameters()), config)?;
+                let places = show_attend_tell::annotations(&seen.features)?;
+                let words = decoder.greedy(&places, WORDS, &Attention::Soft)?.words;
+                seen.size(config.parameter_count(), &words)
+            }
+            Self::NeuralTalk => {
+                let seen = Seen::new(VGG16, Top::Fc7)?;
+                let parameters = NEURALTALK.parameters().into_iter().map(|(name, shape)| (name.to_owned(), shape));
+                let weights = zeros(parameters.collect());
+                let (words, _) = rnn_captioning::greedy(seen.features.graph(), &weights, NEURALTALK, &seen.features, WORDS)?;
+                seen.size(NEURALTALK.parameter_count(), &words)
+            }
         }
     }
 
@@ -107,12 +134,59 @@ impl System {
             (Self::Fcn(variant), Some(trunk)) => Fcn::new(variant).initial(trunk),
             (Self::DeconvNet, None) => DeconvNet::new().initial(&DeconvNet::new().random_trunk(seed)?, seed),
             (Self::DeconvNet, Some(trunk)) => DeconvNet::new().initial(trunk, seed),
+            (Self::ShowAttendTell, trunk) => encoder(trunk, VGG19, Top::Conv5, seed)?.joined(show_attend_tell::Config::COCO.initial(seed)?),
+            (Self::NeuralTalk, trunk) => encoder(trunk, VGG16, Top::Fc7, seed)?.joined(NEURALTALK.initial(seed)?),
             (_, Some(_)) => Err(Error::unsupported("--trunk", format!("with {}, which starts from random weights", self.name()))),
             (Self::Mnist(_, task, transforms, convolves), None) => mnist(task, transforms, convolves)?.init(seed),
             (Self::Svhn(_, placement), None) => Svhn::new(64, placement).init(seed),
             (Self::Selfie, None) => selfie::weights(),
         }
     }
+}
+
+const VGG16: Vgg = Vgg::new(Depth::Vgg16);
+const VGG19: Vgg = Vgg::new(Depth::Vgg19);
+/// Words of a caption whose work is counted: those of a common one.
+const WORDS: usize = 13;
+/// With the published script's sizes and COCO's words of five occurrences or more.
+const NEURALTALK: rnn_captioning::Config =
+    rnn_captioning::Config { form: Form::NeuralTalk { once: false }, features: 4096, embedding: 256, hidden: 256, words: 8791 };
+
+/// What a captioner sees of a photo.
+struct Seen {
+    data: Var,
+    features: Var,
+    parameters: usize,
+}
+
+impl Seen {
+    fn new(vgg: Vgg, top: Top) -> Result<Self> {
+        let data = Graph::new().input("data", TensorType::f32([1, 3, vgg::SIZE.h, vgg::SIZE.w]))?;
+        let parameters = vgg.parameters(top)?.iter().map(Parameter::len).sum();
+        Ok(Self { features: vgg.outline(&data, top)?, data, parameters })
+    }
+
+    fn size(&self, decoder: usize, words: &Var) -> Result<Size> {
+        Ok(Size::new(self.parameters + decoder, Cost::of(&[words])?, self.data.shape()))
+    }
+}
+
+/// Weights that only have shapes: no page of a zeroed array is touched.
+fn zeros(parameters: Vec<(String, Vec<usize>)>) -> Weights {
+    Weights::from_arrays("zeros", parameters.into_iter().map(|(name, shape)| (name, Array::full(shape, 0.0f32))))
+}
+
+/// The encoder's layers of `trunk`, or random ones.
+fn encoder(trunk: Option<&Weights>, vgg: Vgg, top: Top, seed: u64) -> Result<Weights> {
+    let Some(trunk) = trunk else { return vgg.initial(top, seed) };
+    let arrays = vgg.parameters(top)?.into_iter().map(|p| {
+        let array = Array::clone(trunk.get(&p.name)?);
+        let array = if array.len() == p.len() { array.reshaped(&*p.shape)? } else { array };
+        Ok((p.name, array))
+    });
+    let taken = Weights::from_arrays(trunk.source(), arrays.collect::<Result<Vec<_>>>()?);
+    vgg.forward(&taken, &Graph::new().input("data", TensorType::f32([1, 3, vgg::SIZE.h, vgg::SIZE.w]))?, top)?;
+    Ok(taken)
 }
 
 impl Size {
