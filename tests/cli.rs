@@ -154,7 +154,12 @@ fn published_systems_are_listed_with_size_and_cost() {
     let output = foveate(&["models"]);
     assert_code(&output, 0);
     let listed = text(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
-    for line in ["selfie 106401 59215744 256 x 256", "fcn8s 134362751 180992697408 500 x 500", "fcn-alexnet 56954261 20997741088"] {
+    for line in [
+        "selfie 106401 59215744 256 x 256",
+        "fcn8s 134362751 180992697408 500 x 500",
+        "fcn-alexnet 56954261 20997741088",
+        "deconvnet 251805653 32745979904",
+    ] {
         assert!(listed.contains(line), "{line}: {listed}");
     }
 }

@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 use foveate::array::picture::{Picture, write_png};
-use foveate::array::{Array, TensorType};
+use foveate::array::{Array, Hw, TensorType};
+use foveate::gpu::Gpu;
 use foveate::graph::Graph;
+use foveate::models::deconvnet::{DeconvNet, Photos, Region};
 use foveate::models::fcn::{Fcn, Variant};
 use foveate::models::{Initial, voc};
 use foveate::nn::{Weights, init};
@@ -99,6 +101,68 @@ fn classes_are_the_librarys_and_the_overlay_explains_them() {
     }
 }
 
+/// Random weights of a narrow `DeconvNet`, ready for inference.
+fn narrow_deconvnet(folder: &Path) -> (DeconvNet, Weights, String) {
+    let net = DeconvNet { classes: 21, divisor: 32 };
+    let value = |name: &str, shape: &[usize]| match shape.len() {
+        1 => Array::from_fn(shape, |i| if name.ends_with(".weight") { 1.0 } else { 0.1 * (i % 5) as f32 }),
+        _ => init::he_normal(shape, name, 2),
+    };
+    let arrays = net.parameters().unwrap().into_iter().map(|p| (p.name.clone(), value(&p.name, &p.shape)));
+    let weights = Weights::from_arrays("narrow", arrays.collect::<Vec<_>>());
+    let path = folder.join("deconvnet.safetensors");
+    weights.save(&path).unwrap();
+    (net, weights, path.display().to_string())
+}
+
+#[test]
+fn deconvnet_looks_at_regions() {
+    let folder = tempfile::tempdir().unwrap();
+    let (array, file) = photo(folder.path(), 130, 150);
+    let (net, weights, weights_file) = narrow_deconvnet(folder.path());
+    let regions = folder.path().join("photo.txt");
+    std::fs::write(&regions, "# the likeliest first\n10 0 140 125\n0 0 20 20  # too small\n-20 5 100 129\n").unwrap();
+    let run = |model: &str, out: &str, more: &[&str]| {
+        let to = folder.path().join(out);
+        let arguments = ["segment", file.to_str().unwrap(), "--model", model, "--weights", &weights_file, "-o", to.to_str().unwrap()];
+        let output = foveate(&[&arguments[..], more].concat());
+        assert_code(&output, 0);
+        (indices(&to.join("classes.png")).0, text(&output.stdout))
+    };
+    let (found, said) = run("deconvnet", "file", &["--regions", regions.to_str().unwrap()]);
+    assert!(said.contains("in 2 regions"), "{said}");
+    let mut photos = Photos::new(&Device::from(&Gpu::new().unwrap()), net, &weights, Hw::new(130, 150)).unwrap();
+    photos.begin(&array).unwrap();
+    [Region::new(-20, 5, 100, 129), Region::new(10, 0, 140, 125)].into_iter().for_each(|region| photos.add(region).unwrap());
+    let expected = photos.classes().unwrap();
+    assert!(found.iter().zip(expected.values::<i32>().unwrap()).all(|(a, b)| i32::from(*a) == *b));
+    assert!(found.iter().any(|class| *class != found[0]), "one class everywhere proves nothing");
+    // A folder of files called after photos, and no file at all.
+    assert_eq!(run("deconvnet", "folder", &["--regions", folder.path().to_str().unwrap()]).0, found);
+    assert!(run("deconvnet", "windows", &[]).1.contains("regions"));
+
+    // Whichever file comes first, it is told by its scores.
+    let (_, fcn) = narrow(Variant::Fcn8s, 21);
+    let fcn_file = save(&fcn, folder.path());
+    let both = ["--weights", fcn_file.to_str().unwrap(), "--regions", regions.to_str().unwrap()];
+    let (product, _) = run("edeconvnet", "product", &both);
+    let (mean, _) = run("edeconvnet", "mean", &[&both[..], &["--ensemble", "mean"]].concat());
+    assert!(product != found && mean != product, "FCN-8s makes a difference, and so does how");
+
+    let refused =
+        |more: &[&str]| refusal(&[&["segment", file.to_str().unwrap(), "--model", "deconvnet", "--weights", &weights_file], more].concat());
+    std::fs::write(&regions, "1 2 3\n").unwrap();
+    let error = refused(&["--regions", regions.to_str().unwrap()]);
+    assert!(error.contains("photo.txt: line 1") && error.contains("3 numbers"), "{error}");
+    std::fs::write(&regions, "1 2 30 40\n").unwrap();
+    let error = refused(&["--regions", regions.to_str().unwrap()]);
+    assert!(error.contains("no region of which both sides are 112 pixels"), "{error}");
+    let error = refused(&["--ensemble", "mean"]);
+    assert!(error.contains("--ensemble is about edeconvnet"), "{error}");
+    let error = refused(&["--weights", fcn_file.to_str().unwrap()]);
+    assert!(error.contains("deconvnet takes --weights FILE;"), "{error}");
+}
+
 #[test]
 fn a_network_of_other_classes_has_numbers_for_names() {
     let folder = tempfile::tempdir().unwrap();
@@ -117,7 +181,7 @@ fn what_does_not_fit_together_is_refused_by_name() {
     let weights = save(&narrow(Variant::Fcn32s, 21).1, folder.path());
     let weights = weights.to_str().unwrap();
     let error = refusal(&["segment", "--model", "fcn8s"]);
-    assert!(error.contains("fcn8s needs --weights") && error.contains("foveate init fcn8s"), "{error}");
+    assert!(error.contains("fcn8s takes --weights FILE") && error.contains("foveate init"), "{error}");
     let error = refusal(&["segment", "--model", "fcn8s", "--weights", weights]);
     assert!(error.contains("weights.safetensors: has no tensor 'upscore2.weight'"), "{error}");
     let error = refusal(&["segment", "--model", "fcn-alexnet", "--weights", weights]);
@@ -126,6 +190,8 @@ fn what_does_not_fit_together_is_refused_by_name() {
     assert!(error.contains("fcn32s, fcn16s, fcn8s") && error.contains("'fcn4s' is none"), "{error}");
     let error = refusal(&["segment", "--model", "fcn32s", "--weights", weights, "--background", "blur"]);
     assert!(error.contains("--background"), "{error}");
+    let error = refusal(&["segment", "--model", "fcn32s", "--weights", weights, "--regions", "boxes.txt"]);
+    assert!(error.contains("--regions are about deconvnet"), "{error}");
     let error = refusal(&["segment", "--model", "fcn32s", "--weights", weights, "--bgr"]);
     assert!(error.contains("--bgr"), "{error}");
     let error = refusal(&["segment", "--model", "fcn32s", "--weights", "nowhere.safetensors"]);

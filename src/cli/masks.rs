@@ -1,11 +1,10 @@
 //! What `segment` finds in a photo: the mask of the built-in network or of an ONNX model, or a published system's classes.
 
-use super::labels::Classifier;
+use super::labels::{self, Classifier, SystemArgs};
 use super::pictures::{PictureArgs, Pixels};
 use clap::Args;
 use foveate::array::{Array, DType, Hw, TensorType};
 use foveate::graph::{Graph, Var};
-use foveate::models::fcn::Variant;
 use foveate::models::{photo, selfie};
 use foveate::nn::Weights;
 use foveate::onnx::{Kind, Model};
@@ -16,12 +15,11 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 pub(super) struct MaskArgs {
     /// Find what this ONNX model finds: it takes a picture and its first output is a mask of 0 to 1, or background and foreground; or
-    /// the classes of a published system: fcn32s, fcn16s, fcn8s, fcn8s-atonce, fcn-alexnet
+    /// the classes of a published system: fcn32s, fcn16s, fcn8s, fcn8s-atonce, fcn-alexnet, deconvnet, edeconvnet
     #[arg(long, value_name = "MODEL.onnx|SYSTEM")]
     model: Option<String>,
-    /// The published system's weights, by the names of its checkpoint
-    #[arg(long, requires = "model", value_name = "FILE.safetensors")]
-    weights: Option<PathBuf>,
+    #[command(flatten)]
+    system: SystemArgs,
     /// The model gives logits: the mask is their sigmoid, or the softmax of two channels
     #[arg(long, requires = "model")]
     logits: bool,
@@ -54,27 +52,25 @@ impl MaskArgs {
     /// # Errors
     /// If the model takes something else than a picture or gives something else than a mask of it, or weights are no system's.
     pub(super) fn load(self) -> Result<Network> {
-        let name = self.model.as_deref();
-        let system = Variant::ALL.into_iter().find(|variant| Some(variant.name()) == name);
-        if (name.is_none() || system.is_some()) && (self.logits || self.picture != PictureArgs::default()) {
-            return Err(Error::shape(
-                "segment",
-                "--logits, --mean, --scale, --layout, --size and --bgr are about a --model in an ONNX file",
-            ));
+        let Some(name) = self.model.clone() else {
+            self.none("a --model in an ONNX file")?;
+            self.system.none("a --model that is a published system")?;
+            return Ok(Network::Masks(Masker::Selfie(selfie::weights()?)));
+        };
+        if let Some(system) = labels::System::named(&name) {
+            self.none("a --model in an ONNX file")?;
+            return self.system.load(system).map(Network::Classes);
         }
-        match (system, self.weights, self.model) {
-            (_, _, None) => Ok(Network::Masks(Masker::Selfie(selfie::weights()?))),
-            (Some(variant), Some(weights), _) => Classifier::open(variant, weights).map(Network::Classes),
-            (Some(_), None, Some(name)) => {
-                let reason = format!("{name} needs --weights FILE; `foveate init {name}` writes a file of the right names and shapes");
-                Err(Error::shape("segment", reason))
-            }
-            (None, Some(_), Some(name)) => {
-                let systems = Variant::ALL.map(Variant::name).join(", ");
-                Err(Error::shape("segment", format!("--weights are about a published system ({systems}), and '{name}' is none")))
-            }
-            (None, None, Some(path)) => MaskModel::open(path.into(), &self.picture, self.logits).map(|m| Network::Masks(Masker::Model(m))),
+        self.system.none(&format!("a published system ({}), and '{name}' is none", labels::System::names()))?;
+        MaskModel::open(name.into(), &self.picture, self.logits).map(|model| Network::Masks(Masker::Model(model)))
+    }
+
+    /// Refuses options that are about something else.
+    fn none(&self, about: &str) -> Result<()> {
+        if self.logits || self.picture != PictureArgs::default() {
+            return Err(Error::shape("segment", format!("--logits, --mean, --scale, --layout, --size and --bgr are about {about}")));
         }
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@ mod background;
 mod bench;
 mod bench_cases;
 mod bench_ratios;
+mod by_regions;
 mod caption;
 mod caption_sheet;
 mod ceilings;

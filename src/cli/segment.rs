@@ -25,6 +25,7 @@ Examples:
   foveate segment holiday/ --output cut --background '#20406080'
   foveate segment me.png --background beach.webp --device cpu
   foveate segment street.jpg --model fcn8s --weights fcn8s-heavy-pascal.safetensors
+  foveate segment street.jpg --model deconvnet --weights deconvnet.safetensors --regions edge-boxes.txt
   foveate segment page.png --model text-detector.onnx \\
       --mean 123.675,116.28,103.53 --scale 0.017125,0.017507,0.017429   (ImageNet's)")]
 pub(super) struct Segment {
@@ -59,7 +60,7 @@ impl Segment {
                 return Err(Error::unsupported("--background", "with a model that finds classes, not a mask"));
             }
             Network::Classes(classifier) => {
-                let mut labeller = Labeller::new(&device, classifier);
+                let mut labeller = Labeller::new(&device, classifier, photos.len() == 1);
                 Box::new(move |photo| labeller.label(photo))
             }
         };

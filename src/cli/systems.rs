@@ -1,10 +1,11 @@
 //! The published systems by name: what `models` lists and `init` makes weights for.
 
 use foveate::array::TensorType;
-use foveate::graph::Graph;
+use foveate::graph::{Graph, Var};
+use foveate::models::deconvnet::{self, DeconvNet};
 use foveate::models::fcn::{Fcn, Variant};
 use foveate::models::stn::{Classifier, Layers, Mnist, Network, Placement, Svhn, Task, Transform};
-use foveate::models::{Parameter, selfie};
+use foveate::models::{self, Normalisation, Parameter, selfie};
 use foveate::nn::Weights;
 use foveate::plan::Cost;
 use foveate::{Error, Result};
@@ -14,6 +15,7 @@ use foveate::{Error, Result};
 pub(super) enum System {
     Selfie,
     Fcn(Variant),
+    DeconvNet,
     /// Of the MNIST experiments, at the paper's 400,000 parameters: a name, the task, transformers, and whether it convolves.
     Mnist(&'static str, Task, &'static [Transform], bool),
     Svhn(&'static str, Placement),
@@ -34,6 +36,7 @@ impl System {
         const RTS: Task = Task::RotatedTranslatedScaled;
         let mut all = vec![Self::Selfie];
         all.extend(Variant::ALL.map(Self::Fcn));
+        all.push(Self::DeconvNet);
         all.extend([
             Self::Mnist("st-fcn", RTS, &[Transform::Affine], false),
             Self::Mnist("st-cnn", RTS, &[Transform::Affine], true),
@@ -59,6 +62,7 @@ impl System {
         match self {
             Self::Selfie => "selfie",
             Self::Fcn(variant) => variant.name(),
+            Self::DeconvNet => "deconvnet",
             Self::Mnist(name, ..) | Self::Svhn(name, _) => name,
         }
     }
@@ -67,6 +71,7 @@ impl System {
         match self {
             Self::Selfie => "Google MediaPipe 2021; its weights are part of foveate",
             Self::Fcn(_) => "Long, Shelhamer, Darrell, CVPR 2015",
+            Self::DeconvNet => "Noh, Hong, Han, ICCV 2015",
             Self::Mnist(..) | Self::Svhn(..) => "Jaderberg, Simonyan, Zisserman, Kavukcuoglu, NIPS 2015",
         }
     }
@@ -81,10 +86,11 @@ impl System {
             }
             Self::Fcn(variant) => {
                 let data = Graph::new().input("data", TensorType::f32([1, 3, Fcn::LONGEST, Fcn::LONGEST]))?;
-                let network = Fcn::new(variant).outline(&data)?;
-                let score = network.layer("score").ok_or_else(|| Error::shape("fcn", "the network has no layer 'score'"))?;
-                let learned = network.parameters.iter().filter(|p| p.learned()).map(Parameter::len).sum();
-                Ok(Size::new(learned, Cost::of(&[&score.output])?, data.shape()))
+                caffe(&Fcn::new(variant).outline(&data)?, "score", &data)
+            }
+            Self::DeconvNet => {
+                let data = Graph::new().input("data", TensorType::f32([1, 3, deconvnet::SIZE.h, deconvnet::SIZE.w]))?;
+                caffe(&DeconvNet::new().outline(&data, Normalisation::Inference)?, deconvnet::SCORE, &data)
             }
             Self::Mnist(_, task, transforms, convolves) => transformer(&mnist(task, transforms, convolves)?),
             Self::Svhn(_, placement) => transformer(&Svhn::new(64, placement)),
@@ -99,6 +105,8 @@ impl System {
         match (self, trunk) {
             (Self::Fcn(variant), None) => Fcn::new(variant).initial(&Fcn::new(variant).random_trunk(seed)?),
             (Self::Fcn(variant), Some(trunk)) => Fcn::new(variant).initial(trunk),
+            (Self::DeconvNet, None) => DeconvNet::new().initial(&DeconvNet::new().random_trunk(seed)?, seed),
+            (Self::DeconvNet, Some(trunk)) => DeconvNet::new().initial(trunk, seed),
             (_, Some(_)) => Err(Error::unsupported("--trunk", format!("with {}, which starts from random weights", self.name()))),
             (Self::Mnist(_, task, transforms, convolves), None) => mnist(task, transforms, convolves)?.init(seed),
             (Self::Svhn(_, placement), None) => Svhn::new(64, placement).init(seed),
@@ -112,6 +120,12 @@ impl Size {
         let sides: Vec<String> = picture.iter().skip(2).map(usize::to_string).collect();
         Self { parameters, multiply_adds: cost.multiply_adds, picture: sides.join(" x ") }
     }
+}
+
+fn caffe(network: &models::Network, last: &str, data: &Var) -> Result<Size> {
+    let score = network.layer(last).ok_or_else(|| Error::shape("models", format!("the network has no layer '{last}'")))?;
+    let learned = network.parameters.iter().filter(|p| p.learned()).map(Parameter::len).sum();
+    Ok(Size::new(learned, Cost::of(&[&score.output])?, data.shape()))
 }
 
 fn mnist(task: Task, transforms: &[Transform], convolves: bool) -> Result<Mnist> {

@@ -25,29 +25,33 @@ pub fn mask(photo: &Var, size: Hw, network: impl FnOnce(&Var) -> Result<Var>) ->
     network(&scaled(photo, size)?)?.resize(Resize::bilinear(size_of(photo)?))
 }
 
-/// The most scores a side that [`classes`] enlarges smoothly; what is larger still is made of whole classes.
+/// The most scores a side that [`labels`] enlarges smoothly; what is larger still is made of whole classes.
 const SMOOTH: usize = 1024;
 
 /// The likeliest class of each pixel, i32 (n, 1, h, w), of a photo of any size, by a network that gives images (n, 3, ih, iw) scores
-/// (n, classes, ih, iw).
-///
-/// The network sees the photo with its longer side at most `longest`. Scores are enlarged linearly, and then compared.
+/// (n, classes, ih, iw), and sees the photo with its longer side at most `longest`.
 ///
 /// # Errors
 /// What `network` refuses; if `photo` or the scores are not four-dimensional.
 pub fn classes(photo: &Var, longest: usize, network: impl FnOnce(&Var) -> Result<Var>) -> Result<Var> {
     let size = size_of(photo)?;
-    let (seen, smooth) = (fitted(size, longest), fitted(size, SMOOTH));
-    let mut scores = network(&scaled(photo, seen)?)?;
-    if smooth != seen {
-        scores = scores.resize(Resize::bilinear(smooth))?;
-    }
-    let classes = scores.argmax(1, true, false)?;
+    labels(&network(&scaled(photo, fitted(size, longest))?)?, size)
+}
+
+/// The likeliest class of each pixel, i32 (n, 1, h, w), of a photo of this size by scores (n, classes, sh, sw) of any size: they are
+/// enlarged linearly, and then compared.
+///
+/// # Errors
+/// If the scores are not four-dimensional.
+pub fn labels(scores: &Var, size: Hw) -> Result<Var> {
+    let smooth = fitted(size, SMOOTH);
+    let enlarged = if size_of(scores)? == smooth { scores.clone() } else { scores.resize(Resize::bilinear(smooth))? };
+    let classes = enlarged.argmax(1, true, false)?;
     if smooth == size { Ok(classes) } else { classes.cast(DType::F32)?.resize(Resize::to(size))?.cast(DType::I32) }
 }
 
 /// `size` made smaller, if need be, until no side is longer than `longest`.
-fn fitted(size: Hw, longest: usize) -> Hw {
+pub fn fitted(size: Hw, longest: usize) -> Hw {
     let longer = size.h.max(size.w);
     let side = |n: usize| if longer > longest { (n * longest / longer).max(1) } else { n };
     Hw::new(side(size.h), side(size.w))

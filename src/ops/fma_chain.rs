@@ -1,4 +1,4 @@
-//! fma_chain: the same product and sum again and again, without memory in between: what a device's arithmetic is measured with.
+//! `fma_chain`: the same product and sum again and again, without memory in between: what a device's arithmetic is measured with.
 //!
 //! ```text
 //! x[0] = input        x[i + 1] = x[i] * scale + shift        output = x[steps]

@@ -208,3 +208,15 @@ fn both_forms_of_the_ensemble() {
     assert!(error.contains("f32[1, 4, 3, 5]") && error.contains("f32[1, 4, 5, 3]"), "{error}");
     assert_eq!(DeconvNet::default(), DeconvNet::new());
 }
+
+#[test]
+fn a_region_of_a_scaled_photo_is_the_same_part_of_it() {
+    let (own, seen) = (Hw::new(1000, 2000), Hw::new(250, 500));
+    assert_eq!(Region::new(0, 0, 1999, 999).scaled(own, seen), Region::new(0, 0, 499, 249), "all stays all");
+    assert_eq!(Region::new(400, 200, 799, 599).scaled(own, seen), Region::new(100, 50, 199, 149));
+    assert_eq!(Region::new(-8, -3, 3, 4).scaled(own, seen), Region::new(-2, -1, 0, 0));
+    let extreme = Region::new(i32::MIN, i32::MIN, i32::MAX, i32::MAX);
+    assert_eq!(extreme.scaled(own, own), extreme);
+    assert_eq!(extreme.scaled(Hw::square(1), Hw::square(500)), extreme, "what is beyond an i32 is its end");
+    assert_eq!(Region::new(1, 2, 3, 4).scaled(own, own), Region::new(1, 2, 3, 4));
+}

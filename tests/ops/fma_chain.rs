@@ -21,7 +21,7 @@ fn cases() {
         let (power, largest) =
             (0.75f64.powi(i32::try_from(steps).unwrap()), 2.0 + values.iter().fold(0.0, |m: f64, v| m.max(f64::from(v.abs()))));
         let closed = Array::from_fn([n], |i| (power * f64::from(values[i]) + 0.5 * (power - 1.0) / (0.75 - 1.0)) as f32);
-        cases.push(Case::new(&format!("{n} by {steps}"), op, vec![input], bound(0.75, largest)).outputs(vec![closed]));
+        cases.push(Case::new(format!("{n} by {steps}"), op, vec![input], bound(0.75, largest)).outputs(vec![closed]));
     }
     let op = FmaChain { steps: 1 << 17, scale: 1.0, shift: 0.0 };
     cases.push(Case::refused("too long", op, vec![random(&[4], 1)], "131072 steps"));

@@ -53,6 +53,21 @@ impl Region {
         Hw::new(side(self.y1, self.y2), side(self.x1, self.x2))
     }
 
+    /// The same part of a photo that has been brought from one size to another.
+    pub fn scaled(self, from: Hw, to: Hw) -> Self {
+        let part = |at: i32, end: i64, from: usize, to: usize| {
+            let at = (i64::from(at) + end).saturating_mul(to as i64).div_euclid(from.max(1) as i64) - end;
+            i32::try_from(at).unwrap_or(if at < 0 { i32::MIN } else { i32::MAX })
+        };
+        // The last pixel ends where the one behind it begins.
+        Self {
+            x1: part(self.x1, 0, from.w, to.w),
+            y1: part(self.y1, 0, from.h, to.h),
+            x2: part(self.x2, 1, from.w, to.w),
+            y2: part(self.y2, 1, from.h, to.h),
+        }
+    }
+
     /// The matrices rows (size.h, photo.h) and columns (photo.w, size.w) by which [`resampled`] makes this region of a photo a crop.
     ///
     /// # Errors
