@@ -1,5 +1,5 @@
 //! Captions from photos: the encoders against plain loops, sizes and costs of the published networks, and the command.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail where it stands")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail where it stands")]
 
 mod common;
 

@@ -61,8 +61,8 @@ pub(super) struct Caption {
     /// Write a picture for each photo to this folder: where the network looked for each word
     #[arg(short, long, value_name = "DIR")]
     attention: Option<PathBuf>,
-    /// An option of the published code that has no weights, over what the file's metadata say: prev2out, use_dropout (true if
-    /// nothing says so), rnn_feed_once (false)
+    #[arg(help = "An option of the published code that has no weights, over what the file's metadata say: prev2out, use_dropout \
+                  (true if nothing says so), rnn_feed_once (false)")]
     #[arg(long = "set", value_name = "NAME=true|false", value_parser = option)]
     options: Vec<(String, String)>,
     /// Print a JSON object for each photo
@@ -82,7 +82,7 @@ fn option(text: &str) -> Result<(String, String), String> {
 }
 
 impl Caption {
-    pub(super) fn run(self: Box<Self>) -> Result<ExitCode> {
+    pub(super) fn run(self) -> Result<ExitCode> {
         let photos = photos::find(&self.photos, self.attention.as_deref().unwrap_or(Path::new("")))?;
         let (decoder, encoder) = self.read()?;
         let system = System::of(&decoder)?;
