@@ -1,5 +1,6 @@
 //! The graph: a computation, built eagerly. Shapes are checked at the call, nothing runs.
 
+mod gradient;
 mod known;
 mod var;
 

@@ -16,10 +16,13 @@
 //! the input; what reaches over the padding is never counted. PyTorch demands a padding of at most half the kernel; here any is
 //! right with which every window meets an input.
 //!
+//! Gradient: that of each output over its divisor at every input of its window: a transposed convolution with ones.
+//!
 //! ONNX: `AveragePool`, whose `count_include_pad` is 0 by default. PyTorch: `avg_pool2d`, which has no dilation.
 
 use super::windows::Windows;
-use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, rounded, types, u32_of};
+use super::{Candidate, ConvTranspose2d, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows};
+use super::{rounded, the_gradient, types, u32_of};
 use crate::array::{Array, DType, Hw, Pads, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -142,6 +145,32 @@ impl Op for AvgPool2d {
             launch.input_window(0, &read).output_window(0, &write)
         })?;
         Ok(vec![Candidate::of(launches)])
+    }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        let (&[_, channels, h, w], &[_, _, oh, ow]) = (inputs[0].shape(), grad.shape()) else {
+            return Err(Error::shape(self.name(), format!("input must be (N, C, H, W), it is {}", inputs[0].ty())));
+        };
+        // Over each window's divisor: its inputs over their number, pooled from ones.
+        let ones = grad.graph().constant(Array::full([1, 1, h, w], 1.0f32))?;
+        let counted = Self { divisor_override: Some(1), ..*self };
+        let grad = grad.mul(&ones.avg_pool2d(*self)?.div(&ones.avg_pool2d(counted)?)?)?;
+        // To every tap, cropped or extended to the input's size.
+        let extent = |kernel: usize, dilation: usize, stride: usize, outputs: usize| (outputs - 1) * stride + (kernel - 1) * dilation + 1;
+        let (eh, ew) =
+            (extent(self.kernel.h, self.dilation.h, self.stride.h, oh), extent(self.kernel.w, self.dilation.w, self.stride.w, ow));
+        let (bottom, right) = (eh.saturating_sub(self.padding.top + h), ew.saturating_sub(self.padding.left + w));
+        let output_padding = Hw::new((self.padding.top + h).saturating_sub(eh), (self.padding.left + w).saturating_sub(ew));
+        let taps = grad.graph().constant(Array::full([channels, 1, self.kernel.h, self.kernel.w], 1.0f32))?;
+        let spread = ConvTranspose2d {
+            stride: self.stride,
+            padding: Pads { bottom, right, ..self.padding },
+            output_padding,
+            dilation: self.dilation,
+            groups: channels,
+        };
+        Ok(vec![Some(grad.conv_transpose2d(&taps, None, spread)?)])
     }
 }
 

@@ -12,11 +12,14 @@
 //!
 //! Statistics of the batch itself, as in training, are not implemented.
 //!
+//! Gradients of all five, with sums over all but the channels.
+//!
 //! ONNX: `BatchNormalization` with `training_mode` 0. PyTorch: `batch_norm` with `training=False`.
 //! Ioffe, Szegedy: Batch Normalization, 2015.
 
 use super::layer_norm::check_eps;
 use super::{Around, Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, groups, item_header, lanes, launch_rows, rounded, u32_of};
+use super::{number, scaled, the_gradient};
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -108,5 +111,23 @@ impl Op for BatchNorm {
             (1..=4).fold(launch.input_window(0, &window), Launch::input).output_window(0, &window)
         })?;
         Ok(vec![Candidate::of(launches)])
+    }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        let (x, [scale, mean, variance]) = (&inputs[0], [&inputs[1], &inputs[3], &inputs[4]]);
+        // One number for each channel, as it broadcasts with the input, and sums over all else.
+        let mut channel = vec![1; x.shape().len()];
+        channel[1] = x.shape()[1];
+        let others: Vec<isize> = (0..x.shape().len()).filter(|&d| d != 1).map(|d| d as isize).collect();
+        let over = |v: &Var| v.reduce_sum(&others, false);
+        let inverse = variance.add(&number(variance, self.eps)?)?.rsqrt()?;
+        let factor = scale.mul(&inverse)?;
+        let by_bias = over(grad)?;
+        let by_scale = over(&grad.mul(&x.sub(&mean.reshape(channel.clone())?)?)?)?.mul(&inverse)?;
+        let by_mean = by_bias.mul(&factor)?.neg()?;
+        let by_variance = scaled(&by_scale.mul(&factor)?.mul(&inverse)?, -0.5)?;
+        let by_input = grad.mul(&factor.reshape(channel)?)?;
+        Ok(vec![Some(by_input), Some(by_scale), Some(by_bias), Some(by_mean), Some(by_variance)])
     }
 }

@@ -14,11 +14,15 @@
 //! to a negative power is 0, except for 1 and -1. Floats: the remainders are exact, and NaN passes through minimum and maximum;
 //! a power is accurate to 2^-23 (8 + |y ln x|), small whole exponents are multiplied out.
 //!
+//! Gradients: g and g; g and -g; g b and g a; g / b and -g y / b. Of a power g b a^(b - 1) and g y ln a, 0 for b = 0 and for 0 to a
+//! power that is not negative. Of minimum and maximum all to the one that is taken, half to each of equals. Of the remainders g
+//! and -g times the whole multiples. Of prelu by the slope from below at 0. As in PyTorch; sums over what is broadcast.
+//!
 //! ONNX: Add, Sub, Mul, Div, Pow, Min, Max, Mod, `PRelu` (whose slope has a number for each channel and its dimensions of 1). PyTorch: the methods of the same names (`true_divide` on floats,
 //! `divide(rounding_mode="trunc")` on integers).
 
 use super::broadcast::{BINARY, infer_pair, launch_pair, pairs};
-use super::{Candidate, Op, Site};
+use super::{Candidate, Op, Site, number, only_where, scaled, the_gradient, unbroadcast};
 use crate::array::{Array, DType, Data, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -156,9 +160,45 @@ impl Op for Binary {
         };
         launch_pair(self.name(), site, import, formula)
     }
+
+    fn gradient(&self, inputs: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        let (a, b) = self.chained(&inputs[0], &inputs[1], &outputs[0], grad)?;
+        Ok(vec![Some(unbroadcast(&a, inputs[0].shape())?), Some(unbroadcast(&b, inputs[1].shape())?)])
+    }
 }
 
 impl Binary {
+    /// The gradients of `a` and `b` from `grad`, that of `y = self(a, b)`, before sums over what is broadcast.
+    fn chained(self, a: &Var, b: &Var, y: &Var, grad: &Var) -> Result<(Var, Var)> {
+        let zero = number(a, 0.0)?;
+        Ok(match self {
+            Self::Add => (grad.clone(), grad.clone()),
+            Self::Sub => (grad.clone(), grad.neg()?),
+            Self::Mul => (grad.mul(b)?, grad.mul(a)?),
+            Self::Div => (grad.div(b)?, grad.mul(y)?.div(b)?.neg()?),
+            Self::Pow => {
+                let slope = grad.mul(b)?.mul(&a.pow(&b.sub(&number(b, 1.0)?)?)?)?;
+                let logarithm = grad.mul(&y.mul(&a.log()?)?)?;
+                let flat = a.equal(&zero)?.and(&b.greater_or_equal(&zero)?)?;
+                (b.equal(&zero)?.where_(&zero, &slope)?, flat.where_(&zero, &logarithm)?)
+            }
+            Self::Minimum | Self::Maximum => {
+                let equals = a.equal(b)?;
+                let half = scaled(grad, 0.5)?;
+                let taken = if self == Self::Minimum { a.less(b)? } else { a.greater(b)? };
+                let other = if self == Self::Minimum { b.less(a)? } else { b.greater(a)? };
+                (equals.where_(&half, &only_where(&taken, grad)?)?, equals.where_(&half, &only_where(&other, grad)?)?)
+            }
+            // What is left of a after whole multiples of b: how many, but for rounding.
+            Self::Remainder | Self::Fmod => (grad.clone(), grad.mul(&a.sub(y)?.div(b)?.round()?)?.neg()?),
+            Self::Prelu => {
+                let positive = a.greater(&zero)?;
+                (positive.where_(grad, &grad.mul(b)?)?, positive.where_(&zero, &grad.mul(a)?)?)
+            }
+        })
+    }
+
     /// Of f32 too: f64 holds every intermediate result well enough to round once.
     fn of_floats(self, x: f64, y: f64) -> f64 {
         let cut = x % y;

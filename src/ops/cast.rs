@@ -9,10 +9,12 @@
 //! Integers become floats rounded to nearest, ties to even, and so does f32 become f16, infinite from 65520 on. i32 and u32
 //! become each other modulo 2^32. A number is true unless it is 0 or -0; NaN is true.
 //!
+//! Gradient: f32 to f32 alone; integers and truth values carry none.
+//!
 //! ONNX: Cast, which leaves what is out of range open. PyTorch: `to`.
 
 use super::map::{Formula, launch_map};
-use super::{Candidate, Op, Site, check_inputs};
+use super::{Candidate, Op, Site, check_inputs, the_gradient};
 use crate::array::{Array, DType, Data, TensorType, f16};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -106,5 +108,14 @@ impl Op for Cast {
             (_, _) => "vec4<u32>(x != Input())",
         };
         launch_map(self.name(), site, Formula { import: Some("casts"), text, params: [0.0; 2] })
+    }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        let (from, to) = (inputs[0].dtype(), self.to);
+        if from != to {
+            return Err(Error::unsupported(self.name(), format!("its gradient from {from} to {to} is not implemented")));
+        }
+        Ok(vec![Some(grad.clone())])
     }
 }

@@ -9,10 +9,12 @@
 //! | input | any, f32; i32 or u32 with integer bounds |
 //! | output | the same |
 //!
+//! Gradient: that of the output where the input lies between the bounds, these included, as in PyTorch.
+//!
 //! NaN passes through; where `min` is above `max`, everything becomes `max`. ONNX: Clip. PyTorch: `clamp`, `hardtanh`, `relu6`.
 
 use super::map::{Formula, launch_map, launch_words};
-use super::{Candidate, Op, Site, check_dtype, check_inputs, check_integer};
+use super::{Candidate, Op, Site, check_dtype, check_inputs, check_integer, number, only_where, the_gradient};
 use crate::array::{Array, DType, Data, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -69,6 +71,13 @@ impl Op for Clip {
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         let text = "bounded(x, params.alpha, params.beta)";
         launch_map(self.name(), site, Formula { import: Some("activations"), text, params: self.bounds() })
+    }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        let [min, max] = self.bounds();
+        let (x, grad) = (&inputs[0], only_where(&inputs[0].less_or_equal(&number(grad, max)?)?, grad)?);
+        Ok(vec![Some(only_where(&x.greater_or_equal(&number(x, min)?)?, &grad)?)])
     }
 }
 

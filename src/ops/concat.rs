@@ -9,10 +9,10 @@
 //! | inputs | the same but for dimension `axis`; any number of them |
 //! | output | in dimension `axis` the sum of theirs |
 //!
-//! Each input is one launch, so that their number meets no limit on bindings. ONNX: Concat. PyTorch: `cat`.
+//! Gradients: the parts of the output's. Each input is one launch, so that their number meets no limit on bindings. ONNX: Concat. PyTorch: `cat`.
 
 use super::copy::{check_dimension, copies, flat, words};
-use super::{Candidate, Nest, Op, Site, Walk, check_axis, dense};
+use super::{Candidate, Nest, Op, Site, Walk, check_axis, dense, the_gradient};
 use crate::array::{Array, Data, TensorType, elements, f16};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -102,6 +102,17 @@ impl Op for Concat {
         let nests = self.nests(site.inputs, &site.outputs[0].shape)?;
         let launches = nests.iter().enumerate().map(|(k, nest)| copies(self.name(), site, k, 0, nest)).collect::<Result<Vec<_>>>()?;
         Ok(vec![Candidate::of(launches.concat())])
+    }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        let mut start = 0;
+        let part = |input: &Var| {
+            let size = input.shape()[self.axis];
+            start += size;
+            Ok(Some(grad.narrow(self.axis as isize, start - size, size)?))
+        };
+        inputs.iter().map(part).collect()
     }
 }
 

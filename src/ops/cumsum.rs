@@ -9,10 +9,10 @@
 //! | input | any; f32, i32 or u32 |
 //! | output | the same |
 //!
-//! Integers wrap. ONNX: `CumSum`. PyTorch: `cumsum`.
+//! Integers wrap. Gradient: the running sums of the output's the other way. ONNX: `CumSum`. PyTorch: `cumsum`.
 
 use super::rows::Around;
-use super::{Candidate, Op, Site, WORKGROUP, check_axis, check_inputs, groups, launch_rows, rounded, u32_of};
+use super::{Candidate, Op, Site, WORKGROUP, check_axis, check_inputs, groups, launch_rows, rounded, the_gradient, u32_of};
 use crate::array::{Array, DType, Data, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -112,5 +112,10 @@ impl Op for CumSum {
                 .output_window(0, &window)
         })?;
         Ok(vec![Candidate::of(launches)])
+    }
+
+    fn gradient(&self, _: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        Ok(vec![Some(grad.cumsum(self.axis, self.exclusive, !self.reverse)?)])
     }
 }

@@ -12,11 +12,13 @@
 //! [`Var::tile`] is composed and exact: a repeated dimension `d` is `(1, d)`, expanded to `(n, d)` and merged again. One pass, or
 //! more where more than three dimensions of a tensor are repeated.
 //!
+//! Gradient: that of the output, summed over all copies.
+//!
 //! ONNX: Expand, Tile. PyTorch: `expand`, `broadcast_to`; `repeat`, `tile`.
 
 use super::broadcast::{broadcast_shape, broadcast_walk};
 use super::copy::{copy, flat, gathering, rearranged};
-use super::{Candidate, Op, Site, check_inputs};
+use super::{Candidate, Op, Site, check_inputs, the_gradient, unbroadcast};
 use crate::array::{Array, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -100,5 +102,10 @@ impl Op for Expand {
         let (input, output) = (site.inputs[0], site.outputs[0]);
         let walk = broadcast_walk(&input.shape, &output.shape);
         copy(self.name(), site, &gathering(self.name(), input.dtype, &output.shape, walk)?)
+    }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        Ok(vec![Some(unbroadcast(grad, inputs[0].shape())?)])
     }
 }

@@ -10,11 +10,14 @@
 //! | indices | any, i32 |
 //! | output | the input's, with the indices' shape in place of dimension `axis` |
 //!
+//! Gradient: that of the output added up in the slices it was picked from, in the order of the indices (`scatter_nd`).
+//!
 //! Negative indices count from the end. Indices are data that nothing can refuse while a GPU runs: one that is out of range
 //! picks the nearest element, -size - 1 the first and size the last. ONNX: Gather. PyTorch: `index_select`, `embedding`.
 
 use super::copy::{check_dimension, flat, rearranged};
-use super::{Candidate, Op, Site, WORKGROUP, check_axis, check_dtype, check_inputs, groups, launch_rows, u32_of, vector};
+use super::{Candidate, Op, ScatterReduction, Site, WORKGROUP, check_axis, check_dtype, check_inputs, groups, launch_rows};
+use super::{the_gradient, u32_of, vector, zeros};
 use crate::array::{Array, DType, TensorType, elements};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -125,5 +128,17 @@ impl Op for Gather {
                 .output_window(0, &output_window)
         })?;
         Ok(vec![Candidate::of(launches)])
+    }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        // (outer, picks, inner) with the picks first, added up in the rows that they name, and back.
+        let (shape, indices) = (inputs[0].shape(), &inputs[1]);
+        let (outer, size, inner) = (elements(&shape[..self.axis]), shape[self.axis], elements(&shape[self.axis + 1..]));
+        let picks = indices.ty().elements();
+        let updates = grad.reshape([outer, picks, inner])?.transpose([1, 0, 2])?.reshape([picks, outer * inner])?;
+        let rows = zeros(grad, &[size, outer * inner])?.scatter_nd(&indices.reshape([picks, 1])?, &updates, ScatterReduction::Add)?;
+        let input = rows.reshape([size, outer, inner])?.transpose([1, 0, 2])?.reshape(shape)?;
+        Ok(vec![Some(input), None])
     }
 }

@@ -10,11 +10,14 @@
 //! | indices | the input's rank, i32; no larger than the input but in dimension `axis` |
 //! | output | the indices' |
 //!
+//! Gradient: that of the output added up where it was picked, in the order of the indices (`scatter_elements`).
+//!
 //! Negative indices count from the end, and those out of range pick the nearest element. ONNX: `GatherElements`. PyTorch: `gather`.
 
 use super::copy::{check_dimension, flat, rearranged};
 use super::gather::picked_place;
-use super::{Candidate, Cut, Nest, Op, Part, Site, WORKGROUP, Walk, check_axis, check_dtype, check_inputs, dense, groups, u32_of};
+use super::{Candidate, Cut, Nest, Op, Part, ScatterReduction, Site, WORKGROUP, Walk, check_axis, check_dtype, check_inputs};
+use super::{dense, groups, the_gradient, u32_of, zeros};
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -117,5 +120,11 @@ impl Op for GatherElements {
         Ok(vec![Candidate::of(
             nest.parts(self.name(), site.device, [output.device_bytes(), 0], Cut::Outermost)?.iter().map(launch).collect(),
         )])
+    }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        let nothing = zeros(grad, inputs[0].shape())?;
+        Ok(vec![Some(nothing.scatter_elements(self.axis as isize, &inputs[1], grad, ScatterReduction::Add)?), None])
     }
 }

@@ -13,11 +13,14 @@
 //! A NaN makes its plane's maximum NaN. Those of any rank, from (N, C, ..) to (N, C, 1, ..), are compositions: reductions along
 //! all axes from the third on, in stages where there is much; the maximum also of i32.
 //!
+//! Gradients: of the mean the output's over the number of pixels, of the maximum shared evenly by the pixels that have it.
+//!
 //! ONNX: `GlobalAveragePool`, `GlobalMaxPool`, `GlobalLpPool`. PyTorch: `adaptive_avg_pool2d`, `adaptive_max_pool2d` and their
 //! like with output size 1.
 
 use super::lp_pool::norm;
-use super::{Candidate, Op, Site, check_dtype, check_inputs, check_rank, groups, launch_rows, rounded, types, u32_of};
+use super::{Candidate, Op, Site, check_dtype, check_inputs, check_rank, groups, launch_rows, only_where, rounded, scaled, the_gradient};
+use super::{types, u32_of};
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -173,6 +176,18 @@ impl Op for GlobalPool2d {
             launch.input_window(0, &read).output_window(0, &write)
         })?;
         Ok(vec![Candidate::of(launches)])
+    }
+
+    fn gradient(&self, inputs: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        let x = &inputs[0];
+        Ok(vec![Some(match self {
+            Self::Average => scaled(grad, 1.0 / x.shape()[2..].iter().product::<usize>() as f32)?.expand(x.shape())?,
+            Self::Max => {
+                let taken = x.equal(&outputs[0])?;
+                only_where(&taken, &grad.div(&taken.cast(DType::F32)?.reduce_sum(&[2, 3], true)?)?)?
+            }
+        })])
     }
 }
 

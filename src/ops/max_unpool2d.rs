@@ -18,9 +18,12 @@
 //!
 //! Three passes: clear, an atomic maximum of the positions that name each output, then each output fetches its value.
 //!
+//! Gradient: that of the output where `indices` say, 0 for values that another one has replaced or that were dropped.
+//!
 //! ONNX: `MaxUnpool`. PyTorch: `max_unpool2d`. Noh, Hong & Han, "Learning Deconvolution Network for Semantic Segmentation", 2015.
 
-use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, types, u32_of};
+use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, only_where, the_gradient};
+use super::{types, u32_of};
 use crate::array::{Array, DType, Hw, Pads, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -159,6 +162,22 @@ impl Op for MaxUnpool2d {
         let clear = Launch::new(&CLEAR, &Clear { count: u32_of(fours) }, groups(fours, WORKGROUP)).scratch_mut(0);
         let launches = mark.into_iter().zip(fetch).flat_map(|(mark, fetch)| [clear.clone(), mark, fetch]).collect();
         Ok(vec![Candidate { launches, scratch: vec![16 * fours as u64], alias: None }])
+    }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        let (&[n, c, h, w], &[_, _, oh, ow]) = (inputs[0].shape(), grad.shape()) else {
+            return Err(Error::shape(self.name(), format!("input must be (N, C, H, W), it is {}", inputs[0].ty())));
+        };
+        if h * w >= 1 << 24 {
+            return Err(Error::unsupported(self.name(), format!("the gradient of planes of {h} x {w}: f32 does not count their values")));
+        }
+        // Each value's own number, from 1 on, unpooled alike: where it comes back, the value has won.
+        let numbers = grad.graph().constant(Array::from_fn([1, 1, h, w], |i| i as f32 + 1.0))?.expand([n, c, h, w])?;
+        let indices = inputs[1].reshape([n * c, h * w])?;
+        let winners = numbers.max_unpool2d(&inputs[1], Self { output_size: Some(Hw::new(oh, ow)), ..*self })?;
+        let at = |plane: &Var| plane.reshape([n * c, oh * ow])?.gather_elements(1, &indices)?.reshape([n, c, h, w]);
+        Ok(vec![Some(only_where(&at(&winners)?.equal(&numbers)?, &at(grad)?)?), None])
     }
 }
 

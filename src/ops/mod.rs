@@ -6,6 +6,7 @@ mod broadcast;
 mod check;
 mod contract;
 mod copy;
+mod gradient;
 mod map;
 mod nest;
 mod rows;
@@ -13,6 +14,7 @@ mod windows;
 
 pub(crate) use check::*;
 pub use contract::{Candidate, Op, Precision, Site};
+pub(crate) use gradient::*;
 pub(crate) use nest::*;
 pub(crate) use rows::*;
 

@@ -13,10 +13,12 @@
 //! | input | any dtype but f16 and f64 |
 //! | output | `before + size + after` in each dimension |
 //!
+//! Gradient, of the constant mode alone: that of the output without what was added, zeros for what was taken away.
+//!
 //! Negative numbers take away. ONNX: Pad. PyTorch: `pad` (constant, reflect, replicate, circular).
 
 use super::copy::{flat, rearranged};
-use super::{Candidate, MAX_LOOPS, Op, Site, WORKGROUP, check_inputs, groups, launch_rows, pack, u32_of};
+use super::{Candidate, MAX_LOOPS, Op, Site, WORKGROUP, check_inputs, groups, launch_rows, pack, the_gradient, u32_of};
 use crate::array::{Array, DType, Data, TensorType, elements, strides};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -221,6 +223,15 @@ impl Op for Pad {
                 .output_window(0, &output_window)
         })?;
         Ok(vec![Candidate::of(launches)])
+    }
+
+    fn gradient(&self, _: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        if !matches!(self.mode, PadMode::Constant(_)) {
+            return Err(Error::unsupported(self.name(), format!("its gradient is not implemented for {:?}", self.mode)));
+        }
+        let back = |numbers: &[isize]| numbers.iter().map(|n| -n).collect::<Vec<_>>();
+        Ok(vec![Some(grad.pad(back(&self.before), back(&self.after), PadMode::Constant(0.0))?)])
     }
 }
 

@@ -5,9 +5,9 @@
 //! | input | any |
 //! | output | `shape`, with as many elements |
 //!
-//! Costs nothing: the output is the input's buffer. ONNX: Reshape, Flatten, Squeeze, Unsqueeze. PyTorch: `reshape`.
+//! Costs nothing: the output is the input's buffer. Gradient: that of the output under the input's shape. ONNX: Reshape, Flatten, Squeeze, Unsqueeze. PyTorch: `reshape`.
 
-use super::{Candidate, Op, Site, check_axis, check_inputs};
+use super::{Candidate, Op, Site, check_axis, check_inputs, the_gradient};
 use crate::array::{Array, TensorType, elements};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -95,5 +95,10 @@ impl Op for Reshape {
 
     fn launch(&self, _: &Site<'_>) -> Result<Vec<Candidate>> {
         Ok(vec![Candidate { alias: Some(0), ..Candidate::default() }])
+    }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        Ok(vec![Some(grad.reshape(inputs[0].shape())?)])
     }
 }

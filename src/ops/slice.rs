@@ -12,10 +12,12 @@
 //! A negative start or end counts from the end of the dimension, and both are then clamped to it, as in Python:
 //! to 0..=size for positive steps, to -1..size for negative ones, so that an `isize::MIN` ends before the first element.
 //!
+//! Gradient: that of the output at its places, zeros elsewhere.
+//!
 //! ONNX: Slice. PyTorch: indexing, `narrow`, `flip`.
 
 use super::copy::{COPY, check_dimension, copy, flat, gathering, rearranged};
-use super::{Candidate, Nest, Op, Site, Walk, check_axis, check_inputs, dense};
+use super::{Candidate, Nest, Op, PadMode, Site, Walk, check_axis, check_inputs, dense, the_gradient};
 use crate::array::{Array, Hw, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -166,4 +168,36 @@ impl Op for Slice {
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         copy(self.name(), site, &self.nest(site.inputs[0])?)
     }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        let shape = inputs[0].shape();
+        let (mut before, mut after) = (vec![0; shape.len()], vec![0; shape.len()]);
+        let mut grad = grad.clone();
+        for range in &self.ranges {
+            let (size, step) = (shape[range.axis], range.step.unsigned_abs());
+            let (first, count) = range.resolve(size);
+            // The lowest of its elements and the distance to one past the highest, each with the zeros up to the next.
+            let (low, length) = (if range.step < 0 { first - (count - 1) * step } else { first }, count * step);
+            if range.step < 0 {
+                grad = grad.flip(&[range.axis as isize])?;
+            }
+            if step > 1 {
+                grad = spread(&grad, range.axis, step)?;
+            }
+            before[range.axis] = low as isize;
+            after[range.axis] = size as isize - (low + length) as isize;
+        }
+        Ok(vec![Some(grad.pad(before, after, PadMode::Constant(0.0))?)])
+    }
+}
+
+/// `step - 1` zeros after each element along `axis`.
+fn spread(x: &Var, axis: usize, step: usize) -> Result<Var> {
+    let mut shape = x.shape().to_vec();
+    let (mut apart, mut after) = (shape.clone(), vec![0; shape.len() + 1]);
+    apart.insert(axis + 1, 1);
+    after[axis + 1] = step as isize - 1;
+    shape[axis] *= step;
+    x.reshape(apart)?.pad(vec![0; after.len()], after, PadMode::Constant(0.0))?.reshape(shape)
 }

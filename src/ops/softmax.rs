@@ -14,10 +14,12 @@
 //! The maximum is subtracted first, so that no finite input overflows. An input of -inf has probability 0. A row with +inf or
 //! NaN, or of -inf alone, is NaN throughout, as in PyTorch.
 //!
+//! Gradients, sums along `axis`: y (g - sum g y) of softmax, g - exp(y) sum g of its logarithm.
+//!
 //! ONNX: Softmax and `LogSoftmax` from opset 13 on. PyTorch: `softmax`, `log_softmax`.
 
 use super::{Around, Candidate, Op, Site, Team, WORKGROUP, check_axis, check_dtype, check_inputs, groups, item_header, lanes};
-use super::{launch_rows, rounded, u32_of};
+use super::{launch_rows, rounded, the_gradient, u32_of};
 use crate::array::{Array, DType, TensorType};
 use crate::error::Result;
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -132,5 +134,15 @@ impl Op for Softmax {
                 .output_window(0, &window)
         })?;
         Ok(vec![Candidate::of(launches)])
+    }
+
+    fn gradient(&self, _: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        let y = &outputs[0];
+        Ok(vec![Some(if self.log {
+            grad.sub(&y.exp()?.mul(&grad.reduce_sum(&[self.axis], true)?)?)?
+        } else {
+            y.mul(&grad.sub(&grad.mul(y)?.reduce_sum(&[self.axis], true)?)?)?
+        })])
     }
 }

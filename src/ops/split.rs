@@ -9,11 +9,13 @@
 //! | input | any |
 //! | outputs | as many as there are `sizes`; the input's but for dimension `axis` |
 //!
+//! Gradient: those of the outputs one after another, zeros for those that have none.
+//!
 //! ONNX: Split. PyTorch: `split`, `chunk`.
 
-use super::concat::beside;
+use super::concat::{beside, concat};
 use super::copy::{check_dimension, copies, flat, rearranged, words};
-use super::{Candidate, Nest, Op, Site, check_axis, check_inputs};
+use super::{Candidate, Nest, Op, Site, check_axis, check_inputs, zeros};
 use crate::array::{Array, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -98,5 +100,11 @@ impl Op for Split {
         let nests = self.nests(site.inputs[0])?;
         let launches = nests.iter().enumerate().map(|(k, nest)| copies(self.name(), site, 0, k, nest)).collect::<Result<Vec<_>>>()?;
         Ok(vec![Candidate::of(launches.concat())])
+    }
+
+    fn gradient(&self, _: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let part = |(grad, output): (&Option<Var>, &Var)| grad.clone().map_or_else(|| zeros(output, output.shape()), Ok);
+        let parts = output_grads.iter().zip(outputs).map(part).collect::<Result<Vec<_>>>()?;
+        Ok(vec![Some(concat(&parts.iter().collect::<Vec<_>>(), self.axis as isize)?)])
     }
 }

@@ -9,11 +9,13 @@
 //! | input | any |
 //! | output | `shape[perm[0]], shape[perm[1]], ..` |
 //!
+//! Gradient: that of the output with the dimensions back in their order.
+//!
 //! Costs nothing where only dimensions of size 1 move. Where the input's last dimension stays last, rows are copied; else
 //! tiles are turned, so that reading and writing both go along rows. ONNX: Transpose. PyTorch: `permute`, `transpose`.
 
 use super::copy::{copy, flat, gathering, rearranged};
-use super::{Candidate, Cut, Nest, Op, Part, Site, WORKGROUP, Walk, check_axis, check_inputs, dense, groups, u32_of};
+use super::{Candidate, Cut, Nest, Op, Part, Site, WORKGROUP, Walk, check_axis, check_inputs, dense, groups, the_gradient, u32_of};
 use crate::array::{Array, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -127,6 +129,13 @@ impl Op for Transpose {
             () => return copy(self.name(), site, &nest),
         };
         Ok(vec![Candidate::of(parts.iter().map(launch).collect())])
+    }
+
+    fn gradient(&self, _: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        let mut back = vec![0; self.perm.len()];
+        self.perm.iter().enumerate().for_each(|(i, &p)| back[p] = i);
+        Ok(vec![Some(grad.transpose(back)?)])
     }
 }
 

@@ -9,10 +9,12 @@
 //! | input | (.., rows, columns); any dtype but f16 and f64 |
 //! | output | the same |
 //!
+//! Gradient: the same triangle of the output's.
+//!
 //! ONNX: Trilu. PyTorch: `triu`, `tril`.
 
 use super::copy::{flat, rearranged};
-use super::{Candidate, Op, Site, WORKGROUP, check_inputs, groups, launch_rows, u32_of};
+use super::{Candidate, Op, Site, WORKGROUP, check_inputs, groups, launch_rows, the_gradient, u32_of};
 use crate::array::{Array, Data, TensorType, elements};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -108,5 +110,10 @@ impl Op for Trilu {
                 .output_window(0, &window)
         })?;
         Ok(vec![Candidate::of(launches)])
+    }
+
+    fn gradient(&self, _: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        Ok(vec![Some(grad.apply1(*self, &[])?)])
     }
 }

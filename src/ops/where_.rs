@@ -11,10 +11,14 @@
 //! | b | any that broadcasts with both; a's dtype |
 //! | output | the largest size of each dimension; a's dtype |
 //!
+//! Gradients: that of the output to the one that was taken, summed over what is broadcast.
+//!
 //! ONNX: Where. PyTorch: `where`.
 
 use super::broadcast::{broadcast_index, broadcast_nest, broadcast_shape};
-use super::{Candidate, Cut, Nest, Op, Part, Site, WORKGROUP, check_dtype, check_inputs, groups, u32_of, vector};
+use super::{
+    Candidate, Cut, Nest, Op, Part, Site, WORKGROUP, check_dtype, check_inputs, groups, number, the_gradient, u32_of, unbroadcast, vector,
+};
 use crate::array::{Array, DType, Data, Literal, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -118,6 +122,14 @@ impl Op for Where {
                 .output_window(0, output)
         };
         Ok(vec![Candidate::of(nest.parts(self.name(), site.device, bytes, Cut::Outermost)?.iter().map(launch).collect())])
+    }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        let zero = number(grad, 0.0)?;
+        let a = inputs[0].where_(grad, &zero)?;
+        let b = inputs[0].where_(&zero, grad)?;
+        Ok(vec![None, Some(unbroadcast(&a, inputs[1].shape())?), Some(unbroadcast(&b, inputs[2].shape())?)])
     }
 }
 

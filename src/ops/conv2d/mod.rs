@@ -17,9 +17,12 @@
 //! | bias | (O), optional |
 //! | output | (n, O, oh, ow) |
 //!
+//! Gradients: a transposed convolution, a convolution and sums; see `gradient`.
+//!
 //! ONNX: `Conv`. PyTorch: `nn.functional.conv2d`, `conv1d`.
 
 mod conv1d;
+mod gradient;
 mod integer;
 mod launches;
 mod parts;
@@ -32,7 +35,7 @@ pub(super) use launches::KERNELS;
 pub(super) use parts::Part as ConvPart;
 pub(super) use sizes::Sizes as ConvSizes;
 
-use super::{Candidate, Op, Site, check_dtype, check_inputs, rounded, types};
+use super::{Candidate, Op, Site, check_dtype, check_inputs, rounded, the_gradient, types};
 use crate::array::{Array, DType, Hw, Pads, TensorType};
 use crate::error::Result;
 use crate::graph::Var;
@@ -100,6 +103,10 @@ impl Op for Conv2d {
     /// Each output adds up the weights of its channel.
     fn multiply_adds(&self, inputs: &[&TensorType], outputs: &[&TensorType]) -> u64 {
         crate::ops::multiplied(outputs[0].elements(), &inputs[1].shape[1..])
+    }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        self.gradients(inputs, the_gradient(self.name(), output_grads)?)
     }
 }
 

@@ -18,6 +18,9 @@
 //! The kernels gather and visit only products that count: `stride.h * stride.w` times fewer than a convolution over an input
 //! with zeros between, so a stride of 32 costs no more for each product than one of 8. See `phases`.
 //!
+//! Gradients: by the input the convolution of the output's gradient with the weight, its first H rows and W columns; by the weight
+//! what it is for that convolution, input and output exchanged; by the bias sums over images and pixels.
+//!
 //! ONNX: `ConvTranspose`. PyTorch: `conv_transpose2d`, `conv_transpose1d`.
 
 mod conv_transpose1d;
@@ -25,7 +28,7 @@ mod launches;
 mod parts;
 mod phases;
 
-use super::{Candidate, Op, Site, check_dtype, check_inputs, check_rank, rounded, types};
+use super::{Candidate, Conv2d, Op, Site, check_dtype, check_inputs, check_rank, rounded, the_gradient, types};
 use crate::array::{Array, DType, Hw, Pads, TensorType};
 use crate::error::{Error, Result};
 use crate::graph::Var;
@@ -135,6 +138,21 @@ impl Op for ConvTranspose2d {
     fn multiply_adds(&self, inputs: &[&TensorType], outputs: &[&TensorType]) -> u64 {
         let _ = outputs;
         super::multiplied(inputs[0].elements(), &inputs[1].shape[1..])
+    }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        let (input, weight) = (&inputs[0], &inputs[1]);
+        let Self { stride, padding, dilation, groups, .. } = *self;
+        let convolution = Conv2d { stride, padding, dilation, groups };
+        let size = Hw::new(input.shape()[2], input.shape()[3]);
+        let by_input = grad.conv2d(weight, None, convolution)?.crop(0, 0, size)?;
+        let by_weight = convolution.by_weight(grad, input, Hw::new(weight.shape()[2], weight.shape()[3]))?;
+        let mut gradients = vec![Some(by_input), Some(by_weight)];
+        if inputs.len() > 2 {
+            gradients.push(Some(grad.reduce_sum(&[0, 2, 3], false)?));
+        }
+        Ok(gradients)
     }
 }
 

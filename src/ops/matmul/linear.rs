@@ -11,13 +11,15 @@
 //! | bias | (outputs), optional |
 //! | output | (.., outputs) |
 //!
+//! Gradients: the output's times the weight, the output's transposed times x, the output's summed over all rows.
+//!
 //! ONNX: `Gemm` with transB = 1. PyTorch: `nn.functional.linear`.
 
 use super::{Operand, Product, candidates};
 use crate::array::{Array, DType, TensorType, elements};
 use crate::error::{Error, Result};
 use crate::graph::Var;
-use crate::ops::{Candidate, Op, Site, check_dtype, check_inputs, check_rank, rounded};
+use crate::ops::{Candidate, Op, Site, check_dtype, check_inputs, check_rank, rounded, the_gradient};
 
 /// A fully connected layer: x times the transpose of its weight, plus a bias.
 #[derive(Clone, Copy, Debug, Default)]
@@ -86,6 +88,19 @@ impl Op for Linear {
     /// Each output adds up a row of the weight.
     fn multiply_adds(&self, inputs: &[&TensorType], outputs: &[&TensorType]) -> u64 {
         crate::ops::multiplied(outputs[0].elements(), &inputs[1].shape[1..])
+    }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        let (x, weight) = (&inputs[0], &inputs[1]);
+        let (width, depth) = (weight.shape()[0], weight.shape()[1]);
+        let rows = x.ty().elements() / depth;
+        let grads = grad.reshape([rows, width])?;
+        let mut gradients = vec![Some(grad.matmul(weight)?), Some(grads.swap_axes(0, 1)?.matmul(&x.reshape([rows, depth])?)?)];
+        if inputs.len() > 2 {
+            gradients.push(Some(grads.reduce_sum(&[0], false)?));
+        }
+        Ok(gradients)
     }
 }
 

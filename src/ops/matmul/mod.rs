@@ -14,6 +14,8 @@
 //! is 1 or missing. A vector `a` is one row and a vector `b` one column; the output then lacks that dimension.
 //! [`MatmulInteger`] is the same on integers. [`Linear`] is the same with the second factor as layers store it, and a bias.
 //!
+//! Gradients: the output's times b transposed, and a transposed times the output's, summed over broadcast batches.
+//!
 //! ONNX: `MatMul`; `NumPy` and PyTorch: `matmul`.
 
 mod integer;
@@ -27,7 +29,7 @@ pub(super) use launches::{KERNELS, candidates, tile_bytes};
 pub use linear::Linear;
 pub(super) use products::{Operand, Product};
 
-use super::{Candidate, Op, Site, check_dtype, check_inputs, rounded, types};
+use super::{Candidate, Op, Site, check_dtype, check_inputs, rounded, the_gradient, types, unbroadcast};
 use crate::array::{Array, DType, TensorType, elements};
 use crate::error::{Error, Result};
 use crate::graph::Var;
@@ -131,6 +133,23 @@ impl Op for Matmul {
     fn multiply_adds(&self, inputs: &[&TensorType], outputs: &[&TensorType]) -> u64 {
         super::multiplied(outputs[0].elements(), &inputs[0].shape[inputs[0].rank().saturating_sub(1)..])
     }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        let [a, b] = [matrix(&inputs[0], true)?, matrix(&inputs[1], false)?];
+        let sizes = Sizes::of(inputs[0].ty(), inputs[1].ty())?;
+        let grad = grad.reshape([&sizes.batch[..], &[sizes.rows, sizes.columns]].concat())?;
+        let by_a = unbroadcast(&grad.matmul(&b.swap_axes(-1, -2)?)?, a.shape())?;
+        let by_b = if b.shape().len() == 2 {
+            // All batches are rows of one product, which adds them up.
+            let rows = a.ty().elements() / sizes.depth;
+            let grad = unbroadcast(&grad, &[a.shape().split_last().map_or(&[][..], |(_, front)| front), &[sizes.columns]].concat())?;
+            a.reshape([rows, sizes.depth])?.swap_axes(0, 1)?.matmul(&grad.reshape([rows, sizes.columns])?)?
+        } else {
+            unbroadcast(&a.swap_axes(-1, -2)?.matmul(&grad)?, b.shape())?
+        };
+        Ok(vec![Some(by_a.reshape(inputs[0].shape())?), Some(by_b.reshape(inputs[1].shape())?)])
+    }
 }
 
 /// Which of the matrices of an operand of shape `own` belongs to matrix `index` of a batch of shape `batch`.
@@ -142,4 +161,12 @@ fn broadcast(index: usize, batch: &[usize], own: &[usize]) -> usize {
         stride *= own;
     }
     found
+}
+
+/// An operand as matrices: a vector is one row where it stands in `front`, else one column.
+fn matrix(operand: &Var, front: bool) -> Result<Var> {
+    match operand.shape() {
+        &[depth] => operand.reshape(if front { [1, depth] } else { [depth, 1] }),
+        _ => Ok(operand.clone()),
+    }
 }

@@ -13,16 +13,20 @@
 //! relative error under 6e-7 (3e-6 for tan), absolute where they pass through zero away from 0, on every device. NaN stays NaN.
 //! Numbers below 1.2e-38 may count as 0, as GPUs have it.
 //!
+//! Gradient: the derivative at `input` times that of the output, for each kind that is not flat; see `gradient`.
+//!
 //! ONNX and PyTorch: the operators of the same names.
 
 mod definition;
+mod gradient;
 mod methods;
 
 use super::map::{Formula, UNARY, launch_map};
-use super::{Candidate, Op, Site, check_inputs};
+use super::{Candidate, Op, Site, check_inputs, the_gradient};
 use crate::array::{Array, DType, Data, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
+use crate::graph::Var;
 
 pub(super) const KERNELS: &[&Kernel] = &[&UNARY];
 
@@ -211,6 +215,11 @@ impl Op for Unary {
             _ => Formula { import, text, params: self.params() },
         };
         launch_map(self.name(), site, formula)
+    }
+
+    fn gradient(&self, inputs: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        Ok(vec![self.chained(&inputs[0], &outputs[0], grad)?])
     }
 }
 

@@ -1,0 +1,93 @@
+//! Gradients: the chain rule backwards through a graph, as new nodes of the same graph.
+
+use super::{Nodes, Var};
+use crate::array::{Array, DType};
+use crate::error::{Error, Result};
+use std::sync::Arc;
+
+impl Var {
+    /// The derivatives of this loss, one f32 number, with respect to each of `with_respect_to`, in their order and shapes.
+    ///
+    /// They are nodes of the same graph, so that a plan may compute loss, gradients and updates in one run. Only nodes on a way
+    /// from one of `with_respect_to` to the loss are visited, the last one first; where several ways lead to a value, their
+    /// gradients are added in that order, which depends on the graph alone. What the loss does not depend on has zeros.
+    /// Integers and truth values carry no gradient: ways through them count as none.
+    ///
+    /// ```
+    /// # fn main() -> foveate::Result<()> {
+    /// # use foveate::{array::{Array, TensorType}, graph::Graph, plan::{Device, Plan}};
+    /// let graph = Graph::new();
+    /// let x = graph.input("x", TensorType::f32([3]))?;
+    /// let loss = x.mul(&x)?.reduce_sum(&[], false)?;
+    /// let gradients = loss.gradient(&[&x])?;
+    /// let mut plan = Plan::compile(Device::Cpu, &[&gradients[0]])?;
+    /// assert_eq!(plan.run(&[("x", &Array::from_fn([3], |i| i as f32))])?[0].to_f64(), [0.0, 2.0, 4.0]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If this is not one f32 number, a value is not f32 or of another graph, or an operator on the way has no gradient.
+    pub fn gradient(&self, with_respect_to: &[&Self]) -> Result<Vec<Self>> {
+        if self.dtype() != DType::F32 || self.ty().elements() != 1 {
+            return Err(Error::shape("gradient", format!("the loss must be one f32 number, it is {}", self.ty())));
+        }
+        self.graph().own("gradient", with_respect_to)?;
+        if let Some(value) = with_respect_to.iter().find(|v| v.dtype() != DType::F32) {
+            return Err(Error::shape("gradient", format!("with respect to {}; only f32 has gradients", value.ty())));
+        }
+        // Nodes added on the way back stand behind these and are not visited.
+        let nodes = self.graph().snapshot();
+        let carries = nodes.carries(with_respect_to);
+        let mut gradients: Vec<Option<Self>> = vec![None; nodes.values.len()];
+        gradients[self.id()] = Some(self.graph().constant(Array::full(self.shape(), 1.0f32))?);
+        for node in nodes.nodes.iter().rev() {
+            let reached = node.outputs.iter().any(|&v| gradients[v].is_some());
+            if !reached || !node.inputs.iter().any(|&v| carries[v]) {
+                continue;
+            }
+            let vars = |ids: &[usize]| ids.iter().map(|&v| Self::new(self.graph().clone(), v, Arc::clone(&nodes.values[v].ty))).collect();
+            let (inputs, outputs): (Vec<Self>, Vec<Self>) = (vars(&node.inputs), vars(&node.outputs));
+            let output_grads: Vec<Option<Self>> = node.outputs.iter().map(|&v| gradients[v].clone()).collect();
+            let found = node.op.gradient(&inputs, &outputs, &output_grads)?;
+            if found.len() != inputs.len() {
+                let reason = format!("has {} inputs and gradients for {}", inputs.len(), found.len());
+                return Err(Error::shape(node.op.name(), reason));
+            }
+            for (input, gradient) in inputs.iter().zip(found) {
+                let Some(gradient) = gradient.filter(|_| carries[input.id()]) else { continue };
+                if gradient.ty() != input.ty() {
+                    let reason = format!("the gradient of an input {} is {}", input.ty(), gradient.ty());
+                    return Err(Error::shape(node.op.name(), reason));
+                }
+                let slot = &mut gradients[input.id()];
+                *slot = Some(match slot.take() {
+                    Some(before) => before.add(&gradient)?,
+                    None => gradient,
+                });
+            }
+        }
+        let zeros = |value: &Self| self.graph().constant(Array::full(value.shape(), 0.0f32));
+        with_respect_to.iter().map(|v| gradients.get(v.id()).cloned().flatten().map_or_else(|| zeros(v), Ok)).collect()
+    }
+}
+
+impl Nodes {
+    /// For each value whether it depends on one of `sources` through floats alone, so that a gradient flows through it.
+    fn carries(&self, sources: &[&Var]) -> Vec<bool> {
+        let mut carries = vec![false; self.values.len()];
+        for source in sources {
+            carries[source.id()] = true;
+        }
+        // A node stands behind those that compute its inputs.
+        for node in &self.nodes {
+            if node.inputs.iter().any(|&v| carries[v]) {
+                for &output in &node.outputs {
+                    let float = matches!(self.values[output].ty.dtype, DType::F32 | DType::F16 | DType::F64);
+                    carries[output] |= float;
+                }
+            }
+        }
+        carries
+    }
+}

@@ -1,0 +1,42 @@
+//! What the gradients of several operators are made of.
+
+use crate::array::Array;
+use crate::error::{Error, Result};
+use crate::graph::Var;
+
+/// The gradient of an operator's one output.
+pub(crate) fn the_gradient<'a>(op: &'static str, output_grads: &'a [Option<Var>]) -> Result<&'a Var> {
+    output_grads.first().and_then(Option::as_ref).ok_or_else(|| Error::shape(op, "there is no gradient of its output"))
+}
+
+/// `value`, which broadcasts with anything, in the graph of `beside`.
+pub(crate) fn number(beside: &Var, value: f32) -> Result<Var> {
+    beside.graph().constant(Array::scalar(value))
+}
+
+/// Zeros of this shape, in the graph of `beside`.
+pub(crate) fn zeros(beside: &Var, shape: &[usize]) -> Result<Var> {
+    beside.graph().constant(Array::full(shape, 0.0f32))
+}
+
+/// `x * factor`
+pub(crate) fn scaled(x: &Var, factor: f32) -> Result<Var> {
+    x.mul(&number(x, factor)?)
+}
+
+/// `gradient` where `condition` is true, 0 elsewhere.
+pub(crate) fn only_where(condition: &Var, gradient: &Var) -> Result<Var> {
+    condition.where_(gradient, &number(gradient, 0.0)?)
+}
+
+/// The gradient of a tensor of `shape` from that of the tensor it was broadcast to: the sum over all its copies.
+pub(crate) fn unbroadcast(gradient: &Var, shape: &[usize]) -> Result<Var> {
+    if gradient.shape() == shape {
+        return Ok(gradient.clone());
+    }
+    let missing = gradient.shape().len().saturating_sub(shape.len());
+    let repeated = |d: usize| d < missing || (shape[d - missing] == 1 && gradient.shape()[d] != 1);
+    let axes: Vec<isize> = (0..gradient.shape().len()).filter(|&d| repeated(d)).map(|d| d as isize).collect();
+    let summed = if axes.is_empty() { gradient.clone() } else { gradient.reduce_sum(&axes, true)? };
+    if summed.shape() == shape { Ok(summed) } else { summed.reshape(shape) }
+}

@@ -1,0 +1,66 @@
+//! Matrix products and convolutions.
+
+use super::differences::{around, check};
+use foveate::array::{Hw, Pads};
+use foveate::ops::{Conv1d, Conv2d, ConvTranspose2d};
+
+#[test]
+fn products_of_matrices() {
+    for (a, b) in [
+        (vec![2, 3], vec![3, 4]),
+        (vec![3], vec![3]),
+        (vec![3], vec![3, 2]),
+        (vec![2, 3], vec![3]),
+        (vec![2, 2, 3], vec![3, 2]),
+        (vec![2, 3], vec![2, 3, 2]),
+        (vec![2, 1, 2, 3], vec![3, 3, 2]),
+        (vec![3], vec![2, 3, 2]),
+        (vec![2, 2, 3], vec![3]),
+    ] {
+        check(&format!("{a:?} by {b:?}"), &[around(&a, 1), around(&b, 2)], |v| v[0].matmul(&v[1]));
+    }
+    check("linear", &[around(&[2, 3], 3), around(&[4, 3], 4), around(&[4], 5)], |v| v[0].linear(&v[1], Some(&v[2])));
+    check("linear without a bias", &[around(&[2, 2, 3], 6), around(&[4, 3], 7)], |v| v[0].linear(&v[1], None));
+    check("linear of a vector", &[around(&[3], 8), around(&[4, 3], 9)], |v| v[0].linear(&v[1], None));
+}
+
+#[test]
+fn convolutions() {
+    let uneven = Pads { top: 1, left: 0, bottom: 2, right: 1 };
+    let default = Conv2d::default();
+    let cases = [
+        ("plain", default, [2, 2, 4, 5], [3, 2, 3, 2]),
+        ("points", default, [2, 3, 2, 3], [2, 3, 1, 1]),
+        ("stride", Conv2d { stride: Hw::new(2, 3), padding: Pads::all(1), ..default }, [1, 2, 6, 7], [2, 2, 3, 3]),
+        ("a stride that leaves pixels over", Conv2d { stride: Hw::new(3, 2), ..default }, [1, 1, 7, 6], [2, 1, 2, 3]),
+        ("dilation", Conv2d { dilation: Hw::new(2, 1), padding: uneven, ..default }, [1, 2, 5, 4], [2, 2, 2, 3]),
+        ("everything", Conv2d { stride: Hw::new(3, 2), dilation: Hw::square(2), padding: uneven, groups: 2 }, [2, 4, 6, 7], [4, 2, 3, 2]),
+        ("depthwise", Conv2d { padding: Pads::all(1), groups: 3, ..default }, [2, 3, 4, 4], [3, 1, 3, 3]),
+        ("the whole image", default, [2, 2, 3, 3], [4, 2, 3, 3]),
+    ];
+    for (name, attributes, input, weight) in cases {
+        let inputs = [around(&input, 1), around(&weight, 2), around(&weight[..1], 3)];
+        check(name, &inputs, |v| v[0].conv2d(&v[1], Some(&v[2]), attributes));
+    }
+    let line = [around(&[2, 2, 6], 4), around(&[3, 2, 3], 5)];
+    check("conv1d", &line, |v| v[0].conv1d(&v[1], None, Conv1d { stride: 2, padding: (1, 1), ..Default::default() }));
+}
+
+#[test]
+fn transposed_convolutions() {
+    let uneven = Pads { top: 1, left: 0, bottom: 2, right: 1 };
+    let default = ConvTranspose2d::default();
+    let everything =
+        ConvTranspose2d { stride: Hw::new(3, 2), dilation: Hw::new(2, 1), padding: uneven, output_padding: Hw::new(2, 1), groups: 2 };
+    let cases = [
+        ("plain", default, [2, 2, 3, 2], [2, 3, 2, 3]),
+        ("twice as large", ConvTranspose2d { stride: Hw::square(2), padding: Pads::all(1), ..default }, [1, 2, 3, 3], [2, 1, 4, 4]),
+        ("everything", everything, [2, 4, 3, 3], [4, 2, 3, 2]),
+        // A dilation above the stride allows an output padding above it.
+        ("wide", ConvTranspose2d { dilation: Hw::square(3), output_padding: Hw::new(2, 1), ..default }, [1, 1, 2, 3], [1, 2, 2, 2]),
+    ];
+    for (name, attributes, input, weight) in cases {
+        let inputs = [around(&input, 1), around(&weight, 2), around(&[weight[1] * attributes.groups], 3)];
+        check(name, &inputs, |v| v[0].conv_transpose2d(&v[1], Some(&v[2]), attributes));
+    }
+}

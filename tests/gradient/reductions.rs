@@ -1,0 +1,60 @@
+//! Reductions, softmax and normalisation.
+
+use super::differences::{around, between, check, distinct};
+use crate::common::{Bound, check_composed};
+use foveate::array::Array;
+use foveate::ops::{BatchNorm, LayerNorm, Reduce, ReduceKind};
+
+#[test]
+fn reductions_along_axes() {
+    use ReduceKind::*;
+    for kind in [Sum, Mean, Max, Min, L1, L2, SumSquare, LogSum, LogSumExp] {
+        for (axes, keepdims) in [(vec![], false), (vec![-1], true), (vec![0, 2], false)] {
+            let input = match kind {
+                Max | Min => distinct(&[2, 3, 2], 1),
+                L1 | L2 | LogSum => between(&[2, 3, 2], 2, 0.6, 2.0),
+                _ => around(&[2, 3, 2], 3),
+            };
+            let reduce = Reduce { kind, axes: axes.clone(), keepdims };
+            check(&format!("{kind:?} along {axes:?}"), &[input], |v| Ok(v[0].graph().apply(reduce.clone(), &[&v[0]])?.remove(0)));
+        }
+    }
+    check("mean of planes", &[around(&[1, 2, 3, 2], 4)], |v| v[0].global_avg_pool2d());
+    check("maximum of planes", &[distinct(&[1, 2, 3, 2], 5)], |v| v[0].global_max_pool2d());
+    check("running sums", &[around(&[2, 4], 6)], |v| v[0].cumsum(1, true, false));
+}
+
+#[test]
+fn equal_maxima_share_evenly() {
+    let x = Array::new([2, 3], vec![1.0f32, 4.0, 4.0, 2.0, 2.0, 2.0]).unwrap();
+    let third = 1.0f32 / 3.0;
+    let expected = Array::new([2, 3], vec![0.0, 0.5, 0.5, third, third, third]).unwrap();
+    let bound = Bound::Near { absolute: 0.0, relative: 3e-7 };
+    let build = |v: &[foveate::graph::Var]| v[0].reduce_max(&[1], false)?.reduce_sum(&[], false)?.gradient(&[&v[0]]);
+    check_composed("ties", &[x], build, &[&expected], bound);
+    let zero = Array::full([3], 0.0f32);
+    let build = |v: &[foveate::graph::Var]| v[0].reduce_l2(&[], false)?.gradient(&[&v[0]]);
+    check_composed("norm of nothing", &[zero.clone()], build, &[&zero], Bound::Exact);
+}
+
+#[test]
+fn softmax_along_any_axis() {
+    for axis in [-1, 0, 1] {
+        check(&format!("softmax {axis}"), &[around(&[2, 3, 2], 1)], |v| v[0].softmax(axis));
+        check(&format!("log_softmax {axis}"), &[around(&[2, 3, 2], 2)], |v| v[0].log_softmax(axis));
+    }
+}
+
+#[test]
+fn normalisation() {
+    let (x, scale, bias) = (around(&[2, 3, 2, 2], 1), around(&[3], 2), around(&[3], 3));
+    let (mean, variance) = (around(&[3], 4), between(&[3], 5, 0.6, 2.0));
+    check("batch_norm", &[x, scale, bias, mean, variance], |v| v[0].batch_norm(&v[1], &v[2], &v[3], &v[4], BatchNorm::default()));
+    // A row of variance well above the step's square, so that its fifth derivative stays small.
+    let (x, row) = (distinct(&[2, 2, 3], 6), [around(&[2, 3], 7), around(&[2, 3], 8)]);
+    let attributes = LayerNorm { axis: 1, ..Default::default() };
+    let [weight, bias] = row;
+    check("layer_norm", &[x.clone(), weight.clone(), bias], |v| v[0].layer_norm(Some(&v[1]), Some(&v[2]), attributes));
+    check("layer_norm with a weight", &[x.clone(), weight], |v| v[0].layer_norm(Some(&v[1]), None, attributes));
+    check("layer_norm alone", &[x], |v| v[0].layer_norm(None, None, LayerNorm { axis: 0, ..Default::default() }));
+}
