@@ -59,12 +59,17 @@ fn checked(name: &str, inputs: &[Array], build: impl Fn(&[Var]) -> foveate::Resu
     let vars: Vec<Var> = names.iter().zip(inputs).map(|(n, a)| graph.input(n, a.ty())).collect::<Result<_, _>>().map_err(words)?;
     let y = build(&vars).map_err(words)?;
     let weights = random(y.shape(), 77);
-    let loss = y.mul(&graph.constant(weights.clone()).map_err(words)?).and_then(|p| p.reduce_sum(&[], false)).map_err(words)?;
+    // An input, so that nothing of the gradient is computed when the plan is compiled.
+    let factors = graph.input("factors", weights.ty()).map_err(words)?;
+    let loss = y.mul(&factors).and_then(|p| p.reduce_sum(&[], false)).map_err(words)?;
     let floats: Vec<usize> = (0..inputs.len()).filter(|&i| inputs[i].dtype() == DType::F32).collect();
     let gradients = loss.gradient(&floats.iter().map(|&i| &vars[i]).collect::<Vec<_>>()).map_err(words)?;
     let outputs: Vec<&Var> = gradients.iter().collect();
-    let run =
-        |plan: &mut Plan, inputs: &[Array]| plan.run(&names.iter().map(String::as_str).zip(inputs).collect::<Vec<_>>()).map_err(words);
+    let run = |plan: &mut Plan, inputs: &[Array]| {
+        let taken: Vec<String> = plan.inputs().map(|(name, _)| name.to_owned()).collect();
+        let all = names.iter().map(String::as_str).zip(inputs).chain([("factors", &weights)]);
+        plan.run(&all.filter(|(name, _)| taken.iter().any(|t| t == name)).collect::<Vec<_>>()).map_err(words)
+    };
 
     let mut forward = Plan::compile(Device::Cpu, &[&y]).map_err(words)?;
     let on_the_host = run(&mut Plan::compile(Device::Cpu, &outputs).map_err(words)?, inputs)?;
@@ -74,9 +79,9 @@ fn checked(name: &str, inputs: &[Array], build: impl Fn(&[Var]) -> foveate::Resu
         compare(again, first, None, Bound::Exact).map_err(|e| format!("a second run on the GPU: {e}"))?;
     }
 
-    let weights = weights.to_f64();
+    let factors = weights.to_f64();
     let mut products = |inputs: &[Array]| -> Result<Vec<f64>, String> {
-        Ok(run(&mut forward, inputs)?[0].to_f64().iter().zip(&weights).map(|(y, r)| y * r).collect())
+        Ok(run(&mut forward, inputs)?[0].to_f64().iter().zip(&factors).map(|(y, r)| y * r).collect())
     };
     let size: f64 = products(inputs)?.iter().map(|p| p.abs()).sum();
     let noise = 1.5 / STEP * 2f64.powi(-24) * size + STEP.powi(4) / 30.0 * 4.0 * FIFTH;

@@ -44,8 +44,8 @@ fn functions_of_one_number() {
     for (kind, (low, high)) in smooth {
         check(&format!("{kind:?}"), &[between(&[7], 3, low, high)], |v| v[0].graph().apply(kind, &[&v[0]]).map(|mut y| y.remove(0)));
     }
-    // Numbers an eighth away from every kink, at 0, 0.5, 1 and 3, on both sides of each.
-    let apart = Array::new([8], vec![-3.5f32, -1.25, -0.75, -0.25, 0.25, 0.75, 1.375, 3.5]).unwrap();
+    // On both sides of every kink and further from it than two steps: at 0, 0.5, 1 and 3, and where rounding jumps.
+    let apart = Array::new([8], vec![-3.375f32, -1.25, -0.75, -0.25, 0.25, 0.75, 1.375, 3.375]).unwrap();
     let kinked = [
         Abs,
         Relu,

@@ -34,8 +34,8 @@ fn what_the_loss_does_not_depend_on_has_zeros() {
     let later = loss.add(&x).unwrap();
     let gradients = loss.gradient(&[&other, &later, &loss, &x]).unwrap();
     let mut plan = Plan::compile(Device::Cpu, &gradients.iter().collect::<Vec<_>>()).unwrap();
-    let given = Array::full([2, 3], 0.5f32);
-    let computed = plan.run(&[("x", &given)]).unwrap();
+    // Nothing of it depends on x.
+    let computed = plan.run(&[]).unwrap();
     let expected = [([4].to_vec(), 0.0f32), ([2, 3].to_vec(), 0.0), ([1, 1].to_vec(), 1.0), ([2, 3].to_vec(), 1.0)];
     assert_eq!(computed, expected.map(|(shape, value)| Array::full(shape, value)));
 }
