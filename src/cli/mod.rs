@@ -3,6 +3,7 @@
 mod background;
 mod bench;
 mod bench_cases;
+mod bench_networks;
 mod bench_ratios;
 mod by_regions;
 mod caption;
