@@ -8,6 +8,7 @@
 override DEPTH: u32 = 16u;  // products staged at a time: 4, 8 or 16
 
 struct Params {
+    finish: array<vec4<u32>, 4>, // numbers of the header's `finish`
     rows: u32,               // in a group
     places: u32,
     row_tiles: u32,
@@ -65,6 +66,7 @@ struct Row {
     y: u32,       // output for place 0, modulo 2^32
     x: u32,
     bias: f32,
+    channel: u32,
 }
 
 struct Place {
@@ -185,7 +187,8 @@ fn row(index: u32, channel_group: u32, slice: u32) -> Row {
         + channel * params.weight_plane + phase_y * params.weight_row + phase_x;
     let plane = channel_group * params.group_outputs + channel;
     let output_at = params.output_skip + slice * params.slice_elements + (plane * params.output_h + y) * params.output_w + x;
-    return Row(weight_at, output_at, y, x, bias[(params.bias_first + plane) * params.has_bias]);
+    let output_channel = params.bias_first + plane;
+    return Row(weight_at, output_at, y, x, bias[output_channel * params.has_bias], output_channel);
 }
 
 fn place(index: u32, channel_group: u32) -> Place {
