@@ -167,14 +167,22 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
     let p = 4u * across;
     let rows_left = params.rows - row_tile * 64u;
     let places_left = params.places - place_tile * 64u;
-    store_place(r, p, rows_left, places_left, c00, c10);
-    store_place(r, p + 1u, rows_left, places_left, c01, c11);
-    store_place(r, p + 2u, rows_left, places_left, c02, c12);
-    store_place(r, p + 3u, rows_left, places_left, c03, c13);
-    store_place(r, p + 32u, rows_left, places_left, c04, c14);
-    store_place(r, p + 33u, rows_left, places_left, c05, c15);
-    store_place(r, p + 34u, rows_left, places_left, c06, c16);
-    store_place(r, p + 35u, rows_left, places_left, c07, c17);
+    // One place at a time, so that what is done to a result before it is stored stands in the code once and not eight times.
+    for (var i = 0u; i < 8u; i++) {
+        var low = c00;
+        var high = c10;
+        switch (i) {
+            case 1u: { low = c01; high = c11; }
+            case 2u: { low = c02; high = c12; }
+            case 3u: { low = c03; high = c13; }
+            case 4u: { low = c04; high = c14; }
+            case 5u: { low = c05; high = c15; }
+            case 6u: { low = c06; high = c16; }
+            case 7u: { low = c07; high = c17; }
+            default: {}
+        }
+        store_place(r, p + i / 4u * 32u + i % 4u, rows_left, places_left, low, high);
+    }
 }
 
 fn row(index: u32, channel_group: u32, slice: u32) -> Row {
