@@ -1,6 +1,7 @@
 //! Runs an ONNX model on the GPU: `cargo run --release --example onnx -- model.onnx N=1 H=320 W=320`
 //!
-//! Inputs are waves of numbers, open dimensions are given as NAME=SIZE. `foveate run` does the same with files and pictures.
+//! Inputs are waves of numbers; open dimensions are given as NAME=SIZE, those without a name as INPUT=SIZE,SIZE,... The model runs as
+//! it is and with every operator in a kernel of its own. `foveate run` does the same with files and pictures.
 
 use foveate::array::Array;
 use foveate::gpu::Gpu;
@@ -8,6 +9,7 @@ use foveate::onnx::{Bindings, Elem, Model, Tensor};
 use foveate::plan::Options;
 use foveate::{Error, Result};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 fn main() -> Result<()> {
@@ -15,9 +17,13 @@ fn main() -> Result<()> {
     let path = arguments.next().ok_or_else(|| Error::shape("onnx", "give the path of a model"))?;
     let mut bindings = Bindings::default();
     for argument in arguments {
-        let size = argument.rsplit_once('=').and_then(|(name, size)| Some((name.to_owned(), size.parse().ok()?)));
-        let (name, size) = size.ok_or_else(|| Error::shape("onnx", format!("'{argument}' is not NAME=SIZE")))?;
-        bindings.dims.insert(name, size);
+        let wrong = || Error::shape("onnx", format!("'{argument}' is not NAME=SIZE or INPUT=SIZE,SIZE,.."));
+        let (name, sizes) = argument.rsplit_once('=').ok_or_else(wrong)?;
+        let sizes = sizes.split(',').map(|size| size.parse().map_err(|_| wrong())).collect::<Result<Vec<usize>>>()?;
+        match sizes[..] {
+            [size] => drop(bindings.dims.insert(name.to_owned(), size)),
+            _ => drop(bindings.values.insert(name.to_owned(), Arc::new(waves(Elem::Float, sizes)?))),
+        }
     }
     let model = Model::open(path)?;
     let gpu = Gpu::new()?;
@@ -31,9 +37,7 @@ fn main() -> Result<()> {
         if port.elem != Elem::Float {
             return Err(Error::unsupported("onnx", format!("an input of type {} in this example", port.elem)));
         }
-        let count: usize = shape.iter().product();
-        let bytes: Vec<u8> = (0..count).flat_map(|i| (i as f32 * 0.37).sin().to_le_bytes()).collect();
-        inputs.push((port.name.clone(), Tensor::new(port.elem, shape, bytes)?));
+        inputs.push((port.name.clone(), waves(port.elem, shape.to_vec())?));
     }
     let given: Vec<(&str, &Tensor)> = inputs.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
 
@@ -45,7 +49,11 @@ fn main() -> Result<()> {
         let compiled = begin.elapsed();
         let outputs = session.run(&given)?;
         let name = ["together", "apart"][i];
-        println!("{name}: compiled in {compiled:.1?}, first run {:.1?}, {} pipelines more", begin.elapsed(), gpu.counters().pipelines - pipelines);
+        println!(
+            "{name}: compiled in {compiled:.1?}, first run {:.1?}, {} pipelines more",
+            begin.elapsed(),
+            gpu.counters().pipelines - pipelines
+        );
         for (name, tensor) in &outputs {
             println!("{name}: {}{:?}, first {:?}", tensor.elem(), tensor.shape(), &tensor.floats()?[..tensor.len().min(4)]);
         }
@@ -78,4 +86,10 @@ fn main() -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn waves(elem: Elem, shape: Vec<usize>) -> Result<Tensor> {
+    let count: usize = shape.iter().product();
+    let bytes: Vec<u8> = (0..count).flat_map(|i| (i as f32 * 0.37).sin().to_le_bytes()).collect();
+    Tensor::new(elem, shape, bytes)
 }

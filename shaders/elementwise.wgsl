@@ -1,6 +1,7 @@
 // elementwise: one invocation per item of the output, which is one element or, in a vec4, four neighbours of a row.
 // The header declares the operands, what their buffers are arrays of (one element where it is repeated along the row), the output,
-// and `chain`, which computes an item from the operands' elements at the given places: `first` of operands 0 to 3, `second` of 4 to 7.
+// and `chain`, which computes item `index` from the operands' elements at the given places: `first` of operands 0 to 3, `second` of
+// 4 to 7.
 #import index
 
 override WORKGROUP: u32 = 64u;
@@ -35,5 +36,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         first += at * params.strides[2u * d];
         second += at * params.strides[2u * d + 1u];
     }
-    output[params.output_start + index] = chain(first, second);
+    output[params.output_start + index] = chain(index, first, second);
 }

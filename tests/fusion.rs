@@ -1,5 +1,5 @@
 //! Operators that a plan computes together give what they give apart.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail where it stands")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail where it stands")]
 
 mod common;
 
@@ -331,10 +331,34 @@ fn every_convolution_kernel_finishes() {
 fn every_transposed_convolution_kernel_finishes() {
     let stride = |s| ConvTranspose2d { stride: Hw::square(s), ..ConvTranspose2d::default() };
     let with = |image: &[usize], weight: &[usize]| vec![random(image, 1), random(weight, 2), random(&weight[1..2], 3)];
-    check_finish("direct", Elsewhere::gpu(stride(2)).only("conv_transpose2d/direct"), &with(&[2, 3, 4, 5], &[3, 5, 3, 3]), 1, "conv_transpose2d/direct");
-    check_finish("direct by four", Elsewhere::gpu(stride(4)).only("conv_transpose2d/direct"), &with(&[1, 3, 4, 5], &[3, 5, 4, 4]), 1, "conv_transpose2d/direct");
-    check_finish("tile", Elsewhere::gpu(stride(2)).only("conv_transpose2d/tile"), &with(&[2, 3, 4, 5], &[3, 5, 3, 3]), 1, "conv_transpose2d/tile");
-    check_finish("tile by four", Elsewhere::gpu(stride(4)).only("conv_transpose2d/tile"), &with(&[1, 3, 4, 5], &[3, 5, 8, 8]), 1, "conv_transpose2d/tile");
+    check_finish(
+        "direct",
+        Elsewhere::gpu(stride(2)).only("conv_transpose2d/direct"),
+        &with(&[2, 3, 4, 5], &[3, 5, 3, 3]),
+        1,
+        "conv_transpose2d/direct",
+    );
+    check_finish(
+        "direct by four",
+        Elsewhere::gpu(stride(4)).only("conv_transpose2d/direct"),
+        &with(&[1, 3, 4, 5], &[3, 5, 4, 4]),
+        1,
+        "conv_transpose2d/direct",
+    );
+    check_finish(
+        "tile",
+        Elsewhere::gpu(stride(2)).only("conv_transpose2d/tile"),
+        &with(&[2, 3, 4, 5], &[3, 5, 3, 3]),
+        1,
+        "conv_transpose2d/tile",
+    );
+    check_finish(
+        "tile by four",
+        Elsewhere::gpu(stride(4)).only("conv_transpose2d/tile"),
+        &with(&[1, 3, 4, 5], &[3, 5, 8, 8]),
+        1,
+        "conv_transpose2d/tile",
+    );
     check_finish("point", stride(1), &with(&[2, 40, 1, 1], &[40, 5, 3, 3]), 1, "conv_transpose2d/sum");
     check_finish("slices", Elsewhere::gpu(stride(2)), &with(&[1, 600, 5, 5], &[600, 40, 2, 2]), 1, "conv_transpose2d/sum");
 }

@@ -27,7 +27,7 @@ params! {
 pub(super) static ELEMENTWISE: Kernel = kernel!("elementwise", Params, header: "alias Element = f32;\nalias Output = f32;\n\
     @group(0) @binding(1) var<storage, read> operand0: array<f32>;\n\
     @group(0) @binding(2) var<storage, read_write> output: array<f32>;\n\
-    fn chain(first: vec4<u32>, second: vec4<u32>) -> Output { return operand0[first.x]; }\n");
+    fn chain(index: u32, first: vec4<u32>, second: vec4<u32>) -> Output { return operand0[first.x]; }\n");
 
 /// What an operator of a chain is applied to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +99,8 @@ impl Chain {
         if let Some(other) = types().find(|ty| ty.dtype != dtype && ty.dtype != DType::Bool) {
             return refused(format!("{dtype} and {other}"));
         }
-        let mut chain = Self { terms: Vec::new(), dtype, operands: Vec::new(), numbers: Vec::new(), places: Vec::new(), parameters: Vec::new() };
+        let mut chain =
+            Self { terms: Vec::new(), dtype, operands: Vec::new(), numbers: Vec::new(), places: Vec::new(), parameters: Vec::new() };
         for term in &terms {
             let mut places = Vec::new();
             for (at, (argument, ty)) in term.arguments.iter().enumerate() {
@@ -247,11 +248,19 @@ impl Chain {
         }
         let last = self.operands.len() + 1;
         let _ = writeln!(header, "@group(0) @binding({last}) var<storage, read_write> output: array<Output>;");
+        // One loop needs no arithmetic, and a driver sees that an element is the same for all.
+        let flat = nest.sizes.len() == 1;
         let load = |k: usize, operand: &Reading| {
-            format!("{}(operand{k}[{}.{}])", item(operand.dtype), ["first", "second"][k / 4], ["x", "y", "z", "w"][k % 4])
+            let (half, lane) = (k / 4, ["x", "y", "z", "w"][k % 4]);
+            let at = match (flat, nest.repeats(k + 1)) {
+                (true, true) => format!("params.starts[{half}].{lane}"),
+                (true, false) => format!("params.starts[{half}].{lane} + index"),
+                (false, _) => format!("{}.{lane}", ["first", "second"][half]),
+            };
+            format!("{}(operand{k}[{at}])", item(operand.dtype))
         };
         let (body, result) = self.body(None, "params.numbers", load);
-        let _ = writeln!(header, "fn chain(first: vec4<u32>, second: vec4<u32>) -> Output {{\n{body}    return {result};\n}}");
+        let _ = writeln!(header, "fn chain(index: u32, first: vec4<u32>, second: vec4<u32>) -> Output {{\n{body}    return {result};\n}}");
         let launch = Launch::new(&ELEMENTWISE, &params, groups(count, WORKGROUP)).header(header);
         let launch = launch.constant("LOOPS", u32_of(nest.sizes.len()));
         let inputs = self.operands.iter().zip(&part.windows[1..]);

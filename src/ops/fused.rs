@@ -73,9 +73,8 @@ impl Fused {
     /// The chain of the links from `first` on, and the type of the output of the one before.
     pub(crate) fn chain(&self, inputs: &[&TensorType]) -> Result<(Chain, Option<TensorType>)> {
         let types = self.types(inputs)?;
-        let expression = |(link, (arguments, _)): (&Link, &(Vec<TensorType>, TensorType))| {
-            link.op.expression(&arguments.iter().collect::<Vec<_>>())
-        };
+        let expression =
+            |(link, (arguments, _)): (&Link, &(Vec<TensorType>, TensorType))| link.op.expression(&arguments.iter().collect::<Vec<_>>());
         let first = usize::from(self.links.iter().zip(&types).next().is_some_and(|pair| expression(pair).is_none()));
         let mut terms = Vec::new();
         for (link, pair) in self.links.iter().zip(&types).skip(first) {

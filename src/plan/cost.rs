@@ -1,8 +1,8 @@
 //! What a plan would take, before there is a device.
 
-use super::{Options, fuse};
 use super::layout::Layout;
 use super::program::Program;
+use super::{Options, fuse};
 use crate::error::Result;
 use crate::gpu::Capabilities;
 use crate::graph::Var;
@@ -63,14 +63,7 @@ impl Cost {
         let multiply_adds = multiply_adds.fold(0, u64::saturating_add);
         let options = Options::default();
         let bytes = Layout::of(device, &fuse::fuse(program, device, options), options)?.bytes;
-        Ok(Self {
-            nodes,
-            multiply_adds,
-            weights: bytes.constants,
-            inputs: bytes.inputs,
-            working: bytes.working,
-            readback: bytes.staging,
-        })
+        Ok(Self { nodes, multiply_adds, weights: bytes.constants, inputs: bytes.inputs, working: bytes.working, readback: bytes.staging })
     }
 
     /// Bytes of everything that lies on the device at once.

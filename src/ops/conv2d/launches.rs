@@ -6,9 +6,7 @@ use super::strips::{Strips, vectors_for};
 use crate::array::Hw;
 use crate::gpu::{Capabilities, Kernel, Launch, kernel, params};
 use crate::ops::matmul::{self, Product};
-use crate::ops::{
-    Candidate, FINISH_NUMBERS, Finish, Items, UNFINISHED_FOUR, WORKGROUP, finish_numbers, finished, groups, u32_of,
-};
+use crate::ops::{Candidate, FINISH_NUMBERS, Finish, Items, UNFINISHED_FOUR, WORKGROUP, finish_numbers, finished, groups, u32_of};
 
 params! {
     struct Params {

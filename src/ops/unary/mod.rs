@@ -277,13 +277,12 @@ impl Unary {
 
     /// Whether it leaps somewhere, or is undefined next to where it is defined.
     fn jumps(&self) -> bool {
-        match self {
-            Self::Sign | Self::Floor | Self::Ceil | Self::Round | Self::Trunc | Self::ThresholdedRelu { .. } | Self::Shrink { .. } => true,
-            Self::Log | Self::Sqrt | Self::Rsqrt | Self::Reciprocal | Self::Tan => true,
-            Self::Asin | Self::Acos | Self::Acosh | Self::Atanh => true,
-            Self::IsNan | Self::IsInf | Self::IsPosInf | Self::IsNegInf => true,
-            _ => false,
-        }
+        let leaps = matches!(self, Self::Sign | Self::Floor | Self::Ceil | Self::Round | Self::Trunc)
+            || matches!(self, Self::ThresholdedRelu { .. } | Self::Shrink { .. })
+            || matches!(self, Self::IsNan | Self::IsInf | Self::IsPosInf | Self::IsNegInf);
+        leaps
+            || matches!(self, Self::Log | Self::Sqrt | Self::Rsqrt | Self::Reciprocal | Self::Tan)
+            || matches!(self, Self::Asin | Self::Acos | Self::Acosh | Self::Atanh)
     }
 
     /// `alpha` and `beta`.
