@@ -154,7 +154,12 @@ fn published_systems_are_listed_with_size_and_cost() {
     let output = foveate(&["models"]);
     assert_code(&output, 0);
     let listed = text(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
-    for line in ["selfie 106401 59215744 256 x 256", "fcn8s 134362751 180992697408 500 x 500", "fcn-alexnet 56954261 20997741088"] {
+    for line in [
+        "selfie 106401 59215744 256 x 256",
+        "fcn8s 134362751 180992697408 500 x 500",
+        "fcn-alexnet 56954261 20997741088",
+        "deconvnet 251805653 32745979904",
+    ] {
         assert!(listed.contains(line), "{line}: {listed}");
     }
 }
@@ -199,12 +204,35 @@ fn bench_writes_rows_and_reports_what_is_missing() {
     std::fs::write(&cases, rows).unwrap();
     let output = foveate(&["bench", "--cases", cases.to_str().unwrap(), "--precision", "f32", "--json", json.to_str().unwrap()]);
     assert_code(&output, 0);
-    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(json).unwrap()).unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
     assert_eq!((&report["rows"][0]["name"], &report["rows"][0]["precision"]), (&"small".into(), &"f32".into()));
     assert!(report["rows"][0]["us"].as_f64().unwrap() > 0.0);
     let missing: Vec<_> = report["missing"].as_array().unwrap().iter().map(|m| m["name"].as_str().unwrap()).collect();
     assert_eq!(missing, ["odd", "wrong"]);
+    assert!(report["ceilings"]["gflops"].as_f64().unwrap() > 0.0 && report["ceilings"]["gbytes"].as_f64().unwrap() > 0.0);
     assert!(text(&output.stdout).contains("there is no operator 'telepathy'"));
+}
+
+#[test]
+fn bench_compares_with_an_earlier_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let (cases, before) = (folder.path().join("cases.json"), folder.path().join("before.json"));
+    std::fs::write(&cases, r#"[{"name": "small", "op": "relu", "input": [1000]}, {"name": "new", "op": "relu", "input": [9]}]"#).unwrap();
+    let run = || foveate(&["bench", "--cases", cases.to_str().unwrap(), "--against", before.to_str().unwrap(), "--budget", "0.1"]);
+    let rows = |us: &str| format!(r#"{{"device": "abacus", "rows": [{{"name": "small", "precision": "f32", "us": {us}}}]}}"#);
+    for (us, slower) in [("1e12", "0 slower"), ("1e-6", "1 slower")] {
+        std::fs::write(&before, rows(us)).unwrap();
+        let output = run();
+        assert_code(&output, 0);
+        let said = text(&output.stdout);
+        assert!(said.contains("on abacus") && said.contains("1 rows, geometric mean") && said.contains(slower), "{said}");
+    }
+    for (wrong, why) in [(rows("0"), "'small' took 0 us"), ("{}".to_owned(), "is no report of bench")] {
+        std::fs::write(&before, wrong).unwrap();
+        let output = run();
+        assert_code(&output, 1);
+        assert!(text(&output.stderr).contains(why), "{}", text(&output.stderr));
+    }
 }
 
 #[test]
@@ -216,7 +244,7 @@ fn the_built_in_bench_cases_can_be_read() {
 
 #[test]
 fn help_has_examples() {
-    for command in ["segment", "bench", "models", "devices"] {
+    for command in ["segment", "bench", "models", "init", "devices"] {
         assert!(text(&foveate(&[command, "--help"]).stdout).contains("Examples:"), "{command}");
     }
 }

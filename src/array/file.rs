@@ -19,12 +19,23 @@ pub fn write(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
 /// [`write()`] for formats that write piece by piece.
 pub(crate) fn replace(path: &Path, write: impl FnOnce(&mut dyn WriteSeek) -> io::Result<()>) -> Result<()> {
     let failed = |e| Error::io(path, e);
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = BufWriter::new(temporary(folder).map_err(failed)?);
+    let mut file = BufWriter::new(temporary(folder_of(path)).map_err(failed)?);
     write(&mut file).map_err(failed)?;
     let file = file.into_inner().map_err(|e| failed(e.into_error()))?;
     file.persist(path).map_err(|e| failed(e.error))?;
     Ok(())
+}
+
+/// [`write()`] for formats that open a file themselves: `write` gets the temporary one's path.
+pub(crate) fn replace_at(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let failed = |e| Error::io(path, e);
+    let file = temporary(folder_of(path)).map_err(failed)?.into_temp_path();
+    write(&file)?;
+    file.persist(path).map_err(|e| failed(e.error))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// A temporary file with the permissions of an ordinary one; `tempfile` makes them private otherwise.

@@ -5,6 +5,7 @@ pub mod file;
 mod geometry;
 pub mod npy;
 pub mod picture;
+pub mod text;
 mod types;
 
 pub use geometry::{Dhw, Hw, Pads, Pads3};

@@ -102,7 +102,6 @@ pub fn write_png(path: impl AsRef<Path>, array: &Array) -> Result<()> {
         3 => ExtendedColorType::Rgb8,
         _ => ExtendedColorType::Rgba8,
     };
-    let side = |n: usize| u32::try_from(n).map_err(|_| Error::shape("write_png", format!("a side of {n} pixels is too long")));
     let (width, height) = (side(w)?, side(h)?);
     let values = array.values::<f32>()?;
     let mut bytes = vec![0; values.len()];
@@ -115,6 +114,35 @@ pub fn write_png(path: impl AsRef<Path>, array: &Array) -> Result<()> {
         let encoder = PngEncoder::new_with_quality(file, CompressionType::Fast, FilterType::Adaptive);
         encoder.write_image(&bytes, width, height, color).map_err(std::io::Error::other)
     })
+}
+
+/// Writes i32 (1, 1, h, w) values of 0..=255 as a PNG with a palette, through a temporary file: the form in which PASCAL VOC keeps
+/// classes, which programs read back as the values and people see in colours.
+///
+/// # Errors
+/// [`Error::Shape`] for another shape or dtype, or a value with its place; [`Error::Io`].
+pub fn write_indexed_png(path: impl AsRef<Path>, array: &Array, palette: impl Fn(u8) -> [u8; 3]) -> Result<()> {
+    let path = path.as_ref();
+    let [1, 1, h, w] = *array.shape() else {
+        return Err(Error::shape("write_indexed_png", format!("expected i32 (1, 1, h, w), got {}", array.ty())));
+    };
+    let (width, height) = (side(w)?, side(h)?);
+    let index = |(at, &value): (usize, &i32)| {
+        let (y, x) = (at / w, at % w);
+        u8::try_from(value).map_err(|_| Error::shape("write_indexed_png", format!("{value} at row {y}, column {x} is not 0 to 255")))
+    };
+    let indices = array.values::<i32>()?.iter().enumerate().map(index).collect::<Result<Vec<u8>>>()?;
+    let colours: Vec<u8> = (0..=u8::MAX).flat_map(palette).collect();
+    replace(path, |file| {
+        let mut encoder = png::Encoder::new(file, width, height);
+        encoder.set_color(png::ColorType::Indexed);
+        encoder.set_palette(colours);
+        encoder.write_header()?.write_image_data(&indices).map_err(std::io::Error::other)
+    })
+}
+
+fn side(pixels: usize) -> Result<u32> {
+    u32::try_from(pixels).map_err(|_| Error::shape("write_png", format!("a side of {pixels} pixels is too long")))
 }
 
 /// 0..1 as 0..=255, rounded; what lies outside, and NaN, is clamped.
@@ -214,5 +242,21 @@ mod tests {
         assert_eq!(back.rgb.values::<f32>().unwrap(), [0.0, 1.0, 0.2, 0.0, 0.0, 1.0]);
         assert_eq!(back.alpha.unwrap().values::<f32>().unwrap(), [1.0, 0.4]);
         assert!(write_png(&path, &Array::full([2, 2], 0.0f32)).unwrap_err().to_string().contains("f32[2, 2]"));
+    }
+
+    #[test]
+    fn classes_are_written_as_indices_and_seen_as_colours() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("classes.png");
+        let classes = Array::new([1, 1, 2, 3], vec![0i32, 15, 255, 7, 0, 1]).unwrap();
+        write_indexed_png(&path, &classes, |class| [class, 255 - class, 0]).unwrap();
+        let mut reader = png::Decoder::new(BufReader::new(std::fs::File::open(&path).unwrap())).read_info().unwrap();
+        let mut bytes = vec![0; reader.output_buffer_size().unwrap()];
+        let frame = reader.next_frame(&mut bytes).unwrap();
+        assert_eq!((frame.color_type, &bytes[..]), (png::ColorType::Indexed, &[0, 15, 255, 7, 0, 1][..]));
+        let seen = Picture::open(&path).unwrap();
+        assert_eq!(seen.rgb.values::<f32>().unwrap()[6..9], [1.0, 240.0 / 255.0, 0.0]);
+        let error = write_indexed_png(&path, &Array::new([1, 1, 1, 2], vec![0i32, -1]).unwrap(), |_| [0; 3]).unwrap_err().to_string();
+        assert!(error.contains("-1 at row 0, column 1"), "{error}");
     }
 }

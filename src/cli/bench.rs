@@ -2,6 +2,8 @@
 
 use super::AdapterArgs;
 use super::bench_cases::{Built, Case};
+use super::bench_ratios::Before;
+use super::ceilings::Ceilings;
 use clap::{Args, ValueEnum};
 use foveate::array::file;
 use foveate::gpu::Gpu;
@@ -16,12 +18,14 @@ use std::time::Duration;
 #[command(after_help = "\
 A row is ten dispatches in one pass, timed on the GPU; the time is a tenth of the median of twenty passes. The device is
 kept busy for 150 ms before each row. A row that would take longer than --budget gets fewer dispatches, and says so.
-FLOP count useful products and sums only; bytes are those of inputs and outputs, each once.
+FLOP count useful products and sums only; bytes are those of inputs and outputs, each once. The percentages are shares of
+what the device was seen to reach beforehand: f32 products and sums in registers, and a copy through memory.
 
 Examples:
   foveate bench --only deconv
   foveate bench --cases my-cases.json --json out.json
-  foveate bench --adapter nvidia --precision f32 --json ours.json")]
+  foveate bench --adapter nvidia --precision f32 --json ours.json
+  foveate bench --against before.json          how many times faster than the rows of an earlier --json")]
 pub(super) struct Bench {
     /// The rows to run; the built-in ones if not given
     #[arg(long, value_name = "FILE")]
@@ -35,6 +39,9 @@ pub(super) struct Bench {
     /// Write the rows to this file too
     #[arg(long, value_name = "OUT")]
     json: Option<PathBuf>,
+    /// Compare with the rows of a file that --json wrote: above 1 is faster than then
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
     /// Seconds that one row may take, roughly
     #[arg(long, value_name = "SECONDS", default_value_t = 20.0)]
     budget: f64,
@@ -55,15 +62,16 @@ const SAMPLES: u32 = 20;
 #[derive(Debug, Serialize)]
 struct Report {
     device: String,
+    ceilings: Ceilings,
     rows: Vec<Row>,
     missing: Vec<Missing>,
 }
 
 #[derive(Debug, Serialize)]
-struct Row {
-    name: String,
-    precision: &'static str,
-    us: f64,
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) precision: &'static str,
+    pub(super) us: f64,
     gflops: f64,
     gbytes: f64,
     repeats: u32,
@@ -79,11 +87,14 @@ struct Missing {
 impl Bench {
     pub(super) fn run(self) -> Result<ExitCode> {
         let cases = self.read()?;
+        let before = self.against.as_deref().map(Before::open).transpose()?;
         let gpu = self.adapter.open()?;
         let device = gpu.capabilities();
         println!("{} ({})", device.name, device.driver);
-        println!("{:36} {:>12} {:>10} {:>9}", "row", "us", "GFLOP/s", "GB/s");
-        let mut report = Report { device: device.name.clone(), rows: Vec::new(), missing: Vec::new() };
+        let ceilings = Ceilings::measure(&gpu)?;
+        println!("at most {:.1} GFLOP/s in f32 and {:.1} GB/s, as measured", ceilings.gflops, ceilings.gbytes);
+        println!("{:36} {:>12} {:>10} {:>5} {:>9} {:>5}", "row", "us", "GFLOP/s", "", "GB/s", "");
+        let mut report = Report { device: device.name.clone(), ceilings, rows: Vec::new(), missing: Vec::new() };
         for case in cases {
             match self.row(&gpu, &case) {
                 Ok(row) => {
@@ -92,7 +103,9 @@ impl Bench {
                     } else {
                         format!("  {} x {}", row.repeats, row.samples)
                     };
-                    println!("{:36} {:>12.1} {:>10.1} {:>9.1}{cut}", row.name, row.us, row.gflops, row.gbytes);
+                    let (compute, memory) = (100.0 * row.gflops / ceilings.gflops, 100.0 * row.gbytes / ceilings.gbytes);
+                    let Row { name, us, gflops, gbytes, .. } = &row;
+                    println!("{name:36} {us:>12.1} {gflops:>10.1} {compute:>4.0}% {gbytes:>9.1} {memory:>4.0}%{cut}");
                     report.rows.push(row);
                 }
                 Err(error) => {
@@ -102,6 +115,9 @@ impl Bench {
             }
         }
         println!("{} rows, {} missing", report.rows.len(), report.missing.len());
+        if let Some(before) = before {
+            before.compare(&report.rows);
+        }
         if let Some(path) = &self.json {
             let text = serde_json::to_string_pretty(&report).map_err(|e| Error::model("report", e.to_string()))?;
             file::write(path, (text + "\n").as_bytes())?;

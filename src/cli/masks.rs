@@ -1,5 +1,6 @@
-//! What finds the mask of a photo: the built-in network, or `--model`.
+//! What `segment` finds in a photo: the mask of the built-in network or of an ONNX model, or a published system's classes.
 
+use super::labels::{self, Classifier, SystemArgs};
 use super::pictures::{PictureArgs, Pixels};
 use clap::Args;
 use foveate::array::{Array, DType, Hw, TensorType};
@@ -13,14 +14,24 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(super) struct MaskArgs {
-    /// Find what this ONNX model finds: it takes a picture and its first output is a mask of 0 to 1, or background and foreground
-    #[arg(long, value_name = "MODEL.onnx")]
-    model: Option<PathBuf>,
+    /// Find what this ONNX model finds: it takes a picture and its first output is a mask of 0 to 1, or background and foreground; or
+    /// the classes of a published system: fcn32s, fcn16s, fcn8s, fcn8s-atonce, fcn-alexnet, deconvnet, edeconvnet
+    #[arg(long, value_name = "MODEL.onnx|SYSTEM")]
+    model: Option<String>,
+    #[command(flatten)]
+    system: SystemArgs,
     /// The model gives logits: the mask is their sigmoid, or the softmax of two channels
     #[arg(long, requires = "model")]
     logits: bool,
     #[command(flatten)]
     picture: PictureArgs,
+}
+
+/// What is to be found.
+#[derive(Debug)]
+pub(super) enum Network {
+    Masks(Masker),
+    Classes(Classifier),
 }
 
 /// A network that finds masks.
@@ -39,26 +50,44 @@ pub(super) struct MaskModel {
 
 impl MaskArgs {
     /// # Errors
-    /// If the model takes something else than a picture or gives something else than a mask of it.
-    pub(super) fn load(self) -> Result<Masker> {
-        let Some(path) = self.model else {
-            if self.picture != PictureArgs::default() {
-                return Err(Error::shape("segment", "--mean, --scale, --layout, --size and --bgr are about a --model"));
-            }
-            return Ok(Masker::Selfie(selfie::weights()?));
+    /// If the model takes something else than a picture or gives something else than a mask of it, or weights are no system's.
+    pub(super) fn load(self) -> Result<Network> {
+        let Some(name) = self.model.clone() else {
+            self.none("a --model in an ONNX file")?;
+            self.system.none("a --model that is a published system")?;
+            return Ok(Network::Masks(Masker::Selfie(selfie::weights()?)));
         };
+        if let Some(system) = labels::System::named(&name) {
+            self.none("a --model in an ONNX file")?;
+            return self.system.load(system).map(Network::Classes);
+        }
+        self.system.none(&format!("a published system ({}), and '{name}' is none", labels::System::names()))?;
+        MaskModel::open(name.into(), &self.picture, self.logits).map(|model| Network::Masks(Masker::Model(model)))
+    }
+
+    /// Refuses options that are about something else.
+    fn none(&self, about: &str) -> Result<()> {
+        if self.logits || self.picture != PictureArgs::default() {
+            return Err(Error::shape("segment", format!("--logits, --mean, --scale, --layout, --size and --bgr are about {about}")));
+        }
+        Ok(())
+    }
+}
+
+impl MaskModel {
+    fn open(path: PathBuf, picture: &PictureArgs, logits: bool) -> Result<Box<Self>> {
         let model = Model::open(path)?;
         let port = match model.inputs() {
             [one] if one.kind == Kind::Tensor => one,
             _ => return Err(Error::unsupported("--model", format!("more inputs than a picture: {}", model.takes()))),
         };
-        let pixels = self.picture.pixels(port, &BTreeMap::new())?;
-        let own = MaskModel { model, pixels, logits: self.logits };
+        let pixels = picture.pixels(port, &BTreeMap::new())?;
+        let own = Self { model, pixels, logits };
         // What is wrong with the model is said before the first photo is read; where its size is open, any will do.
         let size = own.size(Hw::square(320));
         let graph = Graph::new();
         own.mask(&graph, &graph.input("photo", TensorType::f32([1, 3, size.h, size.w]))?)?;
-        Ok(Masker::Model(Box::new(own)))
+        Ok(Box::new(own))
     }
 }
 

@@ -3,16 +3,25 @@
 mod background;
 mod bench;
 mod bench_cases;
+mod bench_ratios;
+mod by_regions;
+mod caption;
+mod caption_sheet;
+mod ceilings;
 mod check;
+mod cutter;
 mod devices;
+mod init;
 mod inputs;
 mod inspect;
+mod labels;
 mod masks;
 mod models;
 mod photos;
 mod pictures;
 mod run;
 mod segment;
+mod systems;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use foveate::Result;
@@ -32,6 +41,8 @@ pub(crate) struct Cli {
 enum Command {
     /// Find the person in photos, or what a model of yours finds, and cut it out
     Segment(segment::Segment),
+    /// Say what photos show, word by word, with the weights of a published captioner
+    Caption(Box<caption::Caption>),
     /// Run an ONNX model on arrays or pictures, and time it
     Run(run::Run),
     /// Say what an ONNX model takes, costs and needs that is not supported
@@ -40,6 +51,8 @@ enum Command {
     Check(check::Check),
     /// List the published systems with size, cost and source
     Models(models::Models),
+    /// Write the weights that a published system's training starts with
+    Init(init::Init),
     /// List the adapters of this machine with their features and limits
     Devices(devices::Devices),
     /// Time the operators on the GPU
@@ -50,10 +63,12 @@ impl Cli {
     pub(crate) fn run(self) -> Result<ExitCode> {
         match self.command {
             Command::Segment(command) => command.run(),
+            Command::Caption(command) => command.run(),
             Command::Run(command) => command.run(),
             Command::Inspect(command) => command.run(),
             Command::Check(command) => command.run(),
             Command::Models(command) => command.run(),
+            Command::Init(command) => command.run(),
             Command::Devices(command) => command.run(),
             Command::Bench(command) => command.run(),
         }

@@ -1,9 +1,12 @@
-//! Which photos a command works on, and where the results of each go.
+//! Which photos a command works on, where the results of each go, and the work on one after the other.
 
 use foveate::array::picture::Picture;
 use foveate::{Error, Result};
+use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
 
 /// The photo for those who give none, and its name.
 const BUILT_IN: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/astronaut.png"));
@@ -74,6 +77,53 @@ fn inside(folder: &Path) -> Result<Vec<PathBuf>> {
     }
     paths.sort();
     Ok(paths)
+}
+
+/// Works on one photo after the other, with a progress bar if there are several. Prints what `work` says of each; a photo that fails
+/// does not stop the rest.
+pub(super) fn each(photos: &[Photo], work: &mut dyn FnMut(&Photo) -> Result<String>) -> ExitCode {
+    let [photo] = photos else { return several(photos, work) };
+    if report(work(photo), photo) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn several(photos: &[Photo], work: &mut dyn FnMut(&Photo) -> Result<String>) -> ExitCode {
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} ({eta} left)").unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(photos.len() as u64).with_style(style);
+    let mut failed = 0;
+    for photo in photos {
+        bar.set_message(photo.name());
+        let result = work(photo);
+        failed += usize::from(!bar.suspend(|| report(result, photo)));
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    if failed == 0 {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("{failed} of {} photos failed", photos.len());
+    ExitCode::FAILURE
+}
+
+/// Says how a photo went; `false` if it failed.
+fn report(result: Result<String>, photo: &Photo) -> bool {
+    match result {
+        Ok(line) => println!("{line}"),
+        // An error about the photo names it already.
+        Err(error @ (Error::Model { .. } | Error::Io { .. })) => {
+            eprintln!("error: {error}");
+            return false;
+        }
+        Err(error) => {
+            eprintln!("error: {}: {error}", photo.name());
+            return false;
+        }
+    }
+    true
+}
+
+/// How long ago, for people.
+pub(super) fn milliseconds(since: Instant) -> String {
+    format!("{:.0} ms", since.elapsed().as_secs_f64() * 1e3)
 }
 
 #[cfg(test)]

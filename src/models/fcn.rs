@@ -17,12 +17,12 @@
 //! Sources: Long, Shelhamer, Darrell, CVPR 2015, sections 3 and 4, and their PAMI version of 2016; layers and names of
 //! github.com/shelhamer/fcn.berkeleyvision.org (`voc-fcn32s`, `voc-fcn16s`, `voc-fcn8s`, `voc-fcn8s-atonce`, `voc-fcn-alexnet`).
 
-use super::caffe::{Initial, Layer, Net, Network, Parameter, Window};
-use super::vgg16;
-use crate::array::{Array, TensorType};
+use super::caffe::{self, Layer, Net, Network, Parameter, Window};
+use super::{photo, vgg16};
+use crate::array::TensorType;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
-use crate::nn::{Weights, init};
+use crate::nn::Weights;
 use crate::ops::Lrn;
 
 /// The published networks.
@@ -77,6 +77,41 @@ impl Fcn {
         Self { variant, classes: 21, divisor: 1 }
     }
 
+    /// The network that `weights` are of: with as many classes as `score_fr` scores, as wide as the first layer is. What else is
+    /// in them is checked when the network is built.
+    ///
+    /// # Errors
+    /// If `weights` lack either layer.
+    pub fn of(variant: Variant, weights: &Weights) -> Result<Self> {
+        let outputs = |name: &str| weights.get(name).map(|array| array.shape().first().copied().unwrap_or(0));
+        let (first, published) = if variant == Variant::FcnAlexNet { ("conv1.weight", 96) } else { ("conv1_1.weight", 64) };
+        let (channels, classes) = (outputs(first)?, outputs("score_fr.weight")?);
+        let divisor = if channels > 0 && published % channels == 0 { published / channels } else { 1 };
+        Ok(Self { variant, classes, divisor })
+    }
+
+    /// The longer side of PASCAL VOC's photos, which the networks were trained on.
+    pub const LONGEST: usize = 500;
+
+    /// The class of each pixel, i32 (n, 1, h, w), of a photo (n, 3, h, w) of any size with RGB in 0..1, which the network sees with its
+    /// longer side at most [`Fcn::LONGEST`].
+    ///
+    /// # Errors
+    /// As [`Fcn::forward`].
+    pub fn photo_classes(&self, weights: &Weights, photo: &Var) -> Result<Var> {
+        photo::classes(photo, Self::LONGEST, |scaled| self.scores(weights, scaled))
+    }
+
+    /// The scores (n, classes, h, w) of an image (n, 3, h, w) with RGB in 0..1.
+    ///
+    /// # Errors
+    /// As [`Fcn::forward`].
+    pub fn scores(&self, weights: &Weights, rgb: &Var) -> Result<Var> {
+        let network = self.forward(weights, &super::data(rgb)?)?;
+        let score = network.layer("score").ok_or_else(|| Error::shape("fcn", "the network has no layer 'score'"))?;
+        Ok(score.output.clone())
+    }
+
     /// The network over `data` (n, 3, h, w), BGR less the mean ([`data`](super::data)). Its last layer, `score`, is (n, classes, h, w).
     ///
     /// # Errors
@@ -110,8 +145,8 @@ impl Fcn {
     /// # Errors
     /// If a layer of the trunk is missing, or has another shape, by name.
     pub fn initial(&self, trunk: &Weights) -> Result<Weights> {
-        let arrays = self.parameters()?.into_iter().map(|p| p.first(trunk).map(|array| (p.name, array)));
-        Ok(Weights::from_arrays("initial weights", arrays.collect::<Result<Vec<_>>>()?))
+        // Nothing of it is drawn, so any seed is right.
+        caffe::initial(self.parameters()?, trunk, 0)
     }
 
     /// A trunk for [`Fcn::initial`] where there is no trained one: He's normal kernels, biases zero.
@@ -119,13 +154,7 @@ impl Fcn {
     /// # Errors
     /// As [`Fcn::parameters`].
     pub fn random_trunk(&self, seed: u64) -> Result<Weights> {
-        let trunk = self.parameters()?.into_iter().filter(|p| p.initial == Initial::Trunk);
-        let arrays = trunk.map(|p| {
-            let bias = p.shape.len() == 1;
-            let array = if bias { Array::full(&*p.shape, 0.0f32) } else { init::he_normal(&p.shape, &p.name, seed) };
-            (p.name, array)
-        });
-        Ok(Weights::from_arrays("random trunk", arrays))
+        Ok(caffe::random_trunk(self.parameters()?, seed))
     }
 
     fn build(&self, weights: Option<&Weights>, data: &Var) -> Result<Network> {
@@ -144,7 +173,12 @@ impl Fcn {
             let score_fr = self.alexnet(net, data)?;
             return net.upscore("upscore", &score_fr, 63, 32);
         }
-        let [_, _, mut pool3, mut pool4, pool5] = vgg16::trunk(net, data, PADDING, self.divisor)?;
+        let conv = |net: &mut Net<'_>, name: &str, x: &Layer, outputs: usize| {
+            let padding = if name == "conv1_1" { PADDING } else { 1 };
+            net.conv_relu(name, x, outputs, Window::new(3, padding))
+        };
+        let pool = |net: &mut Net<'_>, name: &str, x: &Layer| net.max_pool(name, x, 2);
+        let [_, _, mut pool3, mut pool4, pool5] = vgg16::trunk(net, data, self.divisor, conv, pool)?;
         let score_fr = self.classifier(net, &pool5, 7)?;
         if self.variant == Variant::Fcn32s {
             return net.upscore("upscore", &score_fr, 64, 32);

@@ -1,14 +1,19 @@
 //! Published systems, one file each, layer names equal to their checkpoints'; and what stands around them.
 
 pub mod backdrop;
+mod beam;
 mod caffe;
+pub mod captioning;
+pub mod deconvnet;
 pub mod fcn;
 pub mod photo;
 pub mod rnn_captioning;
 pub mod selfie;
 pub mod show_attend_tell;
 pub mod stn;
+pub mod vgg;
 mod vgg16;
 pub mod voc;
+pub mod vocabulary;
 
-pub use caffe::{Initial, Layer, MEAN, Network, Parameter, data};
+pub use caffe::{Initial, Layer, MEAN, Moments, Network, Normalisation, Parameter, Switches, data};

@@ -1,6 +1,6 @@
 //! Photos at the sizes that networks take.
 
-use crate::array::Hw;
+use crate::array::{DType, Hw};
 use crate::error::{Error, Result};
 use crate::graph::Var;
 use crate::ops::Resize;
@@ -23,6 +23,38 @@ pub fn scaled(photo: &Var, size: Hw) -> Result<Var> {
 /// What `network` refuses; if `photo` or the mask are not four-dimensional.
 pub fn mask(photo: &Var, size: Hw, network: impl FnOnce(&Var) -> Result<Var>) -> Result<Var> {
     network(&scaled(photo, size)?)?.resize(Resize::bilinear(size_of(photo)?))
+}
+
+/// The most scores a side that [`labels`] enlarges smoothly; what is larger still is made of whole classes.
+const SMOOTH: usize = 1024;
+
+/// The likeliest class of each pixel, i32 (n, 1, h, w), of a photo of any size, by a network that gives images (n, 3, ih, iw) scores
+/// (n, classes, ih, iw), and sees the photo with its longer side at most `longest`.
+///
+/// # Errors
+/// What `network` refuses; if `photo` or the scores are not four-dimensional.
+pub fn classes(photo: &Var, longest: usize, network: impl FnOnce(&Var) -> Result<Var>) -> Result<Var> {
+    let size = size_of(photo)?;
+    labels(&network(&scaled(photo, fitted(size, longest))?)?, size)
+}
+
+/// The likeliest class of each pixel, i32 (n, 1, h, w), of a photo of this size by scores (n, classes, sh, sw) of any size: they are
+/// enlarged linearly, and then compared.
+///
+/// # Errors
+/// If the scores are not four-dimensional.
+pub fn labels(scores: &Var, size: Hw) -> Result<Var> {
+    let smooth = fitted(size, SMOOTH);
+    let enlarged = if size_of(scores)? == smooth { scores.clone() } else { scores.resize(Resize::bilinear(smooth))? };
+    let classes = enlarged.argmax(1, true, false)?;
+    if smooth == size { Ok(classes) } else { classes.cast(DType::F32)?.resize(Resize::to(size))?.cast(DType::I32) }
+}
+
+/// `size` made smaller, if need be, until no side is longer than `longest`.
+pub fn fitted(size: Hw, longest: usize) -> Hw {
+    let longer = size.h.max(size.w);
+    let side = |n: usize| if longer > longest { (n * longest / longer).max(1) } else { n };
+    Hw::new(side(size.h), side(size.w))
 }
 
 fn size_of(photo: &Var) -> Result<Hw> {

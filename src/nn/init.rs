@@ -22,6 +22,11 @@ impl Draws {
         self.draw(i, 0)
     }
 
+    /// A number of 0 to 1, 1 left out, for place `i`.
+    pub fn uniform(&self, i: usize) -> f32 {
+        (self.bits(i) >> 40) as f32 / 16_777_216.0
+    }
+
     /// A roughly normal number of mean 0 and deviation 1 for place `i`: the sum of twelve uniform ones.
     ///
     /// Nothing is rounded on the way to f32, so no machine can differ.
@@ -49,7 +54,12 @@ fn mixed(mut bits: u64) -> u64 {
 /// The fan-in is the product of all sizes but the first.
 pub fn he_normal(shape: &[usize], name: &str, seed: u64) -> Array {
     let fan_in = shape.iter().skip(1).fold(1.0, |product: f32, &size| product * size as f32);
-    let (draws, deviation) = (Draws::new(seed, name), (2.0 / fan_in).sqrt());
+    normal(shape, (2.0 / fan_in).sqrt(), name, seed)
+}
+
+/// Normal numbers of mean 0 and this deviation.
+pub fn normal(shape: &[usize], deviation: f32, name: &str, seed: u64) -> Array {
+    let draws = Draws::new(seed, name);
     Array::from_fn(shape, |i| deviation * draws.normal(i))
 }
 

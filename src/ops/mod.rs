@@ -63,6 +63,7 @@ ops! {
     det,
     einsum,
     expand,
+    fma_chain,
     fused,
     gather,
     gather_elements,

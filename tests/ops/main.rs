@@ -25,6 +25,7 @@ mod cumsum;
 mod double;
 mod einsum;
 mod expand;
+mod fma_chain;
 mod gather;
 mod gather_elements;
 mod gather_nd;

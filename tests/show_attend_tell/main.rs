@@ -242,6 +242,23 @@ fn parameters_of_other_shapes_are_refused_by_name() {
 }
 
 #[test]
+fn a_weights_file_says_which_network_it_is() {
+    let arrays = fixture("show_attend_tell");
+    for (net, config) in NETS {
+        // What has no parameters is as in the published scripts unless the metadata say otherwise.
+        let weights = weights(&arrays, net);
+        let published = Config { previous_to_output: true, dropout: true, ..config };
+        assert_eq!(Config::of(&weights).unwrap(), published, "{net}");
+        let said = weights.with_metadata("prev2out", "False").with_metadata("use_dropout", "false");
+        assert_eq!(Config::of(&said).unwrap(), Config { previous_to_output: false, dropout: false, ..config }, "{net}");
+    }
+    let error = Config::of(&weights(&arrays, "coco").with_metadata("prev2out", "yes")).unwrap_err().to_string();
+    assert!(error.contains("prev2out is 'yes'"), "{error}");
+    let error = Config::of(&Weights::from_arrays("none", [])).unwrap_err().to_string();
+    assert!(error.contains("no tensor 'Wemb'"), "{error}");
+}
+
+#[test]
 fn training_starts_with_orthogonal_matrices_and_small_numbers() {
     let config = Config { embedding: 8, hidden: 8, features: 8, words: 500, ..Config::COCO };
     let weights = config.initial(1).unwrap();

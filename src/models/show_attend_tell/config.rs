@@ -1,6 +1,8 @@
 //! The sizes and choices that training options fix, and the parameters that follow from them.
 
 use crate::array::elements;
+use crate::error::Result;
+use crate::nn::Weights;
 
 /// The options of the published code that change what is computed, by what they are called there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,33 @@ impl Config {
         context_to_output: true,
         dropout: true,
     };
+
+    /// The network that `weights` are of: sizes by the tensors', layers, `selector` and `ctx2out` by the names that are there. `prev2out`
+    /// and `use_dropout` have no parameters; they are what the file's metadata say, else true as in the published scripts.
+    ///
+    /// [`Decoder::new`](super::Decoder::new) refuses what does not fit the rest.
+    ///
+    /// # Errors
+    /// If a tensor that says a size is missing or has another number of dimensions, by name.
+    pub fn of(weights: &Weights) -> Result<Self> {
+        let [words, embedding] = weights.sizes("Wemb")?;
+        let [hidden, _] = weights.sizes("decoder_U")?;
+        let [features, _] = weights.sizes("decoder_Wc_att")?;
+        let layers = |name: fn(usize) -> String| 1 + (1..).take_while(|i| weights.contains(&name(*i))).count();
+        Ok(Self {
+            words,
+            embedding,
+            hidden,
+            features,
+            init_layers: layers(|i| format!("ff_init_{i}_W")),
+            attention_layers: layers(|i| format!("decoder_W_att_{i}")),
+            output_layers: layers(|i| format!("ff_logit_h{i}_W")),
+            selector: weights.contains("decoder_W_sel"),
+            previous_to_output: weights.flag("prev2out")?.unwrap_or(true),
+            context_to_output: weights.contains("ff_logit_ctx_W"),
+            dropout: weights.flag("use_dropout")?.unwrap_or(true),
+        })
+    }
 
     /// Name and shape of every parameter.
     pub fn parameters(&self) -> Vec<(String, Vec<usize>)> {

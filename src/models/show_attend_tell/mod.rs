@@ -36,7 +36,7 @@ pub use config::Config;
 pub use decoder::{Annotated, Decoder, State, Step};
 pub use greedy::{Caption, Unrolled, captions};
 pub use loss::{doubly_stochastic, sentence_loss};
-pub use sheet::sheet;
+pub use sheet::{panels, sheet};
 
 use crate::error::{Error, Result};
 use crate::graph::Var;

@@ -17,24 +17,35 @@ const MAP: f32 = 0.8;
 /// # Errors
 /// If the shapes do not belong together or `columns` is 0.
 pub fn sheet(photo: &Var, alphas: &Var, grid: Hw, columns: usize) -> Result<Var> {
-    let (&[1, 3, h, w], &[count, places]) = (photo.shape(), alphas.shape()) else {
-        let reason = format!("a sheet of a photo (1, 3, h, w) and alphas (words, places), not of {} and {}", photo.ty(), alphas.ty());
-        return Err(Error::shape("sheet", reason));
-    };
-    if columns == 0 || grid.h.checked_mul(grid.w) != Some(places) {
-        return Err(Error::shape("sheet", format!("{columns} columns of maps of {} x {} for {places} places", grid.h, grid.w)));
+    if columns == 0 {
+        return Err(Error::shape("sheet", "0 columns of panels"));
     }
-    let graph = photo.graph();
-    let constant = |value: f32| graph.constant(Array::scalar(value));
-    let maps = alphas.reshape([count, 1, grid.h, grid.w])?.resize(Resize::bilinear(Hw::new(h, w)))?;
-    let largest = maps.reduce_max(&[1, 2, 3], true)?.maximum(&constant(f32::MIN_POSITIVE)?)?;
-    let panels = maps.div(&largest)?.mul(&constant(MAP)?)?.add(&photo.mul(&constant(1.0 - MAP)?)?)?;
+    let panels = panels(photo, alphas, grid)?;
+    let [count, _, h, w] = *panels.shape() else { return Err(Error::shape("sheet", format!("panels are {}", panels.ty()))) };
     let shown = count.saturating_add(1);
     let rows = shown.div_ceil(columns);
     let black = rows.checked_mul(columns).map(|all| all - shown).filter(|left| *left > 0);
-    let black = black.map(|left| constant(0.0)?.expand([left, 3, h, w])).transpose()?;
+    let black = black.map(|left| photo.graph().constant(Array::scalar(0.0f32))?.expand([left, 3, h, w])).transpose()?;
     let all: Vec<&Var> = [photo, &panels].into_iter().chain(&black).collect();
     // (rows, columns, 3, h, w) to (3, rows, h, columns, w).
     let panels = concat(&all, 0)?.reshape([rows, columns, 3, h, w])?;
     panels.transpose([2, 0, 3, 1, 4])?.reshape([1, 3, rows * h, columns * w])
+}
+
+/// The panels of [`sheet`], (T, 3, h, w): for each row of `alphas` the photo under a map of its places.
+///
+/// # Errors
+/// If the shapes do not belong together.
+pub fn panels(photo: &Var, alphas: &Var, grid: Hw) -> Result<Var> {
+    let (&[1, 3, h, w], &[count, places]) = (photo.shape(), alphas.shape()) else {
+        let reason = format!("a sheet of a photo (1, 3, h, w) and alphas (words, places), not of {} and {}", photo.ty(), alphas.ty());
+        return Err(Error::shape("sheet", reason));
+    };
+    if grid.h.checked_mul(grid.w) != Some(places) {
+        return Err(Error::shape("sheet", format!("maps of {} x {} for {places} places", grid.h, grid.w)));
+    }
+    let constant = |value: f32| photo.graph().constant(Array::scalar(value));
+    let maps = alphas.reshape([count, 1, grid.h, grid.w])?.resize(Resize::bilinear(Hw::new(h, w)))?;
+    let largest = maps.reduce_max(&[1, 2, 3], true)?.maximum(&constant(f32::MIN_POSITIVE)?)?;
+    maps.div(&largest)?.mul(&constant(MAP)?)?.add(&photo.mul(&constant(1.0 - MAP)?)?)
 }

@@ -1,0 +1,215 @@
+//! The published systems by name: what `models` lists and `init` makes weights for.
+
+use foveate::array::{Array, TensorType};
+use foveate::graph::{Graph, Var};
+use foveate::models::deconvnet::{self, DeconvNet};
+use foveate::models::fcn::{Fcn, Variant};
+use foveate::models::rnn_captioning::{self, Form};
+use foveate::models::show_attend_tell::{self, Attention, Decoder};
+use foveate::models::stn::{Classifier, Layers, Mnist, Network, Placement, Svhn, Task, Transform};
+use foveate::models::vgg::{self, Depth, Top, Vgg};
+use foveate::models::{self, Normalisation, Parameter, selfie};
+use foveate::nn::Weights;
+use foveate::plan::Cost;
+use foveate::{Error, Result};
+
+/// A published system.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum System {
+    Selfie,
+    Fcn(Variant),
+    DeconvNet,
+    /// Of the MNIST experiments, at the paper's 400,000 parameters: a name, the task, transformers, and whether it convolves.
+    Mnist(&'static str, Task, &'static [Transform], bool),
+    Svhn(&'static str, Placement),
+    ShowAttendTell,
+    NeuralTalk,
+}
+
+/// Size and work of a system.
+pub(super) struct Size {
+    /// Numbers that training changes.
+    pub(super) parameters: usize,
+    /// Products for one picture.
+    pub(super) multiply_adds: u64,
+    /// The picture.
+    pub(super) picture: String,
+}
+
+impl System {
+    pub(super) fn all() -> Vec<Self> {
+        const RTS: Task = Task::RotatedTranslatedScaled;
+        let mut all = vec![Self::Selfie];
+        all.extend(Variant::ALL.map(Self::Fcn));
+        all.push(Self::DeconvNet);
+        all.extend([
+            Self::Mnist("st-fcn", RTS, &[Transform::Affine], false),
+            Self::Mnist("st-cnn", RTS, &[Transform::Affine], true),
+            Self::Mnist("st-cnn-tps", RTS, &[Transform::ThinPlateSpline], true),
+            Self::Mnist("st-fcn-addition", Task::Addition, &[Transform::Affine; 2], false),
+            Self::Svhn("st-cnn-single", Placement::Single),
+            Self::Svhn("st-cnn-multi", Placement::Multi),
+            Self::ShowAttendTell,
+            Self::NeuralTalk,
+        ]);
+        all
+    }
+
+    /// # Errors
+    /// If there is none of this name: with those there are.
+    pub(super) fn named(name: &str) -> Result<Self> {
+        let all = Self::all();
+        all.iter().copied().find(|system| system.name() == name).ok_or_else(|| {
+            let names: Vec<&str> = all.iter().map(|system| system.name()).collect();
+            Error::shape("system", format!("there is no '{name}'; there are {}", names.join(", ")))
+        })
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Selfie => "selfie",
+            Self::Fcn(variant) => variant.name(),
+            Self::DeconvNet => "deconvnet",
+            Self::ShowAttendTell => "show-attend-tell",
+            Self::NeuralTalk => "neuraltalk",
+            Self::Mnist(name, ..) | Self::Svhn(name, _) => name,
+        }
+    }
+
+    pub(super) fn source(self) -> &'static str {
+        match self {
+            Self::Selfie => "Google MediaPipe 2021; its weights are part of foveate",
+            Self::Fcn(_) => "Long, Shelhamer, Darrell, CVPR 2015",
+            Self::DeconvNet => "Noh, Hong, Han, ICCV 2015",
+            Self::ShowAttendTell => "Xu et al., ICML 2015: COCO's sizes on VGG-19, 13 words",
+            Self::NeuralTalk => "Karpathy, Fei-Fei, CVPR 2015: on VGG-16, 13 words",
+            Self::Mnist(..) | Self::Svhn(..) => "Jaderberg, Simonyan, Zisserman, Kavukcuoglu, NIPS 2015",
+        }
+    }
+
+    pub(super) fn size(self) -> Result<Size> {
+        match self {
+            Self::Selfie => {
+                let (graph, weights, size) = (Graph::new(), selfie::weights()?, selfie::SIZE);
+                let image = graph.input("image", TensorType::f32([1, 3, size.h, size.w]))?;
+                let cost = Cost::of(&[&selfie::forward(&graph, &weights, &image)?])?;
+                Ok(Size::new(weights.parameters(), cost, image.shape()))
+            }
+            Self::Fcn(variant) => {
+                let data = Graph::new().input("data", TensorType::f32([1, 3, Fcn::LONGEST, Fcn::LONGEST]))?;
+                caffe(&Fcn::new(variant).outline(&data)?, "score", &data)
+            }
+            Self::DeconvNet => {
+                let data = Graph::new().input("data", TensorType::f32([1, 3, deconvnet::SIZE.h, deconvnet::SIZE.w]))?;
+                caffe(&DeconvNet::new().outline(&data, Normalisation::Inference)?, deconvnet::SCORE, &data)
+            }
+            Self::Mnist(_, task, transforms, convolves) => transformer(&mnist(task, transforms, convolves)?),
+            Self::Svhn(_, placement) => transformer(&Svhn::new(64, placement)),
+            Self::ShowAttendTell => {
+                let (config, top) = (show_attend_tell::Config::COCO, Top::Conv5);
+                let seen = Seen::new(VGG19, top)?;
+                let graph = seen.features.graph();
+                let decoder = Decoder::new(graph, &zeros(config.parameters()), config)?;
+                let places = show_attend_tell::annotations(&seen.features)?;
+                let words = decoder.greedy(&places, WORDS, &Attention::Soft)?.words;
+                seen.size(config.parameter_count(), &words)
+            }
+            Self::NeuralTalk => {
+                let seen = Seen::new(VGG16, Top::Fc7)?;
+                let parameters = NEURALTALK.parameters().into_iter().map(|(name, shape)| (name.to_owned(), shape));
+                let weights = zeros(parameters.collect());
+                let (words, _) = rnn_captioning::greedy(seen.features.graph(), &weights, NEURALTALK, &seen.features, WORDS)?;
+                seen.size(NEURALTALK.parameter_count(), &words)
+            }
+        }
+    }
+
+    /// Weights as training starts with them. Networks that start from a classifier take `trunk`, or random numbers for one.
+    ///
+    /// # Errors
+    /// If a layer is missing from `trunk`, or has another shape, by name; if the system has no use for one.
+    pub(super) fn initial(self, seed: u64, trunk: Option<&Weights>) -> Result<Weights> {
+        match (self, trunk) {
+            (Self::Fcn(variant), None) => Fcn::new(variant).initial(&Fcn::new(variant).random_trunk(seed)?),
+            (Self::Fcn(variant), Some(trunk)) => Fcn::new(variant).initial(trunk),
+            (Self::DeconvNet, None) => DeconvNet::new().initial(&DeconvNet::new().random_trunk(seed)?, seed),
+            (Self::DeconvNet, Some(trunk)) => DeconvNet::new().initial(trunk, seed),
+            (Self::ShowAttendTell, trunk) => encoder(trunk, VGG19, Top::Conv5, seed)?.joined(show_attend_tell::Config::COCO.initial(seed)?),
+            (Self::NeuralTalk, trunk) => encoder(trunk, VGG16, Top::Fc7, seed)?.joined(NEURALTALK.initial(seed)?),
+            (_, Some(_)) => Err(Error::unsupported("--trunk", format!("with {}, which starts from random weights", self.name()))),
+            (Self::Mnist(_, task, transforms, convolves), None) => mnist(task, transforms, convolves)?.init(seed),
+            (Self::Svhn(_, placement), None) => Svhn::new(64, placement).init(seed),
+            (Self::Selfie, None) => selfie::weights(),
+        }
+    }
+}
+
+const VGG16: Vgg = Vgg::new(Depth::Vgg16);
+const VGG19: Vgg = Vgg::new(Depth::Vgg19);
+/// Words of a caption whose work is counted: those of a common one.
+const WORDS: usize = 13;
+/// With the published script's sizes and COCO's words of five occurrences or more.
+const NEURALTALK: rnn_captioning::Config =
+    rnn_captioning::Config { form: Form::NeuralTalk { once: false }, features: 4096, embedding: 256, hidden: 256, words: 8791 };
+
+/// What a captioner sees of a photo.
+struct Seen {
+    data: Var,
+    features: Var,
+    parameters: usize,
+}
+
+impl Seen {
+    fn new(vgg: Vgg, top: Top) -> Result<Self> {
+        let data = Graph::new().input("data", TensorType::f32([1, 3, vgg::SIZE.h, vgg::SIZE.w]))?;
+        let parameters = vgg.parameters(top)?.iter().map(Parameter::len).sum();
+        Ok(Self { features: vgg.outline(&data, top)?, data, parameters })
+    }
+
+    fn size(&self, decoder: usize, words: &Var) -> Result<Size> {
+        Ok(Size::new(self.parameters + decoder, Cost::of(&[words])?, self.data.shape()))
+    }
+}
+
+/// Weights that only have shapes: no page of a zeroed array is touched.
+fn zeros(parameters: Vec<(String, Vec<usize>)>) -> Weights {
+    Weights::from_arrays("zeros", parameters.into_iter().map(|(name, shape)| (name, Array::full(shape, 0.0f32))))
+}
+
+/// The encoder's layers of `trunk`, or random ones.
+fn encoder(trunk: Option<&Weights>, vgg: Vgg, top: Top, seed: u64) -> Result<Weights> {
+    let Some(trunk) = trunk else { return vgg.initial(top, seed) };
+    let arrays = vgg.parameters(top)?.into_iter().map(|p| {
+        let array = Array::clone(trunk.get(&p.name)?);
+        let array = if array.len() == p.len() { array.reshaped(&*p.shape)? } else { array };
+        Ok((p.name, array))
+    });
+    let taken = Weights::from_arrays(trunk.source(), arrays.collect::<Result<Vec<_>>>()?);
+    vgg.forward(&taken, &Graph::new().input("data", TensorType::f32([1, 3, vgg::SIZE.h, vgg::SIZE.w]))?, top)?;
+    Ok(taken)
+}
+
+impl Size {
+    fn new(parameters: usize, cost: Cost, picture: &[usize]) -> Self {
+        let sides: Vec<String> = picture.iter().skip(2).map(usize::to_string).collect();
+        Self { parameters, multiply_adds: cost.multiply_adds, picture: sides.join(" x ") }
+    }
+}
+
+fn caffe(network: &models::Network, last: &str, data: &Var) -> Result<Size> {
+    let score = network.layer(last).ok_or_else(|| Error::shape("models", format!("the network has no layer '{last}'")))?;
+    let learned = network.parameters.iter().filter(|p| p.learned()).map(Parameter::len).sum();
+    Ok(Size::new(learned, Cost::of(&[&score.output])?, data.shape()))
+}
+
+fn mnist(task: Task, transforms: &[Transform], convolves: bool) -> Result<Mnist> {
+    let classifier = if convolves { Classifier::Cnn(1) } else { Classifier::Fcn(1) };
+    Mnist { task, transforms: transforms.to_vec(), classifier }.fitted(400_000)
+}
+
+fn transformer(network: &impl Network) -> Result<Size> {
+    let (graph, weights) = (Graph::new(), network.init(0)?);
+    let image = graph.input("image", network.input(1))?;
+    let output = network.build(&mut Layers::load(&graph, &weights), &image)?;
+    Ok(Size::new(weights.parameters(), Cost::of(&[&output.logits])?, image.shape()))
+}
