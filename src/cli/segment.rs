@@ -5,7 +5,7 @@ use super::background::Background;
 use super::cutter::Cutter;
 use super::labels::Labeller;
 use super::masks::{MaskArgs, Network};
-use super::photos::{self, Photo, milliseconds};
+use super::photos::{self, milliseconds};
 use clap::Args;
 use foveate::{Error, Result};
 use std::path::PathBuf;
@@ -51,19 +51,17 @@ impl Segment {
         let opened = Instant::now();
         let device = self.device.open()?;
         eprintln!("{}, opened in {}", device.name(), milliseconds(opened));
-        let mut work: Box<dyn FnMut(&Photo) -> Result<String>> = match network {
+        let classifier = match network {
             Network::Masks(masker) => {
                 let mut cutter = Cutter::new(&device, masker, background);
-                Box::new(move |photo| cutter.cut(photo))
+                return Ok(photos::each(&photos, &mut |photo| cutter.cut(photo)));
             }
-            Network::Classes(_) if background.is_some() => {
-                return Err(Error::unsupported("--background", "with a model that finds classes, not a mask"));
-            }
-            Network::Classes(classifier) => {
-                let mut labeller = Labeller::new(&device, classifier, photos.len() == 1);
-                Box::new(move |photo| labeller.label(photo))
-            }
+            Network::Classes(classifier) => classifier,
         };
-        Ok(photos::each(&photos, &mut work))
+        if background.is_some() {
+            return Err(Error::unsupported("--background", "with a model that finds classes, not a mask"));
+        }
+        let mut labeller = Labeller::new(&device, classifier, photos.len() == 1);
+        Ok(photos::each(&photos, &mut |photo| labeller.label(photo)))
     }
 }

@@ -1,4 +1,4 @@
-//! fma_chain: case table. Numbers from outside are the closed form, s^n x + t (s^n - 1) / (s - 1).
+//! `fma_chain`: case table. Numbers from outside are the closed form, s^n x + t (s^n - 1) / (s - 1).
 
 use crate::common::{Bound, Case, check, random};
 use foveate::array::Array;
