@@ -8,7 +8,7 @@ struct Params {
     count: u32,  // of four elements each
     alpha: f32,
     beta: f32,
-    low: u32,    // words for formulas of integers
+    low: u32,
     high: u32,
 }
 
@@ -20,6 +20,6 @@ struct Params {
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let index = group_index(group, groups) * WORKGROUP + local;
     if (index < params.count) {
-        output[index] = apply(input[index]);
+        output[index] = apply(input[index], params.alpha, params.beta, params.low, params.high);
     }
 }

@@ -113,7 +113,7 @@ fn the_selfie_network_keeps_its_bounds() {
     });
     let summary = summary.unwrap();
     assert_eq!(summary.wrong, 0);
-    assert!(summary.nodes > 100 && summary.worst.as_ref().is_some_and(|(worst, _)| *worst < 0.2), "{summary:?}");
+    assert!(summary.nodes > 70 && summary.worst.as_ref().is_some_and(|(worst, _)| *worst < 0.2), "{summary:?}");
     // ONNX's shape inference on the model's file, each convolution's outputs times its weights, gives the same sum.
     assert_eq!(Cost::of(&[&mask]).unwrap().multiply_adds, 59_215_744);
 }

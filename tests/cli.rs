@@ -200,6 +200,7 @@ fn bench_writes_rows_and_reports_what_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let (cases, json) = (folder.path().join("cases.json"), folder.path().join("out.json"));
     let rows = r#"[{"name": "small", "op": "relu", "input": [1000]}, {"name": "odd", "op": "telepathy", "input": [1]},
+        {"name": "cell", "op": "lstm_cell", "input": [2, 3], "hidden": 4}, {"name": "layer", "op": "lstm", "input": [3, 2, 3], "hidden": 4},
         {"name": "wrong", "op": "matmul", "a": [2, 3], "b": [4, 5]}]"#;
     std::fs::write(&cases, rows).unwrap();
     let output = foveate(&["bench", "--cases", cases.to_str().unwrap(), "--precision", "f32", "--json", json.to_str().unwrap()]);
@@ -209,6 +210,10 @@ fn bench_writes_rows_and_reports_what_is_missing() {
     assert!(report["rows"][0]["us"].as_f64().unwrap() > 0.0);
     let missing: Vec<_> = report["missing"].as_array().unwrap().iter().map(|m| m["name"].as_str().unwrap()).collect();
     assert_eq!(missing, ["odd", "wrong"]);
+    assert_eq!(
+        report["rows"].as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["small", "cell", "layer"]
+    );
     assert!(report["ceilings"]["gflops"].as_f64().unwrap() > 0.0 && report["ceilings"]["gbytes"].as_f64().unwrap() > 0.0);
     assert!(text(&output.stdout).contains("there is no operator 'telepathy'"));
 }

@@ -8,13 +8,17 @@ use foveate::Error;
 use foveate::array::{Array, DType, TensorType};
 use foveate::gpu::{Gpu, GpuOptions};
 use foveate::graph::{Graph, Var};
-use foveate::plan::{Device, Plan, PlanCache};
+use foveate::ops::Precision;
+use foveate::plan::{Device, Options, Plan, PlanCache};
 
 fn both(graph_outputs: &[&Var], inputs: &[(&str, &Array)]) -> (Vec<Array>, Vec<Array>) {
     let on_gpu = Plan::compile(gpu(), graph_outputs).unwrap().run(inputs).unwrap();
     let on_cpu = Plan::compile(Device::Cpu, graph_outputs).unwrap().run(inputs).unwrap();
     (on_gpu, on_cpu)
 }
+
+/// Every node by a kernel of its own.
+const APART: Options = Options { precision: Precision::F32, fusion: false };
 
 /// x -> ((x + 1) * x) reshaped: two kernels and an alias.
 fn small(graph: &Graph, shape: &[usize]) -> Var {
@@ -93,7 +97,7 @@ fn a_chain_shares_two_buffers() {
     for _ in 0..20 {
         y = y.add(&x).unwrap();
     }
-    let plan = Plan::compile(gpu(), &[&y]).unwrap();
+    let plan = Plan::compile_with(gpu(), &[&y], APART).unwrap();
     // x, two intermediates, the readback: twenty additions do not take twenty buffers.
     assert_eq!(plan.device_bytes(), 4 * 4000, "{}", plan.describe());
 }
@@ -254,7 +258,7 @@ fn an_executor_may_run_it() {
 #[test]
 fn a_profile_has_a_row_per_dispatch_and_a_trace() {
     let graph = Graph::new();
-    let mut plan = Plan::compile(gpu(), &[&small(&graph, &[1000])]).unwrap();
+    let mut plan = Plan::compile_with(gpu(), &[&small(&graph, &[1000])], APART).unwrap();
     let profile = plan.profile(&[("x", &random(&[1000], 1))]).unwrap();
     assert_eq!(profile.rows.len(), 2);
     assert!(profile.rows.iter().all(|r| r.us >= 0.0 && r.bytes > 0) && profile.total_us() > 0.0);

@@ -147,6 +147,26 @@ fn the_selfie_net_is_the_one_of_the_library() {
     assert_near("mask", &outputs[0].1, &own, 1e-4);
 }
 
+/// A scale, a shift and a hard swish in six nodes behind each convolution are part of its kernel.
+#[test]
+fn fused_text_detection_takes_few_dispatches_and_gives_the_same_mask() {
+    let model = Model::open(model("ch_PP-OCRv4_det_infer.onnx")).unwrap();
+    let name = model.inputs()[0].name.clone();
+    let input = floats([1, 3, 96, 64], (0..3 * 96 * 64).map(|i| (i as f32 * 0.37).sin()));
+    let bindings = Bindings { values: [(name.clone(), Arc::new(input.clone()))].into(), ..Bindings::default() };
+    let gpu = Gpu::new().unwrap();
+    let [together, apart] = [true, false].map(|fusion| {
+        let mut session = model.import(&bindings).unwrap().session().unwrap();
+        session.compile(&gpu, Options { fusion, ..Options::default() }).unwrap();
+        let mask = session.run(&[(&name, &input)]).unwrap().remove(0).1.floats().unwrap();
+        let plan = session.plan().unwrap().describe();
+        (mask, plan.lines().filter(|line| line.contains(" workgroups ")).count())
+    });
+    assert!(together.1 <= 94 && apart.1 > 300, "{} dispatches, {} apart", together.1, apart.1);
+    // Some 80 layers, where a device contracts products and sums of one and not of the other.
+    assert_near("mask", &together.0, &apart.0, 1e-4);
+}
+
 #[test]
 fn segment_tints_the_lines_of_a_page() {
     let expected = expected();

@@ -100,8 +100,8 @@ fn main(
         if t >= BEHIND {
             for (var v = 0u; v < VECTORS; v++) {
                 let remaining = params.output_size.y - min(x + 4 * v, params.output_size.y);
-                let done = sums[BEHIND * VECTORS + v];
                 let o = i + 4 * v;
+                let done = finish(sums[BEHIND * VECTORS + v], o, channel);
                 if ALIGNED_OUTPUT {
                     if remaining > 0 { output[o / 4] = done; }
                 } else {

@@ -49,8 +49,9 @@ fn main(
     }
     let o = params.output_skip + ((image * params.output_channels + channel) * params.output_size.x + y) * params.output_size.y + x;
     let remaining = params.output_size.y - x;
-    output[o] = sum.x;
-    if remaining > 1 { output[o + 1] = sum.y; }
-    if remaining > 2 { output[o + 2] = sum.z; }
-    if remaining > 3 { output[o + 3] = sum.w; }
+    let done = finish(sum, o, channel);
+    output[o] = done.x;
+    if remaining > 1 { output[o + 1] = done.y; }
+    if remaining > 2 { output[o + 2] = done.z; }
+    if remaining > 3 { output[o + 3] = done.w; }
 }

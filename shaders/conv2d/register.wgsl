@@ -106,13 +106,14 @@ fn main(
         for (var v = 0u; v < VECTORS; v++) {
             let remaining = params.output_size.y - min(x + 4 * v, params.output_size.y);
             if ALIGNED_OUTPUT {
-                if remaining > 0 { output[i / 4 + v] = sums[v]; }
+                if remaining > 0 { output[i / 4 + v] = finish(sums[v], i + 4 * v, r); }
             } else {
                 let first = i + 4 * v;
-                if remaining > 0 { output[first / 4][first % 4] = sums[v].x; }
-                if remaining > 1 { output[(first + 1) / 4][(first + 1) % 4] = sums[v].y; }
-                if remaining > 2 { output[(first + 2) / 4][(first + 2) % 4] = sums[v].z; }
-                if remaining > 3 { output[(first + 3) / 4][(first + 3) % 4] = sums[v].w; }
+                let done = finish(sums[v], first, r);
+                if remaining > 0 { output[first / 4][first % 4] = done.x; }
+                if remaining > 1 { output[(first + 1) / 4][(first + 1) % 4] = done.y; }
+                if remaining > 2 { output[(first + 2) / 4][(first + 2) % 4] = done.z; }
+                if remaining > 3 { output[(first + 3) / 4][(first + 3) % 4] = done.w; }
             }
         }
         for (var s = 0u; s < (ROWS - 1) * VECTORS; s++) { sums[s] = sums[s + VECTORS]; }

@@ -129,10 +129,9 @@ fn main(
         let c = channel + (s / 8 * TILE / 2) + ty * 4 + s % 8 / 2;
         let p = pixel + (s % 2 * TILE / 2) + tx * 4;
         let i = params.output_skip + (image * params.output_channels + c) * pixels + p;
+        let done = finish(sums[s] + select(0.0, bias[params.bias_skip + c], HAS_BIAS), i, c);
         for (var e = 0u; e < 4; e++) {
-            if c <= place.last && p + e < pixels {
-                output[i + e] = sums[s][e] + select(0.0, bias[params.bias_skip + c], HAS_BIAS);
-            }
+            if c <= place.last && p + e < pixels { output[i + e] = done[e]; }
         }
     }
 }

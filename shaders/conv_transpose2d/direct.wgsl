@@ -5,6 +5,7 @@
 override WORKGROUP: u32 = 64u;
 
 struct Params {
+    finish: array<vec4<u32>, 4>, // numbers of the header's `finish`
     y: array<vec4<u32>, 2>,  // see phases
     x: array<vec4<u32>, 2>,
     padding: vec2<u32>,      // y, x
@@ -69,6 +70,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         input_at += input_plane;
         weight_at += params.weight_channel;
     }
-    let b = bias[(params.bias_first + channel_group * params.out_channels + channel) * params.has_bias];
-    output[params.output_skip / LANES + index] = sum + Lanes(b);
+    let output_channel = params.bias_first + channel_group * params.out_channels + channel;
+    let done = sum + Lanes(bias[output_channel * params.has_bias]);
+    output[params.output_skip / LANES + index] = finish(done, params.output_skip + index * LANES, output_channel);
 }

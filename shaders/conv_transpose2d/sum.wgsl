@@ -4,6 +4,7 @@
 override WORKGROUP: u32 = 64u;
 
 struct Params {
+    finish: array<vec4<u32>, 4>, // numbers of the header's `finish`
     count: u32,     // output elements, and elements of a slice
     slices: u32,
     plane: u32,     // OH OW
@@ -26,5 +27,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     for (var slice = 0u; slice < params.slices; slice++) {
         sum += slices[slice * params.count + index];
     }
-    output[index] = sum + bias[index / params.plane % params.channels * params.has_bias];
+    let channel = index / params.plane % params.channels;
+    output[index] = finish(sum + bias[channel * params.has_bias], index, channel);
 }

@@ -8,6 +8,7 @@
 override DEPTH: u32 = 16u;  // products staged at a time: 4, 8 or 16
 
 struct Params {
+    finish: array<vec4<u32>, 4>, // numbers of the header's `finish`
     rows: u32,               // in a group
     places: u32,
     row_tiles: u32,
@@ -65,6 +66,7 @@ struct Row {
     y: u32,       // output for place 0, modulo 2^32
     x: u32,
     bias: f32,
+    channel: u32,
 }
 
 struct Place {
@@ -165,14 +167,22 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
     let p = 4u * across;
     let rows_left = params.rows - row_tile * 64u;
     let places_left = params.places - place_tile * 64u;
-    store_place(r, p, rows_left, places_left, c00, c10);
-    store_place(r, p + 1u, rows_left, places_left, c01, c11);
-    store_place(r, p + 2u, rows_left, places_left, c02, c12);
-    store_place(r, p + 3u, rows_left, places_left, c03, c13);
-    store_place(r, p + 32u, rows_left, places_left, c04, c14);
-    store_place(r, p + 33u, rows_left, places_left, c05, c15);
-    store_place(r, p + 34u, rows_left, places_left, c06, c16);
-    store_place(r, p + 35u, rows_left, places_left, c07, c17);
+    // One place at a time, so that what is done to a result before it is stored stands in the code once and not eight times.
+    for (var i = 0u; i < 8u; i++) {
+        var low = c00;
+        var high = c10;
+        switch (i) {
+            case 1u: { low = c01; high = c11; }
+            case 2u: { low = c02; high = c12; }
+            case 3u: { low = c03; high = c13; }
+            case 4u: { low = c04; high = c14; }
+            case 5u: { low = c05; high = c15; }
+            case 6u: { low = c06; high = c16; }
+            case 7u: { low = c07; high = c17; }
+            default: {}
+        }
+        store_place(r, p + i / 4u * 32u + i % 4u, rows_left, places_left, low, high);
+    }
 }
 
 fn row(index: u32, channel_group: u32, slice: u32) -> Row {
@@ -185,7 +195,8 @@ fn row(index: u32, channel_group: u32, slice: u32) -> Row {
         + channel * params.weight_plane + phase_y * params.weight_row + phase_x;
     let plane = channel_group * params.group_outputs + channel;
     let output_at = params.output_skip + slice * params.slice_elements + (plane * params.output_h + y) * params.output_w + x;
-    return Row(weight_at, output_at, y, x, bias[(params.bias_first + plane) * params.has_bias]);
+    let output_channel = params.bias_first + plane;
+    return Row(weight_at, output_at, y, x, bias[output_channel * params.has_bias], output_channel);
 }
 
 fn place(index: u32, channel_group: u32) -> Place {

@@ -1,6 +1,7 @@
 // What every conv2d kernel is told. Pairs are along y and x; indices are those of the whole tensors.
 
 struct Params {
+    finish: array<vec4<u32>, 4>, // numbers of the header's `finish`
     input_size: vec2<u32>, output_size: vec2<u32>,
     kernel: vec2<u32>, stride: vec2<u32>, dilation: vec2<u32>,
     padding: vec2<u32>, // above and to the left; the rest of it is in output_size

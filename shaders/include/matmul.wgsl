@@ -1,6 +1,7 @@
 // What every matmul kernel is told. Matrices of a batch lie a fixed distance apart; 0 repeats the first.
 
 struct Params {
+    finish: array<vec4<u32>, 4>, // numbers of the header's `finish`
     rows: u32, columns: u32, depth: u32, batches: u32,
     a_stride: u32, b_stride: u32, output_stride: u32, // elements from one matrix to the next
     output_pitch: u32, // elements from one row of the output to the next

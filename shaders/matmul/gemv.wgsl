@@ -83,10 +83,14 @@ fn main(
     if lane > 0 { return; }
     for (var r = 0u; r < ROWS; r++) {
         let i = params.output_skip + batch * params.output_stride + (row + r) * params.output_pitch + column;
+        var done = sums[r];
+        if HAS_BIAS {
+            let first = params.bias_skip + column; // those past the last column are not stored
+            done += vec4(bias[first], bias[first + 1], bias[first + 2], bias[first + 3]);
+        }
+        done = finish(done, i, column);
         for (var c = 0u; c < 4; c++) {
-            if c < columns_left && row + r < params.rows {
-                output[i + c] = sums[r][c] + select(0.0, bias[params.bias_skip + column + c], HAS_BIAS);
-            }
+            if c < columns_left && row + r < params.rows { output[i + c] = done[c]; }
         }
     }
 }

@@ -73,13 +73,14 @@ fn main(
         for (var v = 0u; v < VECTORS; v++) {
             let left = params.columns - min(column + 4 * v, params.columns);
             if ALIGNED {
-                if left > 0 { output[i / 4 + v] = sums[v]; }
+                if left > 0 { output[i / 4 + v] = finish(sums[v], i + 4 * v, column + 4 * v); }
             } else {
                 let first = i + 4 * v;
-                if left > 0 { output[first / 4][first % 4] = sums[v].x; }
-                if left > 1 { output[(first + 1) / 4][(first + 1) % 4] = sums[v].y; }
-                if left > 2 { output[(first + 2) / 4][(first + 2) % 4] = sums[v].z; }
-                if left > 3 { output[(first + 3) / 4][(first + 3) % 4] = sums[v].w; }
+                let done = finish(sums[v], first, column + 4 * v);
+                if left > 0 { output[first / 4][first % 4] = done.x; }
+                if left > 1 { output[(first + 1) / 4][(first + 1) % 4] = done.y; }
+                if left > 2 { output[(first + 2) / 4][(first + 2) % 4] = done.z; }
+                if left > 3 { output[(first + 3) / 4][(first + 3) % 4] = done.w; }
             }
         }
         for (var s = 0u; s < (ROWS - 1) * VECTORS; s++) { sums[s] = sums[s + VECTORS]; }

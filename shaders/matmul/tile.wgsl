@@ -122,10 +122,14 @@ fn main(
         let r = row + (s / 8 * TILE / 2) + ty * 4 + s % 8 / 2;
         let c = column + (s % 2 * TILE / 2) + tx * 4;
         let i = params.output_skip + batch * params.output_stride + r * params.output_pitch + c;
+        var done = sums[s];
+        if HAS_BIAS {
+            let first = params.bias_skip + c; // those past the last column are not stored
+            done += vec4(bias[first], bias[first + 1], bias[first + 2], bias[first + 3]);
+        }
+        done = finish(done, i, c);
         for (var e = 0u; e < 4; e++) {
-            if r < params.rows && c + e < params.columns {
-                output[i + e] = sums[s][e] + select(0.0, bias[params.bias_skip + c + e], HAS_BIAS);
-            }
+            if r < params.rows && c + e < params.columns { output[i + e] = done[e]; }
         }
     }
 }

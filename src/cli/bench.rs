@@ -2,14 +2,13 @@
 
 use super::AdapterArgs;
 use super::bench_cases::{Built, Case};
-use super::bench_ratios::Before;
+use super::bench_report::{Before, Missing, Report, Row};
 use super::ceilings::Ceilings;
 use clap::{Args, ValueEnum};
 use foveate::array::file;
 use foveate::gpu::Gpu;
 use foveate::plan::Plan;
 use foveate::{Error, Result};
-use serde::Serialize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -58,31 +57,6 @@ enum PrecisionArg {
 const BUILT_IN: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/cases.json"));
 const REPEATS: u32 = 10;
 const SAMPLES: u32 = 20;
-
-#[derive(Debug, Serialize)]
-struct Report {
-    device: String,
-    ceilings: Ceilings,
-    rows: Vec<Row>,
-    missing: Vec<Missing>,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Row {
-    pub(super) name: String,
-    pub(super) precision: &'static str,
-    pub(super) us: f64,
-    gflops: f64,
-    gbytes: f64,
-    repeats: u32,
-    samples: u32,
-}
-
-#[derive(Debug, Serialize)]
-struct Missing {
-    name: String,
-    reason: String,
-}
 
 impl Bench {
     pub(super) fn run(self) -> Result<ExitCode> {

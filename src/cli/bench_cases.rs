@@ -1,11 +1,11 @@
 //! The rows of `benches/cases.json` as graphs, with the work that each does.
 
+use super::bench_networks::network;
 use foveate::array::{Array, Hw, Pads, elements};
 use foveate::graph::{Graph, Var};
-use foveate::models::selfie;
 use foveate::ops::{
-    AffineGrid, AffineSample, Attention, BatchNorm, Conv2d, ConvTranspose2d, Coordinates, GridSample, LayerNorm, MaxPool2d, MaxUnpool2d,
-    PaddingMode, Resize, ResizeMode, SampleMode,
+    AffineGrid, AffineSample, Attention, BatchNorm, Conv2d, ConvTranspose2d, Coordinates, GridSample, LayerNorm, Lstm, MaxPool2d,
+    MaxUnpool2d, PaddingMode, RecurrentInputs, Resize, ResizeMode, SampleMode,
 };
 use foveate::{Error, Result};
 use serde::Deserialize;
@@ -43,6 +43,7 @@ pub(super) struct Case {
     b: Vec<usize>,
     kernel: Vec<usize>,
     network: String,
+    hidden: usize,
     indices: bool,
     backward: bool,
 }
@@ -158,12 +159,30 @@ impl Case {
                 one(t.random(&self.input)?.resize(Resize { mode, coordinates, ..Resize::to(hw(&self.size)?) })?, 0)
             }
             "relu" => one(t.random(&self.input)?.relu()?, 0),
-            "network" => match self.network.as_str() {
-                "selfie" => one(selfie::forward(&t.graph, &selfie::weights()?, &t.random(&self.input)?)?, 2 * 59_233_664),
-                other => Err(Error::unsupported("bench", format!("there is no network '{other}' yet"))),
-            },
+            "lstm_cell" | "lstm" => self.lstm(t),
+            "network" => {
+                let (output, flops) = network(&self.network, &t.random(&self.input)?, |shape| noise(shape, -1.0))?;
+                one(output, flops)
+            }
             other => Err(Error::unsupported("bench", format!("there is no operator '{other}' yet"))),
         }
+    }
+
+    /// A layer over a sequence (T, B, I), or one step over (B, I).
+    fn lstm(&self, t: &Tensors) -> Result<(Vec<Var>, usize)> {
+        let (steps, batch, inputs) = match self.input[..] {
+            [batch, inputs] => (1, batch, inputs),
+            [steps, batch, inputs] => (steps, batch, inputs),
+            _ => return Err(Error::shape("bench", format!("an lstm takes (T, B, I) or (B, I), not {:?}", self.input))),
+        };
+        let gates = 4 * self.hidden;
+        let x = t.random(&[steps, batch, inputs])?;
+        let [w, r, b] = [&[1, gates, inputs][..], &[1, gates, self.hidden], &[1, 2 * gates]].map(|shape| t.random(shape));
+        let (b, state) = (b?, [1, batch, self.hidden]);
+        let (h, c) = if self.op == "lstm_cell" { (Some(t.random(&state)?), Some(t.random(&state)?)) } else { (None, None) };
+        let others = RecurrentInputs { b: Some(&b), initial_h: h.as_ref(), initial_c: c.as_ref(), ..RecurrentInputs::default() };
+        let (y, h, c) = x.lstm(&w?, &r?, others, &Lstm::default())?;
+        Ok((vec![y, h, c], 2 * steps * batch * gates * (inputs + self.hidden)))
     }
 
     /// Every input goes to the first place of its window.

@@ -1,6 +1,6 @@
 //! Classes of a photo by `DeconvNet`: region after region, with FCN-8s beside it if both are asked for.
 
-use super::labels::{Regional, Whole, first};
+use super::classifiers::{Regional, Whole};
 use super::photos::Photo;
 use foveate::array::picture::Picture;
 use foveate::array::{Array, Hw};
@@ -100,4 +100,9 @@ fn size_of(photo: &Var) -> Result<Hw> {
 fn text_name(photo: &str) -> PathBuf {
     let stem = Path::new(photo).file_stem().map(|stem| stem.to_os_string()).unwrap_or_default();
     PathBuf::from(stem).with_extension("txt")
+}
+
+/// The one output of a plan.
+pub(super) fn first(outputs: Vec<Array>) -> Result<Array> {
+    outputs.into_iter().next().ok_or_else(|| Error::shape("segment", "the plan gave nothing"))
 }

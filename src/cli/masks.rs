@@ -1,6 +1,6 @@
 //! What `segment` finds in a photo: the mask of the built-in network or of an ONNX model, or a published system's classes.
 
-use super::labels::{self, Classifier, SystemArgs};
+use super::classifiers::{Classifier, Published, SystemArgs};
 use super::pictures::{PictureArgs, Pixels};
 use clap::Args;
 use foveate::array::{Array, DType, Hw, TensorType};
@@ -57,11 +57,11 @@ impl MaskArgs {
             self.system.none("a --model that is a published system")?;
             return Ok(Network::Masks(Masker::Selfie(selfie::weights()?)));
         };
-        if let Some(system) = labels::System::named(&name) {
+        if let Some(kind) = Published::named(&name) {
             self.none("a --model in an ONNX file")?;
-            return self.system.load(system).map(Network::Classes);
+            return self.system.load(kind).map(Network::Classes);
         }
-        self.system.none(&format!("a published system ({}), and '{name}' is none", labels::System::names()))?;
+        self.system.none(&format!("a published system ({}), and '{name}' is none", Published::names()))?;
         MaskModel::open(name.into(), &self.picture, self.logits).map(|model| Network::Masks(Masker::Model(model)))
     }
 

@@ -3,12 +3,14 @@
 mod background;
 mod bench;
 mod bench_cases;
-mod bench_ratios;
+mod bench_networks;
+mod bench_report;
 mod by_regions;
 mod caption;
 mod caption_sheet;
 mod ceilings;
 mod check;
+mod classifiers;
 mod cutter;
 mod devices;
 mod init;

@@ -69,7 +69,7 @@ impl Run {
         let mut session = import.session()?;
         let imported = begin.elapsed();
         let begin = Instant::now();
-        session.compile(&device, Options { precision })?;
+        session.compile(&device, Options { precision, ..Options::default() })?;
         let inputs: Vec<(&str, &Tensor)> = given.values.iter().map(|(name, tensor)| (name.as_str(), &**tensor)).collect();
         let outputs = session.run(&inputs)?;
         let first = begin.elapsed();

@@ -11,6 +11,7 @@ macro_rules! includes {
 pub const INCLUDES: &[(&str, &str)] = includes! {
     activations,
     affine,
+    apart,
     attention,
     casts,
     conv2d,
@@ -33,6 +34,8 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     signed,
     sort_key,
     taps,
+    together,
+    unfinished,
     unsigned,
     vec4,
 };

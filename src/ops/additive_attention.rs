@@ -183,7 +183,7 @@ impl Op for AdditiveAttention {
                 .output(0)
                 .output(1)
         })?);
-        Ok(vec![Candidate { launches, scratch: vec![(batch * len * 4) as u64], alias: None }])
+        Ok(vec![Candidate { launches, scratch: vec![(batch * len * 4) as u64], ..Candidate::default() }])
     }
 
     /// Each energy adds up its projection, and each context the features.

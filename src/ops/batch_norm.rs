@@ -18,26 +18,14 @@
 //! Ioffe, Szegedy: Batch Normalization, 2015.
 
 use super::layer_norm::check_eps;
-use super::{Around, Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, groups, item_header, lanes, launch_rows, rounded, u32_of};
-use super::{number, scaled, the_gradient};
+use super::{Around, Candidate, Expression, Op, Site, check_dtype, check_inputs, launch_elements, number, rounded, scaled, the_gradient};
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
-use crate::gpu::{Kernel, Launch, kernel, params};
+use crate::gpu::Kernel;
 use crate::graph::Var;
 
-params! {
-    struct Params {
-        count: u32,
-        inner: u32,
-        channels: u32,
-        first_row: u32,
-        skip: u32,
-        eps: f32,
-    }
-}
-
-static BATCH_NORM: Kernel = kernel!("batch_norm", Params, header: "alias Scalar = f32;\n#import vec4\n");
-pub(super) const KERNELS: &[&Kernel] = &[&BATCH_NORM];
+/// It is an expression for the kernel that [`Binary`](super::Binary) lists.
+pub(super) const KERNELS: &[&Kernel] = &[];
 
 /// Normalisation of each channel by given statistics.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -94,23 +82,11 @@ impl Op for BatchNorm {
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
-        let Around { outer, len: channels, inner } = Around::axis(&site.inputs[0].shape, 1);
-        let lanes = lanes(inner);
-        let launches = launch_rows(self.name(), site.device, outer * channels, &[inner as u64 * 4], |part| {
-            let window = site.device.window((part.start * inner) as u64..(part.end * inner) as u64, 4);
-            let count = part.len() * inner / lanes;
-            let params = Params {
-                count: u32_of(count),
-                inner: u32_of(inner / lanes),
-                channels: u32_of(channels),
-                first_row: u32_of(part.start),
-                skip: window.skip / u32_of(lanes),
-                eps: self.eps,
-            };
-            let launch = Launch::new(&BATCH_NORM, &params, groups(count, WORKGROUP)).header(item_header(DType::F32, lanes));
-            (1..=4).fold(launch.input_window(0, &window), Launch::input).output_window(0, &window)
-        })?;
-        Ok(vec![Candidate::of(launches)])
+        launch_elements(self, site)
+    }
+
+    fn expression(&self, _: &[&TensorType]) -> Option<Expression> {
+        Some(Expression::new("(x - u) * (y / sqrt(v + alpha)) + z").numbers([self.eps, 0.0]).along(1))
     }
 
     fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {

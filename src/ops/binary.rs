@@ -21,14 +21,14 @@
 //! ONNX: Add, Sub, Mul, Div, Pow, Min, Max, Mod, `PRelu` (whose slope has a number for each channel and its dimensions of 1). PyTorch: the methods of the same names (`true_divide` on floats,
 //! `divide(rounding_mode="trunc")` on integers).
 
-use super::broadcast::{BINARY, infer_pair, launch_pair, pairs};
-use super::{Candidate, Op, Site, number, only_where, scaled, the_gradient, unbroadcast};
+use super::broadcast::{infer_pair, pairs};
+use super::{Candidate, ELEMENTWISE, Expression, Op, Site, launch_elements, number, only_where, scaled, the_gradient, unbroadcast};
 use crate::array::{Array, DType, Data, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::Var;
 
-pub(super) const KERNELS: &[&Kernel] = &[&BINARY];
+pub(super) const KERNELS: &[&Kernel] = &[&ELEMENTWISE];
 
 /// Which function of two numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -137,13 +137,17 @@ impl Op for Binary {
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
-        let import = match site.inputs[0].dtype {
+        launch_elements(self, site)
+    }
+
+    fn expression(&self, inputs: &[&TensorType]) -> Option<Expression> {
+        let import = match inputs.first()?.dtype {
             DType::F32 | DType::F64 => "floats",
             DType::I32 => "signed",
             _ => "unsigned",
         };
         let float = import == "floats";
-        let (import, formula) = match self {
+        let (import, text) = match self {
             Self::Add => (None, "x + y"),
             Self::Sub => (None, "x - y"),
             Self::Mul => (None, "x * y"),
@@ -158,7 +162,9 @@ impl Op for Binary {
             Self::Fmod => (Some(import), "cut_remainder(x, y)"),
             Self::Prelu => (None, "select(x, x * y, x < Element(0.0))"),
         };
-        launch_pair(self.name(), site, import, formula)
+        // A power is undefined just below a base of 0.
+        let jumps = matches!(self, Self::Pow | Self::Remainder | Self::Fmod);
+        Some(Expression::new(text).import(import).jumping(jumps))
     }
 
     fn gradient(&self, inputs: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {

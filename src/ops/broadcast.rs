@@ -1,27 +1,10 @@
-//! What operators on broadcast operands share: shapes, nests, and the kernel of two operands.
+//! What operators on broadcast operands share: shapes and nests.
 //!
 //! NumPy's rule: shapes are aligned at their last dimension, missing ones count as 1, and a size of 1 is repeated.
 
-use super::{Candidate, Cut, Nest, Site, WORKGROUP, Walk, aliases, dense, groups, u32_of, vector};
+use super::{Nest, Walk, dense};
 use crate::array::{Array, DType, Element, TensorType, elements, strides};
 use crate::error::{Error, Result};
-use crate::gpu::{Kernel, Launch, kernel, params};
-
-params! {
-    struct Params {
-        sizes: [[u32; 4]; 2],
-        a_strides: [[u32; 4]; 2],
-        b_strides: [[u32; 4]; 2],
-        count: u32,
-        output_start: u32,
-        a_start: u32,
-        b_start: u32,
-    }
-}
-
-/// One function of two operands; the header says which.
-pub(super) static BINARY: Kernel = kernel!("binary", Params, header: "alias Element = f32;\nalias A = f32;\nalias B = f32;\n\
-    alias Output = f32;\nfn apply(x: Element, y: Element) -> Output { return x + y; }\n");
 
 /// The shape that `shapes` broadcast to.
 pub(super) fn broadcast_shape(op: &'static str, shapes: &[&[usize]]) -> Result<Vec<usize>> {
@@ -90,41 +73,4 @@ pub(super) fn infer_pair(op: &'static str, inputs: &[&TensorType], dtypes: &[DTy
     let shape = broadcast_shape(op, &[&a.shape, &b.shape])?;
     broadcast_nest(op, [&shape, &a.shape, &b.shape], &shape)?;
     Ok(vec![TensorType::new(output.unwrap_or(a.dtype), shape)])
-}
-
-/// `formula` of `x` and `y`, an expression of type `Output`, on the two inputs; `import` is an include it needs.
-pub(super) fn launch_pair(op: &'static str, site: &Site<'_>, import: Option<&str>, formula: &str) -> Result<Vec<Candidate>> {
-    let (a, b, output) = (site.inputs[0], site.inputs[1], site.outputs[0]);
-    let nest = broadcast_nest(op, [&output.shape, &a.shape, &b.shape], &output.shape)?;
-    site.device.check_computes(a.dtype)?;
-    let (bytes, each) = ([output, a, b].map(TensorType::device_bytes), [output, a, b].map(|ty| ty.dtype.device_bytes()));
-    let parts = nest.parts_of(op, site.device, bytes, each, Cut::Outermost)?;
-    let launch = |part: &super::Part<3>| {
-        let (nest, [output_window, a_window, b_window]) = (&part.nest, &part.windows);
-        // Four f64 are more than the 16 bytes that buffers are multiples of.
-        let width = if a.dtype == DType::F64 { 1 } else { nest.width(true) };
-        let count = nest.count(width);
-        let params = Params {
-            sizes: nest.packed_sizes(width),
-            a_strides: nest.packed_strides(1, width),
-            b_strides: nest.packed_strides(2, width),
-            count: u32_of(count),
-            output_start: nest.packed_start(0, width),
-            a_start: nest.packed_start(1, width),
-            b_start: nest.packed_start(2, width),
-        };
-        let operand = |k: usize| vector(a.dtype.wgsl(), if nest.repeats(k) { 1 } else { width });
-        let mut header = aliases(a.dtype, width);
-        header +=
-            &format!("alias A = {};\nalias B = {};\nalias Output = {};\n", operand(1), operand(2), vector(output.dtype.wgsl(), width));
-        header += &import.map(|name| format!("#import {name}\n")).unwrap_or_default();
-        header += &format!("fn apply(x: Element, y: Element) -> Output {{ return {formula}; }}\n");
-        Launch::new(&BINARY, &params, groups(count, WORKGROUP))
-            .header(header)
-            .constant("LOOPS", u32_of(nest.sizes.len()))
-            .input_window(0, a_window)
-            .input_window(1, b_window)
-            .output_window(0, output_window)
-    };
-    Ok(vec![Candidate::of(parts.iter().map(launch).collect())])
 }

@@ -13,14 +13,14 @@
 //!
 //! ONNX: Cast, which leaves what is out of range open. PyTorch: `to`.
 
-use super::map::{Formula, launch_map};
-use super::{Candidate, Op, Site, check_inputs, the_gradient};
+use super::map::launch_map;
+use super::{Candidate, Expression, Op, Site, check_inputs, the_gradient};
 use crate::array::{Array, DType, Data, TensorType, f16};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::Var;
 
-/// It is a formula of the kernel that [`Unary`](super::Unary) lists.
+/// It is an expression for the kernel that [`Unary`](super::Unary) lists.
 pub(super) const KERNELS: &[&Kernel] = &[];
 
 /// Converts to another dtype.
@@ -88,6 +88,9 @@ impl Op for Cast {
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         use DType::{Bool, F16, F32, I32, U32};
+        if let Some(expression) = self.expression(site.inputs) {
+            return launch_map(self.name(), site, &expression);
+        }
         let text = match (site.inputs[0].dtype, self.to) {
             (from, to) if from == to => return Ok(vec![Candidate { alias: Some(0), ..Candidate::default() }]),
             // The same words.
@@ -95,19 +98,25 @@ impl Op for Cast {
             (F32, F16) => "f32_to_f16(x)",
             (F32, I32) => "f32_to_i32(x)",
             (F32, U32) => "f32_to_u32(x)",
-            (F32, Bool) => "f32_to_bool(x)",
             (F16, F32) => "f16_to_f32(x)",
             (F16, I32) => "f32_to_i32(f16_to_f32(x))",
             (F16, U32) => "f32_to_u32(f16_to_f32(x))",
             (F16, _) => "f32_to_bool(f16_to_f32(x))",
             // 65520 and beyond are infinite in f16, and up to there integers are exact in f32.
-            (_, F16) => "f32_to_f16(vec4<f32>(x))",
-            (_, F32) => "vec4<f32>(x)",
-            (_, I32) => "vec4<i32>(x)",
-            (_, U32) => "vec4<u32>(x)",
-            (_, _) => "vec4<u32>(x != Input())",
+            (_, F16) => "f32_to_f16(Float(x))",
+            (_, _) => "Float(x)",
         };
-        launch_map(self.name(), site, Formula { import: Some("casts"), text, params: [0.0; 2] })
+        let import = text.contains("_to_").then_some("casts");
+        launch_map(self.name(), site, &Expression::new(text).import(import))
+    }
+
+    fn expression(&self, inputs: &[&TensorType]) -> Option<Expression> {
+        match (inputs.first()?.dtype, self.to) {
+            (DType::Bool, DType::F32) => Some(Expression::new("Float(x)")),
+            (DType::F32, DType::Bool) => Some(Expression::new("Word((bitcast<Word>(x) << Word(1u)) != Word())").jumping(true)),
+            (DType::I32 | DType::U32, DType::Bool) => Some(Expression::new("Word(x != Element())")),
+            _ => None,
+        }
     }
 
     fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {

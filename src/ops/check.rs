@@ -102,8 +102,8 @@ pub(crate) fn vector(scalar: &str, width: usize) -> String {
     if width > 1 { format!("vec{width}<{scalar}>") } else { scalar.to_owned() }
 }
 
-/// The names by which shaders call `width` numbers at once: `Element` of `dtype`, and `Word`, `Int`, `Flag`.
+/// The names by which shaders call `width` numbers at once: `Element` of `dtype`, and `Word`, `Int`, `Flag`, `Float`.
 pub(crate) fn aliases(dtype: DType, width: usize) -> String {
     let alias = |(name, scalar): (&str, &str)| format!("alias {name} = {};\n", vector(scalar, width));
-    [("Element", dtype.wgsl()), ("Word", "u32"), ("Int", "i32"), ("Flag", "bool")].map(alias).concat()
+    [("Element", dtype.wgsl()), ("Word", "u32"), ("Int", "i32"), ("Flag", "bool"), ("Float", "f32")].map(alias).concat()
 }

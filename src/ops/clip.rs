@@ -13,14 +13,14 @@
 //!
 //! NaN passes through; where `min` is above `max`, everything becomes `max`. ONNX: Clip. PyTorch: `clamp`, `hardtanh`, `relu6`.
 
-use super::map::{Formula, launch_map, launch_words};
-use super::{Candidate, Op, Site, check_dtype, check_inputs, check_integer, number, only_where, the_gradient};
+use super::map::launch_map;
+use super::{Candidate, Expression, Op, Site, check_dtype, check_inputs, check_integer, number, only_where, the_gradient};
 use crate::array::{Array, DType, Data, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::Var;
 
-/// It is a formula of the kernel that [`Unary`](super::Unary) lists.
+/// It is an expression for the kernel that [`Unary`](super::Unary) lists.
 pub(super) const KERNELS: &[&Kernel] = &[];
 
 /// Brings elements between two bounds, either of which may be absent.
@@ -46,6 +46,10 @@ impl Clip {
     fn bounds(&self) -> [f32; 2] {
         [self.min.unwrap_or(f32::NEG_INFINITY), self.max.unwrap_or(f32::INFINITY)]
     }
+
+    fn formula(&self) -> Expression {
+        Expression::new("bounded(x, alpha, beta)").import("activations").numbers(self.bounds())
+    }
 }
 
 impl Op for Clip {
@@ -69,8 +73,11 @@ impl Op for Clip {
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
-        let text = "bounded(x, params.alpha, params.beta)";
-        launch_map(self.name(), site, Formula { import: Some("activations"), text, params: self.bounds() })
+        launch_map(self.name(), site, &self.formula())
+    }
+
+    fn expression(&self, _: &[&TensorType]) -> Option<Expression> {
+        Some(self.formula())
     }
 
     fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
@@ -103,6 +110,11 @@ impl Var {
 impl ClipIntegers {
     fn within(&self, least: i64, most: i64) -> [i64; 2] {
         [self.min.unwrap_or(least).clamp(least, most), self.max.unwrap_or(most).clamp(least, most)]
+    }
+
+    fn formula(&self, dtype: DType) -> Expression {
+        let words = if dtype == DType::U32 { self.unsigned() } else { self.signed().map(i32::cast_unsigned) };
+        Expression::new("min(max(x, bitcast<Element>(Word(low))), bitcast<Element>(Word(high)))").words(words)
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "both are in the range")]
@@ -139,8 +151,10 @@ impl Op for ClipIntegers {
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
-        let words = if site.inputs[0].dtype == DType::U32 { self.unsigned() } else { self.signed().map(i32::cast_unsigned) };
-        let text = "min(max(x, bitcast<Element>(Word(params.low))), bitcast<Element>(Word(params.high)))";
-        launch_words(self.name(), site, (None, text), [0.0; 2], words)
+        launch_map(self.name(), site, &self.formula(site.inputs[0].dtype))
+    }
+
+    fn expression(&self, inputs: &[&TensorType]) -> Option<Expression> {
+        Some(self.formula(inputs.first()?.dtype))
     }
 }

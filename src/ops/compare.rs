@@ -13,14 +13,14 @@
 //! NaN is equal, less and greater than nothing, itself included. ONNX: Equal, Less, `LessOrEqual`, Greater, `GreaterOrEqual`.
 //! PyTorch: `eq`, `ne`, `lt`, `le`, `gt`, `ge`.
 
-use super::broadcast::{infer_pair, launch_pair, pairs};
-use super::{Candidate, Op, Site};
+use super::broadcast::{infer_pair, pairs};
+use super::{Candidate, Expression, Op, Site, launch_elements};
 use crate::array::{Array, DType, Data, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::Var;
 
-/// It is a formula of the kernel that [`Binary`](super::Binary) lists.
+/// It is an expression for the kernel that [`Binary`](super::Binary) lists.
 pub(super) const KERNELS: &[&Kernel] = &[];
 
 /// Which relation of two numbers.
@@ -93,16 +93,20 @@ impl Op for Compare {
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
-        let formula = match self {
-            Self::Equal => "Output(x == y)",
+        launch_elements(self, site)
+    }
+
+    fn expression(&self, _: &[&TensorType]) -> Option<Expression> {
+        let text = match self {
+            Self::Equal => "Word(x == y)",
             // Not x != y, which is false of NaN in some compilers' hands.
-            Self::NotEqual => "Output(!(x == y))",
-            Self::Less => "Output(x < y)",
-            Self::LessOrEqual => "Output(x <= y)",
-            Self::Greater => "Output(x > y)",
-            Self::GreaterOrEqual => "Output(x >= y)",
+            Self::NotEqual => "Word(!(x == y))",
+            Self::Less => "Word(x < y)",
+            Self::LessOrEqual => "Word(x <= y)",
+            Self::Greater => "Word(x > y)",
+            Self::GreaterOrEqual => "Word(x >= y)",
         };
-        launch_pair(self.name(), site, None, formula)
+        Some(Expression::new(text).jumping(true))
     }
 }
 

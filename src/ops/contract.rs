@@ -1,5 +1,6 @@
 //! What the engine knows about an operator.
 
+use super::{Expression, Finish};
 use crate::array::{Array, TensorType};
 use crate::error::Result;
 use crate::gpu::{Capabilities, Launch};
@@ -29,6 +30,13 @@ pub trait Op: Debug + Send + Sync {
     /// If no way fits the device.
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>>;
 
+    /// What one element of the output is, if the elements of the inputs at its place alone decide that: what the operator's own kernel
+    /// computes, and what a plan puts together with others. Inputs broadcast to the output.
+    fn expression(&self, inputs: &[&TensorType]) -> Option<Expression> {
+        let _ = inputs;
+        None
+    }
+
     /// How many products the definition adds up, for inputs and outputs of these types: the usual measure of a network's work.
     /// Taps that fall on padding count; 0 where products are not what an operator is about.
     fn multiply_adds(&self, inputs: &[&TensorType], outputs: &[&TensorType]) -> u64 {
@@ -57,6 +65,8 @@ pub struct Site<'a> {
     pub device: &'a Capabilities,
     /// The precision asked for.
     pub precision: Precision,
+    /// What to do with each element of the output before it is stored, if the kernel can: then the candidate says so.
+    pub finish: Option<&'a Finish>,
 }
 
 /// How exact products and sums are. Chosen when a plan is compiled, never silently.
@@ -77,12 +87,19 @@ pub struct Candidate {
     pub scratch: Vec<u64>,
     /// The one output is this input under another shape: nothing to compute.
     pub alias: Option<usize>,
+    /// Whether what is stored is finished as the site asked.
+    pub finishes: bool,
 }
 
 impl Candidate {
     /// A way that needs no scratch memory.
     pub fn of(launches: Vec<Launch>) -> Self {
         Self { launches, ..Self::default() }
+    }
+
+    /// The same, which finishes what it stores if it `finishes`.
+    pub fn finishing(self, finishes: bool) -> Self {
+        Self { finishes, ..self }
     }
 
     /// One dispatch.

@@ -84,7 +84,7 @@ impl Op for Det {
             let launch = Launch::new(&DET, &params, groups(part.len(), WORKGROUP));
             launch.input_window(0, &from).scratch_mut(0).output_window(0, &to)
         })?;
-        Ok(vec![Candidate { launches, scratch: vec![(largest * size * size * 4).next_multiple_of(16) as u64], alias: None }])
+        Ok(vec![Candidate { launches, scratch: vec![(largest * size * size * 4).next_multiple_of(16) as u64], ..Candidate::default() }])
     }
 }
 

@@ -15,14 +15,14 @@
 //! ONNX: And, Or, Xor, `BitwiseAnd`, `BitwiseOr`, `BitwiseXor`, `BitShift`. PyTorch: `logical_and` and `bitwise_and` and so on,
 //! `bitwise_left_shift`, `bitwise_right_shift`.
 
-use super::broadcast::{infer_pair, launch_pair, pairs};
-use super::{Candidate, Op, Site};
+use super::broadcast::{infer_pair, pairs};
+use super::{Candidate, Expression, Op, Site, launch_elements};
 use crate::array::{Array, DType, Data, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::Var;
 
-/// It is a formula of the kernel that [`Binary`](super::Binary) lists.
+/// It is an expression for the kernel that [`Binary`](super::Binary) lists.
 pub(super) const KERNELS: &[&Kernel] = &[];
 
 /// Which function of two truth values or bit patterns.
@@ -92,7 +92,11 @@ impl Op for Logical {
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
-        let formula = match (self, site.inputs[0].dtype) {
+        launch_elements(self, site)
+    }
+
+    fn expression(&self, inputs: &[&TensorType]) -> Option<Expression> {
+        let text = match (self, inputs.first()?.dtype) {
             (Self::And, _) => "x & y",
             (Self::Or, _) => "x | y",
             (Self::Xor, _) => "x ^ y",
@@ -100,7 +104,7 @@ impl Op for Logical {
             (Self::ShiftRight, _) => "select(x >> (y & Word(31u)), Element(), y > Word(31u))",
             (Self::ShiftLeft, _) => "select(x << (Word(y) & Word(31u)), Element(), Word(y) > Word(31u))",
         };
-        launch_pair(self.name(), site, None, formula)
+        Some(Expression::new(text))
     }
 }
 

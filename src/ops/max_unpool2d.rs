@@ -161,7 +161,7 @@ impl Op for MaxUnpool2d {
         let fours = largest.div_ceil(4);
         let clear = Launch::new(&CLEAR, &Clear { count: u32_of(fours) }, groups(fours, WORKGROUP)).scratch_mut(0);
         let launches = mark.into_iter().zip(fetch).flat_map(|(mark, fetch)| [clear.clone(), mark, fetch]).collect();
-        Ok(vec![Candidate { launches, scratch: vec![16 * fours as u64], alias: None }])
+        Ok(vec![Candidate { launches, scratch: vec![16 * fours as u64], ..Candidate::default() }])
     }
 
     fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {

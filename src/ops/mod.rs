@@ -3,17 +3,24 @@
 //! To add one: its file here, its shader, its case table under `tests/ops/`, a line in the list at the bottom.
 
 mod broadcast;
+mod chain;
 mod check;
 mod contract;
 mod copy;
+mod expression;
+mod finish;
 mod gradient;
 mod map;
 mod nest;
 mod rows;
 mod windows;
 
+pub(crate) use chain::*;
 pub(crate) use check::*;
 pub use contract::{Candidate, Op, Precision, Site};
+pub use expression::Expression;
+pub use finish::Finish;
+pub(crate) use finish::{FINISH_NUMBERS, Items, UNFINISHED, UNFINISHED_FOUR, finish_numbers, finished};
 pub(crate) use gradient::*;
 pub(crate) use nest::*;
 pub(crate) use rows::*;
@@ -59,6 +66,7 @@ ops! {
     einsum,
     expand,
     fma_chain,
+    fused,
     gather,
     gather_elements,
     gather_nd,

@@ -13,14 +13,14 @@
 //! [`Var::div`] is faster and may be off by 2.5 units in the last place, which is enough to turn a tie that is rounded afterwards.
 //! Quotients below 2^-126 count as 0.
 
-use super::broadcast::{infer_pair, launch_pair, pairs};
-use super::{Candidate, Op, Site};
+use super::broadcast::{infer_pair, pairs};
+use super::{Candidate, Expression, Op, Site, launch_elements};
 use crate::array::{Array, DType, TensorType};
 use crate::error::Result;
 use crate::gpu::Kernel;
 use crate::graph::Var;
 
-/// It is a formula of the kernel that [`Binary`](super::Binary) lists.
+/// It is an expression for the kernel that [`Binary`](super::Binary) lists.
 pub(super) const KERNELS: &[&Kernel] = &[];
 
 /// a / b, rounded to nearest, ties to even.
@@ -57,6 +57,11 @@ impl Op for Quotient {
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
-        launch_pair(self.name(), site, Some("quotient"), "quotient(x, y)")
+        launch_elements(self, site)
+    }
+
+    fn expression(&self, _: &[&TensorType]) -> Option<Expression> {
+        // It is there to be rounded to an integer next.
+        Some(Expression::new("quotient(x, y)").import("quotient").jumping(true))
     }
 }

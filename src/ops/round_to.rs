@@ -15,14 +15,14 @@
 //! ONNX: Cast to these types, `QuantizeLinear` to 8-bit floats. The formats: Micikevicius et al., "FP8 formats for deep learning"
 //! (2022); Noune et al., "8-bit numerical formats for deep neural networks" (2022).
 
-use super::map::launch_words;
-use super::{Candidate, Op, Site, check_dtype, check_inputs};
+use super::map::launch_map;
+use super::{Candidate, Expression, Op, Site, check_dtype, check_inputs};
 use crate::array::{Array, DType, TensorType};
 use crate::error::Result;
 use crate::gpu::Kernel;
 use crate::graph::Var;
 
-/// It is a formula of the kernel that [`Unary`](super::Unary) lists.
+/// It is an expression for the kernel that [`Unary`](super::Unary) lists.
 pub(super) const KERNELS: &[&Kernel] = &[];
 
 /// A float format narrower than f32.
@@ -133,6 +133,12 @@ impl Var {
     }
 }
 
+impl RoundTo {
+    fn formula(self) -> Expression {
+        Expression::new(self.format.formula("x", self.saturate)).import("formats").jumping(true)
+    }
+}
+
 impl Op for RoundTo {
     fn name(&self) -> &'static str {
         "round_to"
@@ -150,6 +156,10 @@ impl Op for RoundTo {
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
-        launch_words(self.name(), site, (Some("formats"), &self.format.formula("x", self.saturate)), [0.0; 2], [0; 2])
+        launch_map(self.name(), site, &self.formula())
+    }
+
+    fn expression(&self, _: &[&TensorType]) -> Option<Expression> {
+        Some(self.formula())
     }
 }

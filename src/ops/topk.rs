@@ -212,7 +212,7 @@ impl Op for TopK {
             launches.push(last);
         }
         let scratch = if counted { Vec::new() } else { vec![8 * most as u64; 2] };
-        Ok(vec![Candidate { launches, scratch, alias: None }])
+        Ok(vec![Candidate { launches, scratch, ..Candidate::default() }])
     }
 }
 

@@ -16,31 +16,14 @@
 //! ONNX: Where. PyTorch: `where`.
 
 use super::broadcast::{broadcast_index, broadcast_nest, broadcast_shape};
-use super::{
-    Candidate, Cut, Nest, Op, Part, Site, WORKGROUP, check_dtype, check_inputs, groups, number, the_gradient, u32_of, unbroadcast, vector,
-};
+use super::{Candidate, Expression, Op, Site, check_dtype, check_inputs, launch_elements, number, the_gradient, unbroadcast};
 use crate::array::{Array, DType, Data, Literal, TensorType};
 use crate::error::{Error, Result};
-use crate::gpu::{Kernel, Launch, kernel, params};
+use crate::gpu::Kernel;
 use crate::graph::Var;
 
-params! {
-    struct Params {
-        sizes: [[u32; 4]; 2],
-        condition_strides: [[u32; 4]; 2],
-        a_strides: [[u32; 4]; 2],
-        b_strides: [[u32; 4]; 2],
-        count: u32,
-        output_start: u32,
-        condition_start: u32,
-        a_start: u32,
-        b_start: u32,
-    }
-}
-
-static WHERE: Kernel =
-    kernel!("where_", Params, header: "alias Element = vec4<u32>;\nalias C = u32;\nalias A = vec4<u32>;\nalias B = vec4<u32>;\n");
-pub(super) const KERNELS: &[&Kernel] = &[&WHERE];
+/// It is an expression for the kernel that [`Binary`](super::Binary) lists.
+pub(super) const KERNELS: &[&Kernel] = &[];
 
 /// Takes each element from one of two tensors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,10 +37,6 @@ impl Var {
     pub fn where_(&self, a: &Self, b: &Self) -> Result<Self> {
         self.apply1(Where, &[a, b])
     }
-}
-
-fn nest(condition: &[usize], a: &[usize], b: &[usize], output: &[usize]) -> Result<Nest<4>> {
-    broadcast_nest("where", [output, condition, a, b], output)
 }
 
 impl Op for Where {
@@ -78,7 +57,7 @@ impl Op for Where {
         let shape = broadcast_shape(self.name(), &[&condition.shape, &a.shape, &b.shape])?;
         let output = TensorType::new(a.dtype, shape);
         output.checked_elements()?;
-        nest(&condition.shape, &a.shape, &b.shape, &output.shape)?;
+        broadcast_nest(self.name(), [&output.shape, &condition.shape, &a.shape, &b.shape], &output.shape)?;
         Ok(vec![output])
     }
 
@@ -93,35 +72,11 @@ impl Op for Where {
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
-        let (condition, a, b, output) = (site.inputs[0], site.inputs[1], site.inputs[2], site.outputs[0]);
-        let nest = nest(&condition.shape, &a.shape, &b.shape, &output.shape)?;
-        let bytes = [output, condition, a, b].map(TensorType::device_bytes);
-        let launch = |part: &Part<4>| {
-            let nest = &part.nest;
-            let width = nest.width(true);
-            let count = nest.count(width);
-            let params = Params {
-                sizes: nest.packed_sizes(width),
-                condition_strides: nest.packed_strides(1, width),
-                a_strides: nest.packed_strides(2, width),
-                b_strides: nest.packed_strides(3, width),
-                count: u32_of(count),
-                output_start: nest.packed_start(0, width),
-                condition_start: nest.packed_start(1, width),
-                a_start: nest.packed_start(2, width),
-                b_start: nest.packed_start(3, width),
-            };
-            let alias = |(k, name): (usize, &str)| format!("alias {name} = {};\n", vector("u32", if nest.repeats(k) { 1 } else { width }));
-            let [output, condition, a, b] = &part.windows;
-            Launch::new(&WHERE, &params, groups(count, WORKGROUP))
-                .header(format!("alias Element = {};\n", vector("u32", width)) + &[(1, "C"), (2, "A"), (3, "B")].map(alias).concat())
-                .constant("LOOPS", u32_of(nest.sizes.len()))
-                .input_window(0, condition)
-                .input_window(1, a)
-                .input_window(2, b)
-                .output_window(0, output)
-        };
-        Ok(vec![Candidate::of(nest.parts(self.name(), site.device, bytes, Cut::Outermost)?.iter().map(launch).collect())])
+        launch_elements(self, site)
+    }
+
+    fn expression(&self, _: &[&TensorType]) -> Option<Expression> {
+        Some(Expression::new("select(z, y, x != Word())"))
     }
 
     fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {

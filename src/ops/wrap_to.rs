@@ -16,14 +16,14 @@
 //!
 //! ONNX: Cast between integers; Cast of floats to int4 and uint4 saturates.
 
-use super::map::launch_words;
-use super::{Candidate, Op, Site, check_inputs, check_integer};
+use super::map::launch_map;
+use super::{Candidate, Expression, Op, Site, check_inputs, check_integer};
 use crate::array::{Array, DType, Data, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::Var;
 
-/// It is a formula of the kernel that [`Unary`](super::Unary) lists.
+/// It is an expression for the kernel that [`Unary`](super::Unary) lists.
 pub(super) const KERNELS: &[&Kernel] = &[];
 
 /// Keeps the low bits of integers.
@@ -68,6 +68,13 @@ pub(super) fn check_bits(op: &'static str, bits: u32) -> Result<()> {
     if (1..=32).contains(&bits) { Ok(()) } else { Err(Error::shape(op, format!("integers of {bits} bits; there are those of 1 to 32"))) }
 }
 
+impl WrapTo {
+    /// Of fewer than 32 bits.
+    fn formula(self) -> Expression {
+        Expression::new("(x << Word(low)) >> Word(low)").words([32_u32.saturating_sub(self.bits), 0])
+    }
+}
+
 impl Op for WrapTo {
     fn name(&self) -> &'static str {
         "wrap_to"
@@ -95,6 +102,10 @@ impl Op for WrapTo {
         if self.bits == 32 {
             return Ok(vec![Candidate { alias: Some(0), ..Candidate::default() }]);
         }
-        launch_words(self.name(), site, (None, "(x << Word(params.low)) >> Word(params.low)"), [0.0; 2], [32 - self.bits, 0])
+        launch_map(self.name(), site, &self.formula())
+    }
+
+    fn expression(&self, _: &[&TensorType]) -> Option<Expression> {
+        (self.bits < 32).then(|| self.formula())
     }
 }

@@ -1,8 +1,8 @@
 //! What a plan would take, before there is a device.
 
-use super::Options;
 use super::layout::Layout;
 use super::program::Program;
+use super::{Options, fuse};
 use crate::error::Result;
 use crate::gpu::Capabilities;
 use crate::graph::Var;
@@ -55,19 +55,15 @@ impl Cost {
     /// As [`Cost::of`].
     pub fn on(device: &Capabilities, outputs: &[&Var]) -> Result<Self> {
         let program = Program::of(outputs)?;
-        let bytes = Layout::of(device, &program, Options::default())?.bytes;
+        let nodes = program.steps.len();
         let multiply_adds = program.steps.iter().map(|step| {
             let [inputs, outputs] = [&step.inputs, &step.outputs].map(|values| values.iter().map(|&v| program.ty(v)).collect::<Vec<_>>());
             step.op.multiply_adds(&inputs, &outputs)
         });
-        Ok(Self {
-            nodes: program.steps.len(),
-            multiply_adds: multiply_adds.fold(0, u64::saturating_add),
-            weights: bytes.constants,
-            inputs: bytes.inputs,
-            working: bytes.working,
-            readback: bytes.staging,
-        })
+        let multiply_adds = multiply_adds.fold(0, u64::saturating_add);
+        let options = Options::default();
+        let bytes = Layout::of(device, &fuse::fuse(program, device, options), options)?.bytes;
+        Ok(Self { nodes, multiply_adds, weights: bytes.constants, inputs: bytes.inputs, working: bytes.working, readback: bytes.staging })
     }
 
     /// Bytes of everything that lies on the device at once.

@@ -70,10 +70,10 @@ impl Layout {
 }
 
 /// The first candidate that the device can run.
-fn choose(device: &Capabilities, program: &Program, step: &Step, options: Options) -> Result<Candidate> {
+pub(super) fn choose(device: &Capabilities, program: &Program, step: &Step, options: Options) -> Result<Candidate> {
     let inputs: Vec<&TensorType> = step.inputs.iter().map(|&v| program.ty(v)).collect();
     let outputs: Vec<&TensorType> = step.outputs.iter().map(|&v| program.ty(v)).collect();
-    let site = Site { inputs: &inputs, outputs: &outputs, device, precision: options.precision };
+    let site = Site { inputs: &inputs, outputs: &outputs, device, precision: options.precision, finish: None };
     let refused = |reason: String| Error::Device(format!("{} {}: {reason}", step.label, program.signature(step)));
     let mut reason = "there is no kernel for it".to_owned();
     for candidate in step.op.launch(&site)? {

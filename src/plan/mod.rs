@@ -8,6 +8,7 @@ mod check;
 mod cost;
 mod cpu;
 mod device;
+mod fuse;
 mod layout;
 mod memory;
 mod profile;
@@ -59,10 +60,18 @@ impl Device {
 }
 
 /// What a plan may be asked for beyond its outputs.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// How exact products and sums are.
     pub precision: Precision,
+    /// Whether a GPU computes element-wise operators together, and with the operator before them.
+    pub fusion: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { precision: Precision::default(), fusion: true }
+    }
 }
 
 /// A computation ready to run. See the [module](self).
@@ -93,11 +102,17 @@ impl Plan {
     /// As [`Plan::compile`].
     pub fn compile_with(device: impl Into<Device>, outputs: &[&Var], options: Options) -> Result<Self> {
         let program = Program::of(outputs)?;
-        let backend = match device.into() {
-            Device::Gpu(gpu) => Backend::Gpu(Box::new(device::Compiled::new(&gpu, &program, options)?)),
-            Device::Cpu => Backend::Cpu(cpu::Interpreter::new(&program)),
-        };
-        Ok(Self { program, backend })
+        Ok(match device.into() {
+            Device::Gpu(gpu) => {
+                let program = fuse::fuse(program, gpu.capabilities(), options);
+                let backend = Backend::Gpu(Box::new(device::Compiled::new(&gpu, &program, options)?));
+                Self { program, backend }
+            }
+            Device::Cpu => {
+                let backend = Backend::Cpu(cpu::Interpreter::new(&program));
+                Self { program, backend }
+            }
+        })
     }
 
     /// Runs once: `inputs` by name, the outputs in the order given to [`Plan::compile`].

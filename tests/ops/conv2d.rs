@@ -136,7 +136,8 @@ fn launches(op: &impl Op, change: impl Fn(&mut Capabilities), shapes: &[&[usize]
     let types: Vec<TensorType> = shapes.iter().map(|&shape| TensorType::f32(shape)).collect();
     let types: Vec<&TensorType> = types.iter().collect();
     let outputs = op.infer(&types).unwrap();
-    let site = Site { inputs: &types, outputs: &outputs.iter().collect::<Vec<_>>(), device: &device, precision: Default::default() };
+    let site =
+        Site { inputs: &types, outputs: &outputs.iter().collect::<Vec<_>>(), device: &device, precision: Default::default(), finish: None };
     op.launch(&site).unwrap()[0].launches.iter().map(|l| l.kernel.name).collect()
 }
 

@@ -97,7 +97,8 @@ fn launches(op: impl Op, change: fn(&mut Capabilities), inputs: &[&[usize]]) -> 
     let types: Vec<TensorType> = inputs.iter().map(|&shape| TensorType::f32(shape)).collect();
     let types: Vec<&TensorType> = types.iter().collect();
     let outputs = op.infer(&types).unwrap();
-    let site = Site { inputs: &types, outputs: &outputs.iter().collect::<Vec<_>>(), device: &device, precision: Default::default() };
+    let site =
+        Site { inputs: &types, outputs: &outputs.iter().collect::<Vec<_>>(), device: &device, precision: Default::default(), finish: None };
     op.launch(&site).unwrap()[0].launches.iter().map(|l| l.kernel.name).collect()
 }
 

@@ -260,7 +260,7 @@ fn eight_storage_buffers() {
             let inputs: Vec<&TensorType> = types.iter().collect();
             let outputs = op.infer(&inputs).unwrap();
             let outputs: Vec<&TensorType> = outputs.iter().collect();
-            let site = Site { inputs: &inputs, outputs: &outputs, device: gpu().capabilities(), precision: Precision::F32 };
+            let site = Site { inputs: &inputs, outputs: &outputs, device: gpu().capabilities(), precision: Precision::F32, finish: None };
             let launches = &op.launch(&site).unwrap()[0].launches;
             assert!(launches.iter().all(|launch| launch.bindings.len() <= 8), "{op:?}");
         }

@@ -6,10 +6,11 @@ use super::strips::{Strips, vectors_for};
 use crate::array::Hw;
 use crate::gpu::{Capabilities, Kernel, Launch, kernel, params};
 use crate::ops::matmul::{self, Product};
-use crate::ops::{Candidate, WORKGROUP, groups, u32_of};
+use crate::ops::{Candidate, FINISH_NUMBERS, Finish, Items, UNFINISHED_FOUR, WORKGROUP, finish_numbers, finished, groups, u32_of};
 
 params! {
     struct Params {
+        finish: [[u32; 4]; FINISH_NUMBERS],
         input_size: [u32; 2],
         output_size: [u32; 2],
         kernel: [u32; 2],
@@ -33,16 +34,17 @@ params! {
     }
 }
 
-static REGISTER: Kernel = kernel!("conv2d/register", Params);
-static TILE: Kernel = kernel!("conv2d/tile", Params);
-static DEPTHWISE: Kernel = kernel!("conv2d/depthwise", Params);
+static REGISTER: Kernel = kernel!("conv2d/register", Params, header: UNFINISHED_FOUR);
+static TILE: Kernel = kernel!("conv2d/tile", Params, header: UNFINISHED_FOUR);
+static DEPTHWISE: Kernel = kernel!("conv2d/depthwise", Params, header: UNFINISHED_FOUR);
 /// What the direct kernel is told of the numbers: their type, and `x * y + sum`.
 const FLOATS: &str =
     "alias Scalar = f32;\nfn multiply_add(x: Scalar, y: vec4<f32>, sum: vec4<f32>) -> vec4<f32> { return fma(vec4(x), y, sum); }\n";
 /// Modulo 2^32, and so for u32 too.
-const INTEGERS: &str =
-    "alias Scalar = i32;\nfn multiply_add(x: Scalar, y: vec4<i32>, sum: vec4<i32>) -> vec4<i32> { return x * y + sum; }\n";
-static DIRECT: Kernel = kernel!("conv2d/direct", Params, header: FLOATS);
+const INTEGERS: &str = "alias Scalar = i32;\nalias Element = vec4<i32>;\n#import unfinished\n\
+    fn multiply_add(x: Scalar, y: vec4<i32>, sum: vec4<i32>) -> vec4<i32> { return x * y + sum; }\n";
+static DIRECT: Kernel = kernel!("conv2d/direct", Params, header: "alias Scalar = f32;\nalias Element = vec4<f32>;\n#import unfinished\n\
+    fn multiply_add(x: Scalar, y: vec4<f32>, sum: vec4<f32>) -> vec4<f32> { return fma(vec4(x), y, sum); }\n");
 pub(in crate::ops) const KERNELS: &[&Kernel] = &[&REGISTER, &TILE, &DEPTHWISE, &DIRECT];
 
 /// Channels that a thread of the register kernel computes.
@@ -64,24 +66,33 @@ enum Kind {
 }
 
 /// The ways to compute a convolution whose bias, if any, is the operator's input `bias`.
-pub(super) fn candidates(device: &Capabilities, sizes: &Sizes, bias: Option<usize>) -> Vec<Candidate> {
+pub(super) fn candidates(device: &Capabilities, sizes: &Sizes, bias: Option<usize>, finish: Option<&Finish>) -> Vec<Candidate> {
+    let finish = finish.filter(|f| f.fits(1));
     if sizes.is_linear() {
-        return matmul::candidates(device, &[Product::by_rows(sizes.images, sizes.output_channels, sizes.taps(), bias)]);
+        return matmul::candidates(device, &[Product::by_rows(sizes.images, sizes.output_channels, sizes.taps(), bias)], finish);
     }
-    of_kinds(device, sizes, bias, kinds)
+    of_kinds(device, sizes, bias, finish, kinds)
 }
 
 /// The way to compute a convolution of 32-bit integers, modulo 2^32.
 pub(super) fn integer_candidates(device: &Capabilities, sizes: &Sizes) -> Vec<Candidate> {
-    of_kinds(device, sizes, None, |_, _| vec![Kind::Integer])
+    of_kinds(device, sizes, None, None, |_, _| vec![Kind::Integer])
 }
 
-fn of_kinds(device: &Capabilities, sizes: &Sizes, bias: Option<usize>, kinds: fn(&Capabilities, &Sizes) -> Vec<Kind>) -> Vec<Candidate> {
+fn of_kinds(
+    device: &Capabilities,
+    sizes: &Sizes,
+    bias: Option<usize>,
+    finish: Option<&Finish>,
+    kinds: fn(&Capabilities, &Sizes) -> Vec<Kind>,
+) -> Vec<Candidate> {
     let sizes = &sizes.simplified();
     let parts: Vec<_> = Part::all(device, sizes).into_iter().map(|p| (p.windows(device, sizes), p)).collect();
+    // A finish counts elements of the whole output.
+    let finish = finish.filter(|_| parts.len() == 1);
     let launches = |kind| {
-        let each = parts.iter().map(|(windows, part)| Work { device, sizes, bias, windows, part }.launch(kind));
-        Some(Candidate::of(each.collect::<Option<Vec<_>>>()?))
+        let each = parts.iter().map(|(windows, part)| Work { device, sizes, bias, finish, windows, part }.launch(kind));
+        Some(Candidate::of(each.collect::<Option<Vec<_>>>()?).finishing(finish.is_some()))
     };
     kinds(device, sizes).into_iter().filter_map(launches).collect()
 }
@@ -128,6 +139,7 @@ struct Work<'a> {
     device: &'a Capabilities,
     sizes: &'a Sizes,
     bias: Option<usize>,
+    finish: Option<&'a Finish>,
     windows: &'a Windows,
     part: &'a Part,
 }
@@ -139,7 +151,7 @@ impl Work<'_> {
             Kind::Register => self.register(),
             Kind::Tile { size, depth } => Some(self.tile(size, depth)),
             Kind::Depthwise => self.depthwise(),
-            Kind::Direct => Some(self.direct(FLOATS)),
+            Kind::Direct => Some(finished(self.direct(FLOATS), self.finish, Items::Row { whole: false })),
             Kind::Integer => Some(self.direct(INTEGERS)),
         }
     }
@@ -157,7 +169,7 @@ impl Work<'_> {
         let launch = self.start(&REGISTER, groups(threads, self.small_group()), 0);
         let point = sizes.kernel.area() == 1;
         let launch = launch.constant("WORKGROUP", self.small_group()).constant("STRIDE", u32_of(sizes.stride.w)).constant("POINT", point);
-        Some(strips.constants(launch))
+        Some(self.strips_finished(launch, &strips))
     }
 
     fn depthwise(&self) -> Option<Launch> {
@@ -179,20 +191,27 @@ impl Work<'_> {
             .constant("STRIDE_H", u32_of(stride.h))
             .constant("STRIDE_W", u32_of(stride.w))
             .constant("DILATION_W", u32_of(dilation.w));
-        Some(strips.constants(launch))
+        Some(self.strips_finished(launch, &strips))
     }
 
     fn tile(&self, size: u32, depth: u32) -> Launch {
         let sizes = self.sizes;
         let count = blocks(sizes, self.part.channels.len(), size as usize) * self.part.images.len();
         let aligned = sizes.taps().is_multiple_of(4) && self.windows.weight.1.is_multiple_of(4);
-        self.start(&TILE, groups(sizes.output.area(), size) * count as u64, 0)
+        let launch = self
+            .start(&TILE, groups(sizes.output.area(), size) * count as u64, 0)
             .constant("TILE", size)
             .constant("DEPTH", depth)
             .constant("WORKGROUP", (size / 8) * (size / 8))
             .constant("KERNEL_H", u32_of(sizes.kernel.h))
             .constant("KERNEL_W", u32_of(sizes.kernel.w))
-            .constant("ALIGNED", aligned)
+            .constant("ALIGNED", aligned);
+        finished(launch, self.finish, Items::Row { whole: false })
+    }
+
+    /// A launch that goes along `strips`.
+    fn strips_finished(&self, launch: Launch, strips: &Strips) -> Launch {
+        finished(strips.constants(launch), self.finish, Items::Row { whole: strips.aligned_output })
     }
 
     /// Threads of a workgroup without shared memory: few waste least on software adapters, GPUs want at least 64.
@@ -218,6 +237,7 @@ impl Work<'_> {
         let (sizes, part, windows) = (self.sizes, self.part, self.windows);
         let pair = |size: Hw| [u32_of(size.h), u32_of(size.w)];
         let params = Params {
+            finish: finish_numbers(self.finish),
             input_size: pair(sizes.input),
             output_size: pair(sizes.output),
             kernel: pair(sizes.kernel),

@@ -5,11 +5,12 @@ use super::phases::{Axis, Run};
 use super::{Candidate, Problem};
 use crate::error::{Error, Result};
 use crate::gpu::{Capabilities, Kernel, Launch, Window, kernel, params};
-use crate::ops::{WORKGROUP, groups, u32_of};
+use crate::ops::{FINISH_NUMBERS, Finish, Items, UNFINISHED, WORKGROUP, finish_numbers, finished, groups, u32_of};
 use std::ops::Range;
 
 params! {
     struct Tile {
+        finish: [[u32; 4]; FINISH_NUMBERS],
         rows: u32, places: u32, row_tiles: u32, place_tiles: u32, groups: u32,
         slices: u32, slice_products: u32, products: u32,
         input_h: u32, input_w: u32, input_channels: u32, input_skip: u32, group_channels: u32,
@@ -25,7 +26,7 @@ params! {
 
 params! {
     struct Direct {
-        y: [[u32; 4]; 2], x: [[u32; 4]; 2], padding: [u32; 2], output_size: [u32; 2],
+        finish: [[u32; 4]; FINISH_NUMBERS], y: [[u32; 4]; 2], x: [[u32; 4]; 2], padding: [u32; 2], output_size: [u32; 2],
         count: u32, groups: u32, out_channels: u32, channels: u32, input_channels: u32,
         weight_channel: u32, weight_first: u32, input_skip: u32, output_skip: u32, bias_first: u32, has_bias: u32,
     }
@@ -39,46 +40,22 @@ params! {
 }
 
 params! {
-    struct Sum { count: u32, slices: u32, plane: u32, channels: u32, has_bias: u32 }
+    struct Sum { finish: [[u32; 4]; FINISH_NUMBERS], count: u32, slices: u32, plane: u32, channels: u32, has_bias: u32 }
 }
 
 /// Rows of a tile that are not neighbours in weight and output.
-const APART: &str = "\
-alias Element = f32;
-fn load_rows(at: vec4<u32>) -> vec4<f32> { return vec4(weight[at.x], weight[at.y], weight[at.z], weight[at.w]); }
-fn store_row(place: Place, r: u32, rows_left: u32, value: f32) {
-    let row = rows[r];
-    let y = row.y + place.y * params.stride_h;
-    let x = row.x + place.x * params.stride_w;
-    if (r < rows_left && y < params.output_h && x < params.output_w) { output[row.output + place.output] = value + row.bias; }
-}
-fn store_rows(place: Place, r: u32, rows_left: u32, values: vec4<f32>) {
-    store_row(place, r, rows_left, values.x);
-    store_row(place, r + 1u, rows_left, values.y);
-    store_row(place, r + 2u, rows_left, values.z);
-    store_row(place, r + 3u, rows_left, values.w);
-}
-";
-
-/// Four phases along x at a time: neighbours in weight and output, all inside or all outside.
-const TOGETHER: &str = "\
-alias Element = vec4<f32>;
-fn load_rows(at: vec4<u32>) -> vec4<f32> { return weight[at.x / 4u]; }
-fn store_rows(place: Place, r: u32, rows_left: u32, values: vec4<f32>) {
-    let row = rows[r];
-    let y = row.y + place.y * params.stride_h;
-    let x = row.x + place.x * params.stride_w;
-    if (r < rows_left && y < params.output_h && x < params.output_w) { output[(row.output + place.output) / 4u] = values + row.bias; }
-}
-";
+const APART: &str = "#import apart\n";
+/// Four phases along x at a time.
+const TOGETHER: &str = "#import together\n";
 
 const ONE_LANE: &str = "alias Lanes = f32;\nconst LANES = 1u;\n";
 const FOUR_LANES: &str = "alias Lanes = vec4<f32>;\nconst LANES = 4u;\n";
 
-static TILE: Kernel = kernel!("conv_transpose2d/tile", Tile, header: APART);
-static DIRECT: Kernel = kernel!("conv_transpose2d/direct", Direct, header: ONE_LANE);
+static TILE: Kernel = kernel!("conv_transpose2d/tile", Tile, header: "alias Element = f32;\n#import unfinished\n#import apart\n");
+static DIRECT: Kernel = kernel!("conv_transpose2d/direct", Direct,
+    header: "alias Lanes = f32;\nconst LANES = 1u;\nalias Element = f32;\n#import unfinished\n");
 static POINT: Kernel = kernel!("conv_transpose2d/point", Point, header: ONE_LANE);
-static SUM: Kernel = kernel!("conv_transpose2d/sum", Sum);
+static SUM: Kernel = kernel!("conv_transpose2d/sum", Sum, header: UNFINISHED);
 pub(crate) const KERNELS: &[&Kernel] = &[&TILE, &DIRECT, &POINT, &SUM];
 
 /// Rows and places of a tile.
@@ -90,27 +67,29 @@ const MOST_WASTE: u64 = 8;
 /// Images up to which a kernel-sized output is a product of vectors rather than of matrices.
 const FEW_IMAGES: usize = 8;
 
-pub(super) fn candidates(problem: &Problem, device: &Capabilities) -> Result<Vec<Candidate>> {
+pub(super) fn candidates(problem: &Problem, finish: Option<&Finish>, device: &Capabilities) -> Result<Vec<Candidate>> {
     let Some(parts) = Part::all(problem, device) else {
         let plane = 4 * (problem.y.output * problem.x.output) as u64;
         let most = device.max_binding();
         let reason = format!("conv_transpose2d needs {plane} bytes in one binding, {} shows a shader at most {most}", device.name);
         return Err(Error::Device(reason));
     };
+    // A finish counts elements of the whole output.
+    let finish = finish.filter(|f| parts.len() == 1 && f.fits(1));
     let mut found = Vec::new();
     if let [_] = parts.as_slice()
         && problem.is_point()
     {
-        found.extend(point(problem, device));
+        found.extend(point(problem, finish, device));
     }
-    let tile = tile(problem, &parts, device);
-    let direct = Candidate::of(parts.iter().map(|part| direct(problem, part, device)).collect());
+    let tile = tile(problem, finish, &parts, device);
+    let direct = Candidate::of(parts.iter().map(|part| direct(problem, finish, part, device)).collect());
     match tile {
         Some((tile, waste)) if waste <= MOST_WASTE => found.extend([tile, direct]),
         Some((tile, _)) => found.extend([direct, tile]),
         None => found.push(direct),
     }
-    Ok(found)
+    Ok(found.into_iter().map(|candidate| candidate.finishing(finish.is_some())).collect())
 }
 
 impl Problem {
@@ -147,22 +126,24 @@ impl Problem {
     }
 
     /// Adds `slices` copies of the output in scratch memory, and the bias.
-    fn sum(&self, slices: usize) -> Launch {
+    fn sum(&self, finish: Option<&Finish>, slices: usize) -> Launch {
         let count = self.output_elements();
         let params = Sum {
+            finish: finish_numbers(finish),
             count: u32_of(count),
             slices: u32_of(slices),
             plane: u32_of(self.y.output * self.x.output),
             channels: u32_of(self.groups * self.out_channels),
             has_bias: self.bias.into(),
         };
-        Launch::new(&SUM, &params, groups(count, WORKGROUP)).scratch(0).optional_input(self.bias()).output(0)
+        let launch = Launch::new(&SUM, &params, groups(count, WORKGROUP)).scratch(0).optional_input(self.bias()).output(0);
+        finished(launch, finish, Items::One)
     }
 
     /// `launches` that write `slices` copies to scratch memory, then their sum.
-    fn summed(&self, mut launches: Vec<Launch>, slices: usize) -> Candidate {
-        launches.push(self.sum(slices));
-        Candidate { launches, scratch: vec![4 * slices as u64 * self.output_elements() as u64], alias: None }
+    fn summed(&self, finish: Option<&Finish>, mut launches: Vec<Launch>, slices: usize) -> Candidate {
+        launches.push(self.sum(finish, slices));
+        Candidate { launches, scratch: vec![4 * slices as u64 * self.output_elements() as u64], ..Candidate::default() }
     }
 }
 
@@ -183,7 +164,7 @@ struct Class {
 }
 
 /// Matrix products over the classes of phases, and how many multiply-adds they do for each that counts.
-fn tile(problem: &Problem, parts: &[Part], device: &Capabilities) -> Option<(Candidate, u64)> {
+fn tile(problem: &Problem, finish: Option<&Finish>, parts: &[Part], device: &Capabilities) -> Option<(Candidate, u64)> {
     let problem = &Problem { y: problem.y.simplified(), x: problem.x.simplified(), ..*problem };
     let (runs_y, runs_x) = (problem.y.runs()?, problem.x.runs()?);
     if runs_y.len() * runs_x.len() > MOST_CLASSES {
@@ -211,7 +192,7 @@ fn tile(problem: &Problem, parts: &[Part], device: &Capabilities) -> Option<(Can
     let split = if parts.len() == 1 { slices(device, tiles * problem.groups, longest, 256) } else { 1 };
     if let ([range], 1) = (ranges.as_slice(), split) {
         let launches = parts.iter().flat_map(|part| {
-            let target = Target::Output(part.output(problem, device));
+            let target = Target::Output(part.output(problem, device), finish);
             classes.iter().map(move |class| class.launch(problem, part, range, &target, 1, device))
         });
         return Some((Candidate::of(launches.collect()), waste));
@@ -223,7 +204,7 @@ fn tile(problem: &Problem, parts: &[Part], device: &Capabilities) -> Option<(Can
         let target = Target::Slices(number * each);
         launches.extend(classes.iter().map(|class| class.launch(problem, part, range, &target, each, device)));
     }
-    Some((problem.summed(launches, each * ranges.len()), waste))
+    Some((problem.summed(finish, launches, each * ranges.len()), waste))
 }
 
 /// Products staged at a time: 16, or fewer where that would add more than an eighth of zeros.
@@ -249,7 +230,7 @@ impl Class {
         problem: &Problem,
         part: &Part,
         range: &Range<usize>,
-        target: &Target,
+        target: &Target<'_>,
         slices: usize,
         device: &Capabilities,
     ) -> Launch {
@@ -266,9 +247,11 @@ impl Class {
             + self.x.tap;
         let input = part.input(problem, device);
         let output_skip = target.skip(problem.output_elements());
-        let has_bias = problem.bias && matches!(target, Target::Output(_));
+        let has_bias = problem.bias && matches!(target, Target::Output(..));
         let modulo = |phase: usize, before: usize| u32_of(phase).wrapping_sub(u32_of(before));
+        let finish = target.finish();
         let params = Tile {
+            finish: finish_numbers(finish),
             rows: u32_of(rows),
             places: u32_of(places),
             row_tiles: u32_of(row_tiles),
@@ -322,12 +305,12 @@ impl Class {
             .input_window(0, &input)
             .input_window(1, &weight)
             .optional_input(problem.bias().filter(|_| has_bias));
-        target.bind(launch)
+        finished(target.bind(launch), finish, if together { Items::Row { whole: true } } else { Items::One })
     }
 }
 
 /// Stepping from tap to tap: every attribute, any size.
-fn direct(problem: &Problem, part: &Part, device: &Capabilities) -> Launch {
+fn direct(problem: &Problem, finish: Option<&Finish>, part: &Part, device: &Capabilities) -> Launch {
     let Problem { y, x, .. } = *problem;
     let (input, output) = (part.input(problem, device), part.output(problem, device));
     let fours = [x.stride, x.before, x.output, x.kernel, output.skip as usize];
@@ -336,6 +319,7 @@ fn direct(problem: &Problem, part: &Part, device: &Capabilities) -> Launch {
     let count = planes * y.output * x.output / lanes;
     let first = part.groups.start * problem.channels * problem.weight_channel() + part.channels.start * y.kernel * x.kernel;
     let params = Direct {
+        finish: finish_numbers(finish),
         y: y.words(),
         x: x.words(),
         padding: [y.before, x.before].map(u32_of),
@@ -355,11 +339,12 @@ fn direct(problem: &Problem, part: &Part, device: &Capabilities) -> Launch {
     let dilated = u8::from(y.dilation * x.dilation > 1);
     let launch = Launch::new(&DIRECT, &params, groups(count, WORKGROUP)).header(header).constant("DILATED", dilated);
     let launch = launch.input_window(0, &input).input(1);
-    launch.optional_input(problem.bias()).output_window(0, &output)
+    let launch = launch.optional_input(problem.bias()).output_window(0, &output);
+    finished(launch, finish, if lanes == 4 { Items::Row { whole: true } } else { Items::One })
 }
 
 /// Maps of one pixel whose outputs are the kernel itself: vectors times the weight as a matrix.
-fn point(problem: &Problem, device: &Capabilities) -> Option<Candidate> {
+fn point(problem: &Problem, finish: Option<&Finish>, device: &Capabilities) -> Option<Candidate> {
     let ranges = problem.channel_ranges(device)?;
     let elements = problem.weight_channel();
     let (lanes, header) = if elements.is_multiple_of(4) { (4, FOUR_LANES) } else { (1, ONE_LANE) };
@@ -369,7 +354,7 @@ fn point(problem: &Problem, device: &Capabilities) -> Option<Candidate> {
     let images = if problem.batch == 1 { 1 } else { 4 };
     let batch_tiles = problem.batch.div_ceil(images);
     let each = slices(device, column_tiles * batch_tiles / 4, problem.channels / ranges.len(), 128);
-    let whole = ranges.len() == 1 && each == 1 && !problem.bias;
+    let whole = ranges.len() == 1 && each == 1 && !problem.bias && finish.is_none();
     let mut launches = Vec::new();
     for (number, range) in ranges.iter().enumerate() {
         let weight = problem.weight_window(range, device);
@@ -391,5 +376,5 @@ fn point(problem: &Problem, device: &Capabilities) -> Option<Candidate> {
         let launch = launch.constant("IMAGES", u32_of(images)).input(0).input_window(1, &weight);
         launches.push(if whole { launch.output(0) } else { launch.scratch_mut(0) });
     }
-    Some(if whole { Candidate::of(launches) } else { problem.summed(launches, each * ranges.len()) })
+    Some(if whole { Candidate::of(launches) } else { problem.summed(finish, launches, each * ranges.len()) })
 }

@@ -2,6 +2,7 @@
 
 use super::Problem;
 use crate::gpu::{Capabilities, Launch, Window};
+use crate::ops::Finish;
 use std::ops::Range;
 
 /// Images of the batch, groups of channels, and output channels of a group: neighbouring planes of the output.
@@ -63,25 +64,33 @@ impl Part {
 
 /// Where a launch writes.
 #[derive(Clone, Debug)]
-pub(super) enum Target {
-    /// The output.
-    Output(Window),
+pub(super) enum Target<'a> {
+    /// The output, finished.
+    Output(Window, Option<&'a Finish>),
     /// Scratch memory, from this slice on.
     Slices(usize),
 }
 
-impl Target {
+impl<'a> Target<'a> {
     /// Elements of the binding in front of the first one that is written.
     pub fn skip(&self, elements: usize) -> usize {
         match self {
-            Self::Output(window) => window.skip as usize,
+            Self::Output(window, _) => window.skip as usize,
             Self::Slices(first) => first * elements,
+        }
+    }
+
+    /// What is to be done before storing.
+    pub fn finish(&self) -> Option<&'a Finish> {
+        match self {
+            Self::Output(_, finish) => *finish,
+            Self::Slices(_) => None,
         }
     }
 
     pub fn bind(&self, launch: Launch) -> Launch {
         match self {
-            Self::Output(window) => launch.output_window(0, window),
+            Self::Output(window, _) => launch.output_window(0, window),
             Self::Slices(_) => launch.scratch_mut(0),
         }
     }

@@ -2,11 +2,12 @@
 
 use super::Product;
 use crate::gpu::{Capabilities, Kernel, Launch, Window, kernel, params};
-use crate::ops::{Candidate, groups, u32_of};
+use crate::ops::{Candidate, FINISH_NUMBERS, Finish, Items, UNFINISHED_FOUR, finish_numbers, finished, groups, u32_of};
 use std::ops::Range;
 
 params! {
     struct Params {
+        finish: [[u32; 4]; FINISH_NUMBERS],
         rows: u32,
         columns: u32,
         depth: u32,
@@ -23,9 +24,9 @@ params! {
     }
 }
 
-static REGISTER: Kernel = kernel!("matmul/register", Params);
-static GEMV: Kernel = kernel!("matmul/gemv", Params);
-static TILE: Kernel = kernel!("matmul/tile", Params);
+static REGISTER: Kernel = kernel!("matmul/register", Params, header: UNFINISHED_FOUR);
+static GEMV: Kernel = kernel!("matmul/gemv", Params, header: UNFINISHED_FOUR);
+static TILE: Kernel = kernel!("matmul/tile", Params, header: UNFINISHED_FOUR);
 static INTEGER: Kernel = kernel!("matmul/integer", Params);
 pub(crate) const KERNELS: &[&Kernel] = &[&REGISTER, &GEMV, &TILE, &INTEGER];
 
@@ -56,22 +57,29 @@ struct Part {
     columns: Range<usize>,
 }
 
-/// The ways to compute `products`, which have their sizes in common.
-pub(crate) fn candidates(device: &Capabilities, products: &[Product]) -> Vec<Candidate> {
-    of_kinds(device, products, kinds)
+/// The ways to compute `products`, which have their sizes in common; `finish` counts columns as channels.
+pub(crate) fn candidates(device: &Capabilities, products: &[Product], finish: Option<&Finish>) -> Vec<Candidate> {
+    of_kinds(device, products, finish, kinds)
 }
 
 /// The way to compute `products` of 32-bit integers, modulo 2^32.
 pub(crate) fn integer_candidates(device: &Capabilities, products: &[Product]) -> Vec<Candidate> {
-    of_kinds(device, products, |_, _| vec![Kind::Integer])
+    of_kinds(device, products, None, |_, _| vec![Kind::Integer])
 }
 
-fn of_kinds(device: &Capabilities, products: &[Product], kinds: fn(&Capabilities, &Product) -> Vec<Kind>) -> Vec<Candidate> {
+fn of_kinds(
+    device: &Capabilities,
+    products: &[Product],
+    finish: Option<&Finish>,
+    kinds: fn(&Capabilities, &Product) -> Vec<Kind>,
+) -> Vec<Candidate> {
     let Some(first) = products.first() else { return Vec::new() };
     let parts = parts(device, first);
+    // A finish counts elements of the whole output.
+    let finish = finish.filter(|_| products.len() == 1 && parts.len() == 1);
     let launches = |kind| {
-        let each = products.iter().flat_map(|product| parts.iter().map(move |part| launch(device, kind, product, part)));
-        Some(Candidate::of(each.collect::<Option<Vec<_>>>()?))
+        let each = products.iter().flat_map(|product| parts.iter().map(move |part| launch(device, kind, product, part, finish)));
+        Some(Candidate::of(each.collect::<Option<Vec<_>>>()?).finishing(finish.is_some()))
     };
     kinds(device, first).into_iter().filter_map(launches).collect()
 }
@@ -156,7 +164,7 @@ fn windows(device: &Capabilities, product: &Product, part: &Part) -> [Window; 3]
 }
 
 /// The dispatch for `part`, or `None` if `kind` cannot compute it on this device.
-fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part) -> Option<Launch> {
+fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part, finish: Option<&Finish>) -> Option<Launch> {
     let [a, b, output] = windows(device, product, part);
     let (rows, columns, batches) = (part.rows.len(), part.columns.len(), part.batches.len());
     let transposed = product.transposed;
@@ -175,6 +183,7 @@ fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part) -> 
         Kind::Tile { size, .. } => (&TILE, groups(rows, size) * groups(columns, size) * batches as u64),
     };
     let params = Params {
+        finish: finish_numbers(finish),
         rows: u32_of(rows),
         columns: u32_of(columns),
         depth: u32_of(product.depth),
@@ -195,6 +204,7 @@ fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part) -> 
         return Some(launch.output_window(0, &output));
     }
     let launch = launch.constant("HAS_BIAS", product.bias.is_some()).optional_input(product.bias).output_window(0, &output);
+    let launch = finished(launch, finish, Items::Channels);
     Some(match kind {
         Kind::Integer => launch,
         Kind::Register => {

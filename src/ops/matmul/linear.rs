@@ -82,7 +82,8 @@ impl Op for Linear {
         let [columns, depth] = [site.inputs[1].shape[0], site.inputs[1].shape[1]];
         let bias = (site.inputs.len() > 2).then_some(2);
         let rows = site.inputs[0].shape.iter().rev().skip(1).product();
-        Ok(candidates(site.device, &[Product::by_rows(rows, columns, depth, bias)]))
+        let finish = site.finish.filter(|f| f.fits(site.outputs[0].rank() - 1));
+        Ok(candidates(site.device, &[Product::by_rows(rows, columns, depth, bias)], finish))
     }
 
     /// Each output adds up a row of the weight.

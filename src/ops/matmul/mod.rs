@@ -126,7 +126,12 @@ impl Op for Matmul {
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         let sizes = Sizes::of(site.inputs[0], site.inputs[1])?;
-        Ok(candidates(site.device, &products::of_batches(&sizes)))
+        let products = products::of_batches(&sizes);
+        // A vector times a matrix has its columns last, a matrix times a vector its rows.
+        let columns = site.inputs[1].rank() > 1 && products.iter().all(|p| !p.transposed);
+        let axis = if columns { site.outputs[0].rank().checked_sub(1) } else { None };
+        let finish = site.finish.filter(|f| f.fits(axis.unwrap_or(usize::MAX)));
+        Ok(candidates(site.device, &products, finish))
     }
 
     /// Each output adds up a row of `a`.

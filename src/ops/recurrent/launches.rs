@@ -142,7 +142,7 @@ impl Recurrence {
             }
         }
         let bytes = TensorType::f32(sizes.state(false)).device_bytes();
-        Ok(vec![Candidate { launches, scratch: vec![bytes; 2], alias: None }])
+        Ok(vec![Candidate { launches, scratch: vec![bytes; 2], ..Candidate::default() }])
     }
 
     /// All that is the same in every step.

@@ -112,6 +112,6 @@ impl Op for ScatterNd {
         let places = Launch::new(&PLACES, &params, groups(tuples.picks, WORKGROUP)).constant("DEPTH", u32_of(tuples.depth));
         let mut launches = vec![places.input(1).scratch_mut(0)];
         launches.extend(lines.launches(self.name(), self.reduction, site, Slot::Scratch(0))?);
-        Ok(vec![Candidate { launches, scratch: vec![4 * tuples.picks as u64], alias: None }])
+        Ok(vec![Candidate { launches, scratch: vec![4 * tuples.picks as u64], ..Candidate::default() }])
     }
 }

@@ -21,8 +21,8 @@ mod definition;
 mod gradient;
 mod methods;
 
-use super::map::{Formula, UNARY, launch_map};
-use super::{Candidate, Op, Site, check_inputs, the_gradient};
+use super::map::{UNARY, launch_map};
+use super::{Candidate, Expression, Op, Site, check_inputs, the_gradient};
 use crate::array::{Array, DType, Data, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -206,15 +206,21 @@ impl Op for Unary {
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
+        match self.expression(site.inputs) {
+            Some(expression) => launch_map(self.name(), site, &expression),
+            None => Ok(vec![Candidate { alias: Some(0), ..Candidate::default() }]),
+        }
+    }
+
+    fn expression(&self, inputs: &[&TensorType]) -> Option<Expression> {
         let (_, text, import) = self.row();
-        let formula = match (site.inputs[0].dtype, self) {
-            (DType::U32, Self::Abs) => return Ok(vec![Candidate { alias: Some(0), ..Candidate::default() }]),
-            (DType::U32, Self::Sign) => Formula { import: None, text: "min(x, Element(1u))", params: [0.0; 2] },
-            (DType::I32, Self::Sign) => Formula { import: None, text: "sign(x)", params: [0.0; 2] },
-            (DType::I32, Self::Relu) => Formula { import: None, text: "max(x, Element())", params: [0.0; 2] },
-            _ => Formula { import, text, params: self.params() },
-        };
-        launch_map(self.name(), site, formula)
+        match (inputs.first()?.dtype, self) {
+            (DType::U32, Self::Abs) => None,
+            (DType::U32, Self::Sign) => Some(Expression::new("min(x, Element(1u))")),
+            (DType::I32, Self::Sign) => Some(Expression::new("sign(x)")),
+            (DType::I32, Self::Relu) => Some(Expression::new("max(x, Element())")),
+            _ => Some(Expression::new(text).import(import).numbers(self.params()).jumping(self.jumps())),
+        }
     }
 
     fn gradient(&self, inputs: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
@@ -224,7 +230,7 @@ impl Op for Unary {
 }
 
 impl Unary {
-    /// The name, the formula of `x` in WGSL, and the include that the formula needs.
+    /// The name, the expression, and the include that it needs.
     fn row(&self) -> (&'static str, &'static str, Option<&'static str>) {
         let (math, activations) = (Some("math"), Some("activations"));
         match self {
@@ -253,13 +259,13 @@ impl Unary {
             Self::Sigmoid => ("sigmoid", "sigmoid(x)", activations),
             Self::Softplus => ("softplus", "softplus(x)", activations),
             Self::Softsign => ("softsign", "softsign(x)", activations),
-            Self::LeakyRelu { .. } => ("leaky_relu", "leaky_relu(x, params.alpha)", activations),
-            Self::Elu { .. } => ("elu", "elu(x, params.alpha)", activations),
-            Self::Celu { .. } => ("celu", "celu(x, params.alpha)", activations),
-            Self::Selu { .. } => ("selu", "selu(x, params.alpha, params.beta)", activations),
-            Self::ThresholdedRelu { .. } => ("thresholded_relu", "thresholded_relu(x, params.alpha)", activations),
-            Self::Shrink { .. } => ("shrink", "shrink(x, params.alpha, params.beta)", activations),
-            Self::Hardsigmoid { .. } => ("hardsigmoid", "hard_sigmoid(x, params.alpha, params.beta)", activations),
+            Self::LeakyRelu { .. } => ("leaky_relu", "leaky_relu(x, alpha)", activations),
+            Self::Elu { .. } => ("elu", "elu(x, alpha)", activations),
+            Self::Celu { .. } => ("celu", "celu(x, alpha)", activations),
+            Self::Selu { .. } => ("selu", "selu(x, alpha, beta)", activations),
+            Self::ThresholdedRelu { .. } => ("thresholded_relu", "thresholded_relu(x, alpha)", activations),
+            Self::Shrink { .. } => ("shrink", "shrink(x, alpha, beta)", activations),
+            Self::Hardsigmoid { .. } => ("hardsigmoid", "hard_sigmoid(x, alpha, beta)", activations),
             Self::Hardswish => ("hardswish", "hard_swish(x)", activations),
             Self::Silu => ("silu", "x * sigmoid(x)", activations),
             Self::Gelu => ("gelu", "gelu(x)", activations),
@@ -269,16 +275,26 @@ impl Unary {
             Self::Ceil => ("ceil", "ceil(x)", None),
             Self::Round => ("round", "round(x)", None),
             Self::Trunc => ("trunc", "trunc(x)", None),
-            Self::IsNan => ("is_nan", "Output(is_nan(x))", math),
-            Self::IsInf => ("is_inf", "Output((bitcast<Word>(x) << Word(1u)) == Word(0xff000000u))", None),
-            Self::IsPosInf => ("is_pos_inf", "Output(bitcast<Word>(x) == Word(0x7f800000u))", None),
-            Self::IsNegInf => ("is_neg_inf", "Output(bitcast<Word>(x) == Word(0xff800000u))", None),
-            Self::Not => ("not", "Element(1u) - x", None),
+            Self::IsNan => ("is_nan", "Word(is_nan(x))", math),
+            Self::IsInf => ("is_inf", "Word((bitcast<Word>(x) << Word(1u)) == Word(0xff000000u))", None),
+            Self::IsPosInf => ("is_pos_inf", "Word(bitcast<Word>(x) == Word(0x7f800000u))", None),
+            Self::IsNegInf => ("is_neg_inf", "Word(bitcast<Word>(x) == Word(0xff800000u))", None),
+            Self::Not => ("not", "Word(1u) - x", None),
             Self::BitwiseNot => ("bitwise_not", "~x", None),
         }
     }
 
-    /// `params.alpha` and `params.beta`.
+    /// Whether it leaps somewhere, or is undefined next to where it is defined.
+    fn jumps(&self) -> bool {
+        let leaps = matches!(self, Self::Sign | Self::Floor | Self::Ceil | Self::Round | Self::Trunc)
+            || matches!(self, Self::ThresholdedRelu { .. } | Self::Shrink { .. })
+            || matches!(self, Self::IsNan | Self::IsInf | Self::IsPosInf | Self::IsNegInf);
+        leaps
+            || matches!(self, Self::Log | Self::Sqrt | Self::Rsqrt | Self::Reciprocal | Self::Tan)
+            || matches!(self, Self::Asin | Self::Acos | Self::Acosh | Self::Atanh)
+    }
+
+    /// `alpha` and `beta`.
     fn params(&self) -> [f32; 2] {
         match *self {
             Self::LeakyRelu { alpha } | Self::Elu { alpha } | Self::Celu { alpha } | Self::ThresholdedRelu { alpha } => [alpha, 0.0],

@@ -1,9 +1,34 @@
-//! `foveate bench --against`: rows beside those of an earlier run.
+//! What `foveate bench --json` writes, and `--against` reads again to compare with.
 
-use super::bench::Row;
+use super::ceilings::Ceilings;
 use foveate::{Error, Result};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
+
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    pub(super) device: String,
+    pub(super) ceilings: Ceilings,
+    pub(super) rows: Vec<Row>,
+    pub(super) missing: Vec<Missing>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) precision: &'static str,
+    pub(super) us: f64,
+    pub(super) gflops: f64,
+    pub(super) gbytes: f64,
+    pub(super) repeats: u32,
+    pub(super) samples: u32,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Missing {
+    pub(super) name: String,
+    pub(super) reason: String,
+}
 
 /// An earlier run, as `--json` wrote it.
 #[derive(Debug, Deserialize)]

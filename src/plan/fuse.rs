@@ -1,0 +1,178 @@
+//! Fusing: element-wise operators become one kernel, and where they follow an operator that can finish what it stores, part of its.
+//!
+//! A group grows from an operator towards its inputs: an operator joins whose output none but the group reads, so that the output need
+//! not exist. The group then stands where its last operator stood. Which operators are element-wise, and which can finish, they say
+//! themselves; a group that no kernel computes on the device stays apart.
+
+use super::Options;
+use super::layout::choose;
+use super::program::{Kind, Program, Step};
+use crate::array::{DType, TensorType};
+use crate::gpu::Capabilities;
+use crate::ops::{Expression, Fused, Link, Source, bits, chains};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// Operators in a group at most: the text of a kernel grows with each.
+const MOST_LINKS: usize = 16;
+
+/// `program` with groups in place of the operators that are theirs.
+pub(super) fn fuse(program: Program, device: &Capabilities, options: Options) -> Program {
+    if !options.fusion {
+        return program;
+    }
+    let mut search = Search::of(&program, device, options);
+    let mut groups: HashMap<usize, Step> = HashMap::new();
+    for root in (0..program.steps.len()).rev() {
+        if let Some((members, step)) = search.group(root) {
+            members.iter().for_each(|&m| search.taken[m] = true);
+            groups.insert(root, step);
+        }
+    }
+    let taken = search.taken;
+    let mut steps = Vec::with_capacity(program.steps.len());
+    for (number, step) in program.steps.into_iter().enumerate() {
+        match groups.remove(&number) {
+            Some(group) => steps.push(group),
+            None if taken[number] => {}
+            None => steps.push(step),
+        }
+    }
+    Program { steps, ..program }
+}
+
+/// What is known of the operators while groups are formed.
+struct Search<'a> {
+    program: &'a Program,
+    device: &'a Capabilities,
+    options: Options,
+    /// The steps that read each value, an output or a state counting as one that does not exist.
+    readers: Vec<BTreeSet<usize>>,
+    /// The step that computes each value, if it computes nothing else.
+    maker: Vec<Option<usize>>,
+    /// The expression of each step, if it is element-wise.
+    expressions: Vec<Option<Expression>>,
+    /// Steps that are in groups.
+    taken: Vec<bool>,
+}
+
+impl<'a> Search<'a> {
+    fn of(program: &'a Program, device: &'a Capabilities, options: Options) -> Self {
+        let mut readers = vec![BTreeSet::new(); program.values.len()];
+        let mut maker = vec![None; program.values.len()];
+        for (number, step) in program.steps.iter().enumerate() {
+            for &value in &step.inputs {
+                readers[value].insert(number);
+            }
+            if let [output] = step.outputs[..] {
+                maker[output] = Some(number);
+            }
+        }
+        for value in program.outputs.iter().copied().chain(program.states.iter().filter_map(|s| s.next)) {
+            readers[value].insert(usize::MAX);
+        }
+        let expressions = program.steps.iter().map(|step| expression(program, step)).collect();
+        Self { program, device, options, readers, maker, expressions, taken: vec![false; program.steps.len()] }
+    }
+
+    /// The group that ends with step `root`, if one does: its members and the step that it becomes.
+    fn group(&self, root: usize) -> Option<(BTreeSet<usize>, Step)> {
+        self.expressions[root].as_ref().filter(|_| !self.taken[root])?;
+        let mut members = BTreeSet::from([root]);
+        let mut refused = BTreeSet::new();
+        while let Some(next) = self.candidates(&members).find(|p| self.expressions[*p].is_some() && !refused.contains(p)) {
+            members.insert(next);
+            if members.len() > MOST_LINKS || self.fused(None, &members).is_none() {
+                members.remove(&next);
+                refused.insert(next);
+            }
+        }
+        // The latest first: what the others compute is there by then.
+        for first in self.candidates(&members).filter(|p| self.expressions[*p].is_none()) {
+            if let Some(step) = self.fused(Some(first), &members).filter(|step| self.computes(step)) {
+                members.insert(first);
+                return Some((members, step));
+            }
+        }
+        let step = self.fused(None, &members).filter(|step| members.len() > 1 && self.computes(step))?;
+        Some((members, step))
+    }
+
+    /// Steps that may join a group, the latest first: what they compute is read by the group alone, has its shape, and is read by no
+    /// operator to which its last digits matter.
+    fn candidates(&self, members: &BTreeSet<usize>) -> impl Iterator<Item = usize> + use<> {
+        let shape = |step: usize| &self.ty(self.program.steps[step].outputs[0]).shape;
+        let joins = |value: usize| {
+            let readers = &self.readers[value];
+            let inexact = self.ty(value).dtype == DType::F32;
+            let jumps = |step: &usize| self.expressions[*step].as_ref().is_some_and(|e| e.jumps);
+            let maker = self.maker[value].filter(|m| !self.taken[*m] && !members.contains(m))?;
+            let alike = members.last().is_some_and(|&root| shape(root) == shape(maker));
+            (alike && readers.is_subset(members) && !(inexact && readers.iter().any(jumps))).then_some(maker)
+        };
+        let values = members.iter().flat_map(|&m| self.program.steps[m].inputs.iter().copied());
+        values.filter_map(joins).collect::<BTreeSet<_>>().into_iter().rev()
+    }
+
+    /// `members`, behind `first` if there is one, as one step; `None` if they cannot be put together.
+    fn fused(&self, first: Option<usize>, members: &BTreeSet<usize>) -> Option<Step> {
+        let program = self.program;
+        let order: Vec<usize> = first.into_iter().chain(members.iter().copied()).collect();
+        // The first one's inputs are the step's first, whatever they are.
+        let mut inputs = first.map(|f| program.steps[f].inputs.clone()).unwrap_or_default();
+        let mut links = Vec::with_capacity(order.len());
+        for (index, &number) in order.iter().enumerate() {
+            let step = &program.steps[number];
+            let own = first.is_some() && index == 0;
+            let argument = |(at, &value): (usize, &usize)| {
+                if own {
+                    return Source::Input(at);
+                }
+                if let Some(link) = order.iter().position(|&s| program.steps[s].outputs[0] == value) {
+                    return Source::Link(link);
+                }
+                if let Kind::Constant(array) = &program.values[value].kind
+                    && bits(array).is_some()
+                {
+                    return Source::Known(Arc::clone(array));
+                }
+                Source::Input(inputs.iter().position(|&v| v == value).unwrap_or_else(|| {
+                    inputs.push(value);
+                    inputs.len() - 1
+                }))
+            };
+            let arguments = step.inputs.iter().enumerate().map(argument).collect();
+            links.push(Link { op: Arc::clone(&step.op), arguments });
+        }
+        let fused = Fused::new(links);
+        let types: Vec<&TensorType> = inputs.iter().map(|&v| self.ty(v)).collect();
+        fused.chain(&types).ok()?;
+        let root = *order.last()?;
+        let names: Vec<&str> = order.iter().map(|&s| program.steps[s].op.name()).collect();
+        let mut origins: Vec<&str> = order.iter().filter_map(|&s| program.steps[s].origin.as_deref()).collect();
+        origins.dedup();
+        Some(Step {
+            op: Arc::new(fused),
+            inputs,
+            outputs: program.steps[root].outputs.clone(),
+            label: format!("{}#{root}", names.join("+")),
+            origin: (!origins.is_empty()).then(|| origins.join(", ").into()),
+        })
+    }
+
+    /// Whether the device has a kernel for it.
+    fn computes(&self, step: &Step) -> bool {
+        choose(self.device, self.program, step, self.options).is_ok()
+    }
+
+    fn ty(&self, value: usize) -> &TensorType {
+        self.program.ty(value)
+    }
+}
+
+/// The expression of a step that may be part of a chain.
+fn expression(program: &Program, step: &Step) -> Option<Expression> {
+    let types: Vec<&TensorType> = step.inputs.iter().map(|&v| program.ty(v)).collect();
+    let all = step.inputs.iter().chain(&step.outputs).all(|&v| chains(program.ty(v).dtype));
+    step.op.expression(&types).filter(|_| all && step.outputs.len() == 1)
+}

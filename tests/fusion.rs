@@ -1,0 +1,482 @@
+//! Operators that a plan computes together give what they give apart.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail where it stands")]
+
+mod common;
+
+use common::{Bound, Elsewhere, compare, gpu, narrow_gpu, random};
+use foveate::array::{Array, Hw, Pads, TensorType};
+use foveate::gpu::Gpu;
+use foveate::graph::{Graph, Var};
+use foveate::models::selfie;
+use foveate::ops::{BatchNorm, Conv2d, ConvTranspose2d, Linear, Matmul, Op};
+use foveate::plan::{Device, Options, Plan};
+use foveate::{Error, Result};
+use proptest::prelude::*;
+use std::ops::ControlFlow;
+
+/// A few roundings of numbers near 1 for each of a dozen operators, where a device contracts some of them.
+const NEAR: Bound = Bound::Near { absolute: 2e-5, relative: 2e-5 };
+
+/// What `build` makes of its inputs, compiled once with and once without fusion.
+struct Both {
+    together: Plan,
+    apart: Plan,
+    reference: Plan,
+}
+
+impl Both {
+    fn of(gpu: &Gpu, types: &[TensorType], build: impl Fn(&Graph, &[Var]) -> Result<Vec<Var>>) -> Self {
+        let graph = Graph::new();
+        let vars: Vec<Var> = types.iter().enumerate().map(|(i, ty)| graph.input(&format!("x{i}"), ty.clone()).unwrap()).collect();
+        let outputs = build(&graph, &vars).unwrap();
+        let outputs: Vec<&Var> = outputs.iter().collect();
+        let compile = |fusion| Plan::compile_with(gpu, &outputs, Options { fusion, ..Options::default() }).unwrap();
+        Self { together: compile(true), apart: compile(false), reference: Plan::compile(Device::Cpu, &outputs).unwrap() }
+    }
+
+    /// Nodes that run, together and apart.
+    fn nodes(&self) -> (usize, usize) {
+        (count(&self.together, " -> "), count(&self.apart, " -> "))
+    }
+
+    /// Runs all three and compares; then checks every node that runs together.
+    fn agree(&mut self, inputs: &[Array], bound: Bound) -> Vec<Array> {
+        let names: Vec<String> = (0..inputs.len()).map(|i| format!("x{i}")).collect();
+        // An input that the outputs do not depend on is no input of the plan.
+        let used = |name: &str| self.apart.inputs().any(|(n, _)| n == name);
+        let given: Vec<(&str, &Array)> = names.iter().map(String::as_str).zip(inputs).filter(|(name, _)| used(name)).collect();
+        let plans = [&mut self.together, &mut self.apart, &mut self.reference];
+        let [together, apart, reference] = plans.map(|plan| plan.run(&given).unwrap());
+        for (i, array) in together.iter().enumerate() {
+            for (what, other) in [("apart", &apart[i]), ("reference", &reference[i])] {
+                compare(array, other, None, bound).unwrap_or_else(|e| panic!("output {i}, {what}: {e}\n{}", self.together.describe()));
+            }
+        }
+        let check = self.together.check(&given, |node| {
+            assert!(node.difference.is_none(), "{} {:?}", node.node, node.difference);
+            ControlFlow::Continue(())
+        });
+        assert_eq!(check.unwrap().wrong, 0);
+        together
+    }
+}
+
+/// Lines of a plan's description that contain `text`.
+fn count(plan: &Plan, text: &str) -> usize {
+    plan.describe().lines().filter(|line| line.contains(text)).count()
+}
+
+fn dispatches(plan: &Plan) -> usize {
+    count(plan, " workgroups ")
+}
+
+fn f32s(shapes: &[&[usize]]) -> Vec<TensorType> {
+    shapes.iter().map(|shape| TensorType::f32(*shape)).collect()
+}
+
+fn number(graph: &Graph, value: f32) -> Result<Var> {
+    graph.constant(Array::scalar(value))
+}
+
+/// x max(0, min(6, x + 3)) / 6, spelt out as exporters do.
+fn hard_swish(graph: &Graph, x: &Var) -> Result<Var> {
+    let gate = x.add(&number(graph, 3.0)?)?.clip(Some(0.0), Some(6.0))?;
+    x.mul(&gate)?.div(&number(graph, 6.0)?)
+}
+
+#[test]
+fn a_chain_is_one_dispatch_that_describes_itself() {
+    let mut both = Both::of(gpu(), &f32s(&[&[2, 3, 5]]), |graph, x| {
+        graph.set_origin(Some("scale".into()));
+        let scaled = x[0].mul(&number(graph, 2.0)?)?;
+        graph.set_origin(Some("activation".into()));
+        Ok(vec![hard_swish(graph, &scaled)?])
+    });
+    assert_eq!(both.nodes(), (1, 5));
+    assert_eq!((dispatches(&both.together), dispatches(&both.apart)), (1, 5));
+    let text = both.together.describe();
+    assert!(text.contains("mul+add+clip+mul+div#4"), "{text}");
+    assert!(text.contains("f32[2, 3, 5] -> f32[2, 3, 5]") && text.contains("1 nodes, 1 dispatches"), "{text}");
+    let x = random(&[2, 3, 5], 1);
+    both.agree(std::slice::from_ref(&x), NEAR);
+    let mut origins = Vec::new();
+    let check = both.together.check(&[("x0", &x)], |node| {
+        origins.push(node.origin.map(str::to_owned));
+        ControlFlow::Continue(())
+    });
+    assert_eq!(check.unwrap().nodes, 1);
+    assert_eq!(origins, [Some("scale, activation".to_owned())]);
+    let profile = both.together.profile(&[("x0", &x)]).unwrap();
+    assert_eq!((profile.rows.len(), profile.rows[0].kernel), (1, "elementwise"));
+    // The plan for the CPU runs the operators one by one.
+    assert_eq!(count(&both.reference, " -> "), 5);
+}
+
+#[test]
+fn equal_chains_of_other_sizes_and_numbers_share_a_pipeline() {
+    let gpu = Gpu::new().unwrap(); // its own: the counters count for one test
+    let compile = |shape: &[usize], by: f32| {
+        Both::of(&gpu, &f32s(&[shape]), |graph, x| Ok(vec![x[0].mul(&number(graph, by)?)?.leaky_relu(by)?.add(&x[0])?]))
+    };
+    compile(&[8, 4], 0.5);
+    let before = gpu.counters().pipelines;
+    compile(&[3, 7, 12], 0.25);
+    assert_eq!(gpu.counters().pipelines, before);
+}
+
+#[test]
+fn operands_broadcast_in_every_way() {
+    let shapes: [&[usize]; 6] = [&[2, 3, 4, 5], &[3, 1, 1], &[5], &[2, 1, 4, 1], &[1], &[4, 5]];
+    let inputs: Vec<Array> = shapes.iter().zip(1..).map(|(shape, seed)| random(shape, seed)).collect();
+    let mut both = Both::of(gpu(), &f32s(&shapes), |_, x| {
+        let y = x[0].mul(&x[1])?.add(&x[2])?.sub(&x[3])?;
+        Ok(vec![y.maximum(&x[4])?.sigmoid()?.mul(&x[5])?])
+    });
+    assert_eq!(both.nodes(), (1, 6));
+    both.agree(&inputs, NEAR);
+    // An operator that makes a larger tensor of a smaller one ends the chain of the smaller one.
+    let mut grows = Both::of(gpu(), &f32s(&[&[4, 1], &[1, 5]]), |_, x| Ok(vec![x[0].abs()?.exp()?.add(&x[1].neg()?)?.relu()?]));
+    assert_eq!(grows.nodes(), (3, 5));
+    grows.agree(&[random(&[4, 1], 1), random(&[1, 5], 2)], NEAR);
+}
+
+#[test]
+fn statistics_lie_along_the_channels() {
+    let inputs = [random(&[2, 3, 4, 3], 1), random(&[3], 2), random(&[3], 3), random(&[3], 4), Array::full([3], 0.7f32)];
+    let types: Vec<TensorType> = inputs.iter().map(Array::ty).collect();
+    let mut both = Both::of(gpu(), &types, |_, x| {
+        let normal = x[0].batch_norm(&x[1], &x[2], &x[3], &x[4], BatchNorm::default())?;
+        Ok(vec![normal.add(&x[0])?.relu()?])
+    });
+    assert_eq!(both.nodes(), (1, 3));
+    both.agree(&inputs, NEAR);
+}
+
+#[test]
+fn what_others_read_is_there_for_them() {
+    let mut both = Both::of(gpu(), &f32s(&[&[6, 4]]), |_, x| {
+        let a = x[0].sin()?;
+        let b = a.exp()?; // an output in the middle
+        let c = b.neg()?.abs()?; // read by the end of the chain and by a sum
+        let total = c.reduce_sum(&[1], true)?;
+        Ok(vec![b.clone(), c.add(&total)?.mul(&c)?])
+    });
+    assert_eq!(both.nodes(), (4, 7));
+    both.agree(&[random(&[6, 4], 1)], NEAR);
+    // The same output twice, and one that is an input.
+    let mut twice = Both::of(gpu(), &f32s(&[&[9]]), |_, x| {
+        let y = x[0].cos()?.relu()?;
+        Ok(vec![y.clone(), x[0].clone(), y])
+    });
+    assert_eq!(twice.nodes(), (1, 2));
+    twice.agree(&[random(&[9], 1)], NEAR);
+}
+
+#[test]
+fn states_are_read_before_they_change() {
+    let graph = Graph::new();
+    let speed = graph.state("speed", Array::full([3], 1.0f32)).unwrap();
+    let place = graph.state("place", Array::full([3], 0.0f32)).unwrap();
+    let force = graph.input("force", TensorType::f32([3])).unwrap();
+    let faster = speed.mul(&number(&graph, 0.5).unwrap()).unwrap().add(&force).unwrap();
+    let next = place.add(&faster).unwrap().add(&speed).unwrap();
+    graph.update(&speed, &faster).unwrap();
+    graph.update(&place, &next).unwrap();
+    let mut plans = [Device::from(gpu()), Device::Cpu].map(|device| Plan::compile(device, &[&next]).unwrap());
+    assert_eq!(count(&plans[0], " -> "), 2, "{}", plans[0].describe());
+    for round in 0..4 {
+        let force = random(&[3], round);
+        let [a, b] = plans.each_mut().map(|plan| plan.run(&[("force", &force)]).unwrap().remove(0));
+        compare(&a, &b, None, NEAR).unwrap();
+    }
+    let [a, b] = plans.each_mut().map(|plan| plan.state("speed").unwrap());
+    compare(&a, &b, None, NEAR).unwrap();
+}
+
+#[test]
+fn nan_and_infinity_pass_as_they_do_apart() {
+    let values = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -0.0, 1e30, -1e30, 3.0];
+    let x = Array::new([8], values.to_vec()).unwrap();
+    let mut both = Both::of(gpu(), &f32s(&[&[8]]), |graph, x| {
+        let clipped = x[0].clip(Some(-2.0), Some(5.0))?.relu()?;
+        let larger = x[0].maximum(&number(graph, 0.5)?)?.add(&number(graph, 1.0)?)?;
+        let chosen = x[0].is_nan()?.where_(&number(graph, 7.0)?, &x[0].abs()?)?;
+        Ok(vec![clipped, larger, chosen, hard_swish(graph, &x[0])?])
+    });
+    assert_eq!(both.nodes().0, 4, "{}", both.together.describe());
+    let outputs = both.agree(std::slice::from_ref(&x), NEAR);
+    assert!(outputs[0].to_f64()[0].is_nan() && outputs[1].to_f64()[0].is_nan() && outputs[3].to_f64()[0].is_nan());
+    assert_eq!(outputs[2].to_f64()[0], 7.0);
+}
+
+#[test]
+fn what_leaps_reads_its_numbers_from_memory() {
+    let mut both = Both::of(gpu(), &f32s(&[&[64], &[64]]), |_, x| {
+        let p = x[0].exp()?.mul(&x[1])?;
+        Ok(vec![p.greater(&x[1])?.where_(&p.neg()?, &x[0])?.floor()?])
+    });
+    // exp+mul, greater+neg+where, floor.
+    assert_eq!(both.nodes(), (3, 6), "{}", both.together.describe());
+    both.agree(&[random(&[64], 1), random(&[64], 2)], NEAR);
+}
+
+#[test]
+fn integers_and_truth_values_chain_too() {
+    let graph = Graph::new();
+    let x = graph.input("x", TensorType::new(foveate::array::DType::I32, [37])).unwrap();
+    let two = graph.constant(Array::scalar(2i32)).unwrap();
+    let odd = x.remainder(&two).unwrap().equal(&graph.constant(Array::scalar(1i32)).unwrap()).unwrap();
+    let y = odd.not().unwrap().where_(&x.mul(&two).unwrap(), &x.clip_integers(Some(-3), Some(9)).unwrap()).unwrap();
+    let mut plans = [Device::from(gpu()), Device::Cpu].map(|device| Plan::compile(device, &[&y]).unwrap());
+    assert_eq!(count(&plans[0], " -> "), 1, "{}", plans[0].describe());
+    let x = Array::from_fn([37], |i| i as i32 - 18);
+    let [a, b] = plans.each_mut().map(|plan| plan.run(&[("x", &x)]).unwrap());
+    assert_eq!(a, b);
+}
+
+#[test]
+fn more_buffers_than_a_device_binds_are_several_kernels() {
+    let shapes = [&[33usize][..]; 14];
+    let mut both = Both::of(gpu(), &f32s(&shapes), |_, x| {
+        let mut sum = x[0].clone();
+        for term in &x[1..] {
+            sum = sum.add(term)?.sin()?;
+        }
+        Ok(vec![sum])
+    });
+    let (together, apart) = both.nodes();
+    assert!((3..=4).contains(&together) && apart == 26, "{}", both.together.describe());
+    let inputs: Vec<Array> = (0..14).map(|seed| random(&[33], seed)).collect();
+    both.agree(&inputs, NEAR);
+}
+
+#[test]
+fn long_chains_are_cut() {
+    let mut both = Both::of(gpu(), &f32s(&[&[5]]), |graph, x| {
+        let mut y = x[0].clone();
+        for i in 0..50 {
+            y = y.mul(&number(graph, 0.9 + i as f32 / 512.0)?)?;
+        }
+        Ok(vec![y])
+    });
+    assert_eq!(both.nodes(), (4, 50));
+    both.agree(&[random(&[5], 1)], Bound::Near { absolute: 1e-5, relative: 1e-5 });
+}
+
+#[test]
+fn large_tensors_are_cut_into_windows() {
+    let narrow = narrow_gpu(4096);
+    let inputs = [random(&[3, 7, 331], 1), random(&[7, 1], 2), random(&[3, 7, 331], 3)];
+    let types: Vec<TensorType> = inputs.iter().map(Array::ty).collect();
+    let build = |graph: &Graph, x: &[Var]| Ok(vec![hard_swish(graph, &x[0].mul(&x[1])?.add(&x[2])?)?]);
+    let mut both = Both::of(&narrow, &types, build);
+    assert_eq!(both.nodes(), (1, 6));
+    assert!(dispatches(&both.together) >= 7, "{}", both.together.describe());
+    both.agree(&inputs, NEAR);
+    // A convolution that is cut leaves the chain behind it alone.
+    let image = random(&[5, 3, 12, 12], 4);
+    let mut conv = Both::of(&narrow, &[image.ty()], |graph, x| {
+        let weight = graph.parameter(random(&[4, 3, 3, 3], 5))?;
+        hard_swish(graph, &x[0].conv2d(&weight, None, Conv2d { padding: Pads::all(1), ..Conv2d::default() })?).map(|y| vec![y])
+    });
+    assert_eq!(conv.nodes().0, 2, "{}", conv.together.describe());
+    conv.agree(&[image], NEAR);
+}
+
+/// A tail that reads the kernel's result twice, a number, a vector along dimension `axis`, a tensor of its shape and one element.
+fn tail(graph: &Graph, y: &Var, other: &Var, axis: usize) -> Result<Var> {
+    let mut shape = vec![1; y.shape().len()];
+    shape[axis] = y.shape()[axis];
+    let scale = graph.constant(random(&shape, 91))?;
+    let shifted = y.mul(&scale)?.add(other)?;
+    shifted.sigmoid()?.mul(y)?.leaky_relu(0.1)?.add(&number(graph, 0.25)?)
+}
+
+/// `op` and a tail are one node, which gives what they give apart.
+fn check_finish(name: &str, op: impl Op + Clone + 'static, inputs: &[Array], axis: usize, kernel: &str) {
+    let types: Vec<TensorType> = inputs.iter().map(Array::ty).collect();
+    let ty = op.infer(&types.iter().collect::<Vec<_>>()).unwrap().remove(0);
+    let other = random(&ty.shape, 77);
+    let mut both = Both::of(gpu(), &[types, vec![ty]].concat(), |graph, x| {
+        let (other, own) = x.split_last().ok_or_else(|| Error::shape("test", "no inputs"))?;
+        let y = graph.apply(op.clone(), &own.iter().collect::<Vec<_>>())?.remove(0);
+        Ok(vec![tail(graph, &y, other, axis)?])
+    });
+    let text = both.together.describe();
+    assert_eq!(both.nodes().0, 1, "{name}: {text}");
+    assert!(text.contains(&format!("{kernel} ")), "{name} does not run {kernel}: {text}");
+    both.agree(&[inputs, &[other]].concat(), NEAR);
+}
+
+#[test]
+fn every_convolution_kernel_finishes() {
+    let padded = Conv2d { padding: Pads::all(1), ..Conv2d::default() };
+    let with = |image: &[usize], weight: &[usize]| vec![random(image, 1), random(weight, 2), random(&weight[..1], 3)];
+    let dense = || with(&[2, 3, 9, 8], &[11, 3, 3, 3]);
+    let odd = || with(&[2, 3, 7, 7], &[11, 3, 3, 3]);
+    check_finish("whole vectors", padded, &dense(), 1, "conv2d/register");
+    check_finish("odd rows", padded, &odd(), 1, "conv2d/register");
+    check_finish("points", Conv2d::default(), &with(&[1, 5, 3, 7], &[9, 5, 1, 1]), 1, "conv2d/register");
+    let each = Conv2d { groups: 6, ..padded };
+    check_finish("depthwise", each, &with(&[2, 6, 9, 8], &[6, 1, 3, 3]), 1, "conv2d/depthwise");
+    check_finish("depthwise, odd rows", each, &with(&[1, 6, 7, 7], &[6, 1, 3, 3]), 1, "conv2d/depthwise");
+    check_finish("tile", Elsewhere::gpu(padded).only("conv2d/tile"), &odd(), 1, "conv2d/tile");
+    check_finish("direct", Elsewhere::gpu(padded).only("conv2d/direct"), &odd(), 1, "conv2d/direct");
+    check_finish("groups", Conv2d { groups: 2, ..padded }, &with(&[1, 6, 5, 9], &[10, 3, 3, 3]), 1, "conv2d/register");
+    check_finish("the whole image", Conv2d::default(), &with(&[3, 4, 3, 3], &[10, 4, 3, 3]), 1, "matmul/gemv");
+    check_finish("many whole images", Conv2d::default(), &with(&[9, 4, 3, 3], &[10, 4, 3, 3]), 1, "matmul/register");
+}
+
+#[test]
+fn every_transposed_convolution_kernel_finishes() {
+    let stride = |s| ConvTranspose2d { stride: Hw::square(s), ..ConvTranspose2d::default() };
+    let with = |image: &[usize], weight: &[usize]| vec![random(image, 1), random(weight, 2), random(&weight[1..2], 3)];
+    check_finish(
+        "direct",
+        Elsewhere::gpu(stride(2)).only("conv_transpose2d/direct"),
+        &with(&[2, 3, 4, 5], &[3, 5, 3, 3]),
+        1,
+        "conv_transpose2d/direct",
+    );
+    check_finish(
+        "direct by four",
+        Elsewhere::gpu(stride(4)).only("conv_transpose2d/direct"),
+        &with(&[1, 3, 4, 5], &[3, 5, 4, 4]),
+        1,
+        "conv_transpose2d/direct",
+    );
+    check_finish(
+        "tile",
+        Elsewhere::gpu(stride(2)).only("conv_transpose2d/tile"),
+        &with(&[2, 3, 4, 5], &[3, 5, 3, 3]),
+        1,
+        "conv_transpose2d/tile",
+    );
+    check_finish(
+        "tile by four",
+        Elsewhere::gpu(stride(4)).only("conv_transpose2d/tile"),
+        &with(&[1, 3, 4, 5], &[3, 5, 8, 8]),
+        1,
+        "conv_transpose2d/tile",
+    );
+    check_finish("point", stride(1), &with(&[2, 40, 1, 1], &[40, 5, 3, 3]), 1, "conv_transpose2d/sum");
+    check_finish("slices", Elsewhere::gpu(stride(2)), &with(&[1, 600, 5, 5], &[600, 40, 2, 2]), 1, "conv_transpose2d/sum");
+}
+
+#[test]
+fn every_matrix_kernel_finishes() {
+    let with = |x: &[usize], weight: &[usize]| vec![random(x, 1), random(weight, 2), random(&weight[..1], 3)];
+    check_finish("rows of four", Linear, &with(&[9, 13], &[12, 13]), 1, "matmul/register");
+    check_finish("rows of seven", Linear, &with(&[3, 4, 13], &[7, 13]), 2, "matmul/register");
+    check_finish("few rows", Linear, &with(&[2, 13], &[7, 13]), 1, "matmul/gemv");
+    check_finish("tile", Elsewhere::gpu(Linear), &with(&[9, 13], &[7, 13]), 1, "matmul/tile");
+    check_finish("batch", Matmul, &[random(&[2, 9, 5], 1), random(&[2, 5, 7], 2)], 2, "matmul/register");
+    // The columns of the kernel are the rows of the product: a vector along them is another kernel's.
+    let mut column = Both::of(gpu(), &f32s(&[&[6, 5], &[5], &[6]]), |_, x| Ok(vec![x[0].matmul(&x[1])?.mul(&x[2])?.neg()?]));
+    assert_eq!(column.nodes().1, 3);
+    column.agree(&[random(&[6, 5], 1), random(&[5], 2), random(&[6], 3)], NEAR);
+}
+
+#[test]
+fn a_sum_of_two_convolutions_is_the_later_ones() {
+    let mut both = Both::of(gpu(), &f32s(&[&[1, 4, 8, 8]]), |graph, x| {
+        let weight = |seed| graph.parameter(random(&[4, 4, 1, 1], seed));
+        let a = x[0].conv2d(&weight(1)?, None, Conv2d::default())?.relu()?;
+        let b = a.conv2d(&weight(2)?, None, Conv2d::default())?;
+        Ok(vec![b.add(&a)?.relu()?])
+    });
+    assert_eq!(both.nodes(), (2, 5));
+    assert!(both.together.describe().contains("conv2d+relu#1") && both.together.describe().contains("conv2d+add+relu#4"));
+    both.agree(&[random(&[1, 4, 8, 8], 3)], NEAR);
+}
+
+/// The dispatches of whole networks, which nothing should raise unnoticed.
+#[test]
+fn the_selfie_network_takes_few_dispatches() {
+    let graph = Graph::new();
+    let image = graph.input("image", TensorType::f32([1, 3, 256, 256])).unwrap();
+    let mask = selfie::forward(&graph, &selfie::weights().unwrap(), &image).unwrap();
+    let compile = |fusion| Plan::compile_with(gpu(), &[&mask], Options { fusion, ..Options::default() }).unwrap();
+    let (mut together, mut apart) = (compile(true), compile(false));
+    assert!(dispatches(&together) <= SELFIE, "{}", together.describe());
+    assert!(together.device_bytes() <= apart.device_bytes());
+    let x = random(&[1, 3, 256, 256], 1);
+    let [a, b] = [&mut together, &mut apart].map(|plan| plan.run(&[("image", &x)]).unwrap().remove(0));
+    compare(&a, &b, None, Bound::Near { absolute: 1e-4, relative: 0.0 }).unwrap();
+}
+
+const SELFIE: usize = 82;
+
+/// An operator that a random chain applies to what is there so far.
+#[derive(Clone, Debug)]
+enum Next {
+    Unary(u8, usize),
+    Binary(u8, usize, usize),
+    Where(usize, usize, usize),
+}
+
+fn next() -> impl Strategy<Value = Next> {
+    let at = 0usize..64;
+    prop_oneof![
+        3 => (0u8..12, at.clone()).prop_map(|(kind, a)| Next::Unary(kind, a)),
+        4 => (0u8..6, at.clone(), at.clone()).prop_map(|(kind, a, b)| Next::Binary(kind, a, b)),
+        1 => (at.clone(), at.clone(), at).prop_map(|(a, b, c)| Next::Where(a, b, c)),
+    ]
+}
+
+/// Keeps numbers within a few units, so that errors stay what they are.
+fn apply(vars: &[Var], next: &Next) -> Result<Var> {
+    let var = |i: &usize| &vars[i % vars.len()];
+    match next {
+        Next::Unary(kind, a) => match kind {
+            0 => var(a).relu(),
+            1 => var(a).sigmoid(),
+            2 => var(a).tanh(),
+            3 => var(a).abs(),
+            4 => var(a).neg(),
+            5 => var(a).clip(Some(-0.5), Some(0.75)),
+            6 => var(a).hardswish(),
+            7 => var(a).sin(),
+            8 => var(a).leaky_relu(0.2),
+            9 => var(a).clip(Some(-1.0), None),
+            10 => var(a).softsign(),
+            _ => var(a).hardsigmoid(0.3, 0.4),
+        },
+        Next::Binary(kind, a, b) => {
+            let (a, b) = (var(a), var(b));
+            match kind {
+                0 => a.add(b)?.clip(Some(-2.0), Some(2.0)),
+                1 => a.sub(b)?.clip(Some(-2.0), Some(2.0)),
+                2 => a.mul(b)?.clip(Some(-2.0), Some(2.0)),
+                3 => a.maximum(b),
+                4 => a.minimum(b),
+                _ => a.prelu(b)?.clip(Some(-2.0), Some(2.0)),
+            }
+        }
+        // By an input, which both plans read alike: a leap elsewhere would show any rounding.
+        Next::Where(a, b, c) => vars[a % 4].greater(&vars[(a + 1) % 4])?.where_(var(b), var(c)),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Any graph of element-wise operators gives what its operators give one by one, by kernels and by references.
+    #[test]
+    fn random_graphs_agree(steps in prop::collection::vec(next(), 3..24), h in 1usize..4, w in 1usize..9, outputs in 1usize..4) {
+        let shapes: [Vec<usize>; 4] = [vec![2, 3, h, w], vec![3, 1, 1], vec![1], vec![2, 3, h, w]];
+        let inputs: Vec<Array> = shapes.iter().zip(1..).map(|(shape, seed)| random(shape, seed)).collect();
+        let types: Vec<TensorType> = inputs.iter().map(Array::ty).collect();
+        let mut both = Both::of(gpu(), &types, |_, x| {
+            let mut vars = x.to_vec();
+            for step in &steps {
+                vars.push(apply(&vars, step)?);
+            }
+            Ok(vars.split_off(vars.len() - outputs))
+        });
+        let (together, apart) = both.nodes();
+        prop_assert!(together <= apart);
+        // Slopes of up to 2 for each of a few products on the way.
+        both.agree(&inputs, Bound::Near { absolute: 2e-4, relative: 2e-4 });
+    }
+}
