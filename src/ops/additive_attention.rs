@@ -18,11 +18,14 @@
 //!
 //! An added mask of -1e30 or less, -inf among them, forbids. With no l allowed, weights and context are zeros.
 //!
+//! Gradients of all but a mask of truth values: those of softmax and tanh, and sums over l of what the query gave to each.
+//!
 //! Bahdanau, Cho, Bengio: Neural Machine Translation by Jointly Learning to Align and Translate, 2015 (`v_a`, `W_a s`, `U_a h`).
 //! Xu et al.: Show, Attend and Tell, 2015. Neither ONNX nor PyTorch has it as one operator.
 
 use super::{
-    Candidate, Op, Site, Team, check_dtype, check_inputs, check_rank, item_header, lanes, launch_rows, mask_adds, rounded, u32_of,
+    Candidate, Op, Site, Team, check_dtype, check_inputs, check_rank, item_header, lanes, launch_rows, mask_adds, number, rounded, u32_of,
+    zeros,
 };
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
@@ -190,5 +193,24 @@ impl Op for AdditiveAttention {
     fn multiply_adds(&self, inputs: &[&TensorType], outputs: &[&TensorType]) -> u64 {
         let _ = outputs;
         (inputs[0].elements() as u64).saturating_add(inputs[1].elements() as u64)
+    }
+
+    fn gradient(&self, inputs: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let [features, projected, query, score] = [0, 1, 2, 3].map(|i| &inputs[i]);
+        let (weights, of) = (&outputs[1], |i: usize| output_grads.get(i).cloned().flatten());
+        let context = of(0).map_or_else(|| zeros(weights, outputs[0].shape()), Ok)?;
+        let by_features = weights.unsqueeze(2)?.mul(&context.unsqueeze(1)?)?;
+        let mut by_weights = features.matmul(&context.unsqueeze(2)?)?.squeeze(2)?;
+        if let Some(grad) = of(1) {
+            by_weights = by_weights.add(&grad)?;
+        }
+        // What is forbidden has a weight of 0, and so a gradient of 0.
+        let by_energy = weights.mul(&by_weights.sub(&weights.mul(&by_weights)?.reduce_sum(&[1], true)?)?)?;
+        let (hidden, energy) = (projected.add(&query.unsqueeze(1)?)?.tanh()?, by_energy.unsqueeze(2)?);
+        let by_sum = energy.mul(score)?.mul(&number(&hidden, 1.0)?.sub(&hidden.mul(&hidden)?)?)?;
+        let by_score = energy.mul(&hidden)?.reduce_sum(&[0, 1], false)?;
+        let mut gradients = vec![Some(by_features), Some(by_sum.clone()), Some(by_sum.reduce_sum(&[1], false)?), Some(by_score)];
+        gradients.extend(inputs.get(4).map(|mask| (mask.dtype() == DType::F32).then_some(by_energy)));
+        Ok(gradients)
     }
 }

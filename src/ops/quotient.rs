@@ -10,11 +10,13 @@
 //! | b | any that broadcasts with a, f32 |
 //! | output | the larger size of each dimension, f32 |
 //!
+//! Gradients: those of [`Var::div`], not rounded so.
+//!
 //! [`Var::div`] is faster and may be off by 2.5 units in the last place, which is enough to turn a tie that is rounded afterwards.
 //! Quotients below 2^-126 count as 0.
 
 use super::broadcast::{infer_pair, pairs};
-use super::{Candidate, Expression, Op, Site, launch_elements};
+use super::{Candidate, Expression, Op, Site, launch_elements, the_gradient, unbroadcast};
 use crate::array::{Array, DType, TensorType};
 use crate::error::Result;
 use crate::gpu::Kernel;
@@ -63,5 +65,12 @@ impl Op for Quotient {
     fn expression(&self, _: &[&TensorType]) -> Option<Expression> {
         // It is there to be rounded to an integer next.
         Some(Expression::new("quotient(x, y)").import("quotient").jumping(true))
+    }
+
+    fn gradient(&self, inputs: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        let (a, b) = (&inputs[0], &inputs[1]);
+        let by_b = grad.mul(&outputs[0])?.div(b)?.neg()?;
+        Ok(vec![Some(unbroadcast(&grad.div(b)?, a.shape())?), Some(unbroadcast(&by_b, b.shape())?)])
     }
 }

@@ -94,6 +94,7 @@ fn functions_of_two_numbers_broadcast() {
     check("mul", &[around(&[2, 1, 3], 5), around(&[4, 1], 6)], |v| v[0].mul(&v[1]));
     check("div", &[a.clone(), b.clone()], |v| v[0].div(&v[1]));
     check("div by rows", &[b.clone(), positive.clone()], |v| v[0].div(&v[1]));
+    check("quotient", &[a.clone(), b.clone()], |v| v[0].quotient(&v[1]));
     check("pow", &[positive, b.clone()], |v| v[0].pow(&v[1]));
     check("fmod", &[between(&[3], 7, 2.2, 2.4), Array::new([1], vec![0.875f32]).unwrap()], |v| v[0].fmod(&v[1]));
     check("remainder", &[between(&[3], 7, -2.4, -2.2), Array::new([1], vec![0.875f32]).unwrap()], |v| v[0].remainder(&v[1]));

@@ -1,9 +1,10 @@
 //! Gradients: every operator's against differences of its values, the walk through the graph, a network against PyTorch, training.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail where it stands")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail where it stands")]
 
 #[path = "../common/mod.rs"]
 mod common;
 
+mod attention;
 mod differences;
 mod elementwise;
 mod movement;
