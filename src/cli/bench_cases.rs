@@ -64,7 +64,7 @@ impl Case {
     /// If the row's operator does not exist yet, or refuses the row.
     pub(super) fn build(&self) -> Result<Built> {
         if self.backward {
-            return Err(Error::unsupported("bench", "gradients are not implemented"));
+            return Err(Error::unsupported("bench", "rows with a backward pass are not measured"));
         }
         let tensors = Tensors { graph: Graph::new(), bytes: std::cell::Cell::new(0) };
         let (outputs, flops) = self.outputs(&tensors)?;

@@ -19,16 +19,16 @@
 //! The order of additions is fixed by the shape and the device. No chain of them has more than 1024: longer reductions go in
 //! stages, each over the results of the one before. A sum is within `1040 * stages * eps * sum |x|`; one stage does up to 4096
 //! terms along rows or 256 across them, each further one at least 64 times as many. A NaN wins in max and min, as in PyTorch.
-//!
-//! Gradients, with m the largest or smallest: g for a sum, g / count for a mean, g / (elements equal to m) where x = m, g sign(x),
-//! g x / y (0 where y is 0), 2 g x, g exp(-y), g exp(x - y). That of the product is not implemented.
+//! All but the product have a gradient: see `gradient`.
 //!
 //! ONNX: `ReduceSum`, `ReduceMean`, `ReduceMax`, `ReduceMin`, `ReduceProd`, `ReduceL1`, `ReduceL2`, `ReduceSumSquare`, `ReduceLogSum`,
 //! `ReduceLogSumExp`. PyTorch: `sum`, `mean`, `amax`, `amin`, `prod`, `norm`, `logsumexp`, `any`, `all`.
 
+mod gradient;
+
 use super::{
-    Around, Candidate, Op, Site, Team, WORKGROUP, check_axis, check_inputs, groups, item_header, lanes, launch_rows, number, only_where,
-    rounded, scaled, the_gradient, u32_of,
+    Around, Candidate, Op, Site, Team, WORKGROUP, check_axis, check_inputs, groups, item_header, lanes, launch_rows, rounded, the_gradient,
+    u32_of,
 };
 use crate::array::{Array, DType, Data, TensorType, elements, strides};
 use crate::error::{Error, Result};
@@ -202,39 +202,11 @@ impl Op for Reduce {
     }
 
     fn gradient(&self, inputs: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
-        let grad = the_gradient(self.name(), output_grads)?;
-        self.by_input(&inputs[0], &outputs[0], grad)
+        self.by_input(&inputs[0], &outputs[0], the_gradient(self.name(), output_grads)?)
     }
 }
 
 impl Reduce {
-    /// The gradient of the input `x` from `grad`, that of the output `y`.
-    fn by_input(&self, x: &Var, y: &Var, grad: &Var) -> Result<Vec<Option<Var>>> {
-        let kept: Vec<usize> = x.shape().iter().zip(self.reduced(x.ty())?).map(|(&d, gone)| if gone { 1 } else { d }).collect();
-        let (y, grad) = (y.reshape(kept.clone())?, grad.reshape(kept)?);
-        Ok(vec![Some(match self.kind {
-            ReduceKind::Sum => grad.expand(x.shape())?,
-            ReduceKind::Mean => {
-                let count = x.ty().elements() / y.ty().elements();
-                scaled(&grad, 1.0 / count as f32)?.expand(x.shape())?
-            }
-            ReduceKind::Max | ReduceKind::Min => {
-                let taken = x.equal(&y)?;
-                let count = taken.cast(DType::F32)?.reduce_sum(&self.axes, true)?;
-                only_where(&taken, &grad.div(&count)?)?
-            }
-            ReduceKind::L1 => x.sign()?.mul(&grad)?,
-            ReduceKind::L2 => {
-                let zero = number(&y, 0.0)?;
-                x.mul(&y.equal(&zero)?.where_(&zero, &grad.div(&y)?)?)?
-            }
-            ReduceKind::SumSquare => x.mul(&scaled(&grad, 2.0)?)?,
-            ReduceKind::LogSum => grad.mul(&y.neg()?.exp()?)?.expand(x.shape())?,
-            ReduceKind::LogSumExp => x.sub(&y)?.exp()?.mul(&grad)?,
-            ReduceKind::Prod => return Err(Error::unsupported(self.name(), "its gradient is not implemented")),
-        })])
-    }
-
     /// Which of the dimensions go.
     fn reduced(&self, ty: &TensorType) -> Result<Vec<bool>> {
         let mut reduced = vec![self.axes.is_empty(); ty.rank()];
