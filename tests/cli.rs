@@ -1,26 +1,16 @@
 //! The command line as a person uses it.
 #![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+#[path = "common/program.rs"]
+mod program;
+
 use foveate::array::Array;
 use foveate::array::picture::{Picture, write_png};
+use program::{assert_code, foveate, text};
 use std::path::Path;
 use std::process::{Command, Output};
 
 const ASTRONAUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/astronaut.png");
-
-fn foveate(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_foveate")).args(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// Fails with everything the program said.
-#[track_caller]
-fn assert_code(output: &Output, code: i32) {
-    assert_eq!(output.status.code(), Some(code), "stdout: {}\nstderr: {}", text(&output.stdout), text(&output.stderr));
-}
 
 fn segment(folder: &Path, more: &[&str]) -> Output {
     let output = folder.join("out");

@@ -1,6 +1,9 @@
 //! `foveate segment --model fcn8s`, `foveate init` and `foveate models` as a person uses them.
 #![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+#[path = "common/program.rs"]
+mod program;
+
 use foveate::array::picture::{Picture, write_png};
 use foveate::array::{Array, Hw, TensorType};
 use foveate::gpu::Gpu;
@@ -10,22 +13,8 @@ use foveate::models::fcn::{Fcn, Variant};
 use foveate::models::{Initial, voc};
 use foveate::nn::{Weights, init};
 use foveate::plan::{Device, Plan};
+use program::{assert_code, foveate, text};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-
-fn foveate(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_foveate")).args(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// Fails with everything the program said.
-#[track_caller]
-fn assert_code(output: &Output, code: i32) {
-    assert_eq!(output.status.code(), Some(code), "stdout: {}\nstderr: {}", text(&output.stdout), text(&output.stderr));
-}
 
 /// What the program says against `arguments`.
 #[track_caller]
