@@ -1,7 +1,7 @@
 //! The rows of `benches/cases.json` as graphs, with the work that each does.
 
 use super::bench_networks::network;
-use foveate::array::{Array, Hw, Pads, elements};
+use foveate::array::{Array, DType, Hw, Pads, elements};
 use foveate::graph::{Graph, Var};
 use foveate::ops::{
     AffineGrid, AffineSample, Attention, BatchNorm, Conv2d, ConvTranspose2d, Coordinates, GridSample, LayerNorm, Lstm, MaxPool2d,
@@ -9,6 +9,7 @@ use foveate::ops::{
 };
 use foveate::{Error, Result};
 use serde::Deserialize;
+use std::cell::{Cell, RefCell};
 
 /// One row; which fields it has depends on its operator.
 #[derive(Debug, Default, Deserialize)]
@@ -63,11 +64,16 @@ impl Case {
     /// # Errors
     /// If the row's operator does not exist yet, or refuses the row.
     pub(super) fn build(&self) -> Result<Built> {
+        let tensors = Tensors { graph: Graph::new(), bytes: Cell::new(0), made: RefCell::default() };
+        let (mut outputs, mut flops) = self.outputs(&tensors)?;
         if self.backward {
-            return Err(Error::unsupported("bench", "rows with a backward pass are not measured"));
+            // The output, and from a gradient of it those of all inputs: each takes as much as the way forward.
+            let inputs: Vec<Var> = tensors.made.borrow().iter().filter(|v| v.dtype() == DType::F32).cloned().collect();
+            let first = outputs.first().ok_or_else(|| Error::shape("bench", "there is no output"))?;
+            let loss = first.mul(&tensors.random(first.shape())?)?.reduce_sum(&[], false)?;
+            outputs.extend(loss.gradient(&inputs.iter().collect::<Vec<_>>())?);
+            flops *= 3;
         }
-        let tensors = Tensors { graph: Graph::new(), bytes: std::cell::Cell::new(0) };
-        let (outputs, flops) = self.outputs(&tensors)?;
         let written: u64 = outputs.iter().map(|o| o.ty().device_bytes()).sum();
         Ok(Built { outputs, flops: flops as f64, bytes: (tensors.bytes.get() + written) as f64 })
     }
@@ -218,13 +224,16 @@ impl Case {
 /// The row's inputs: parameters, so that they are uploaded once.
 struct Tensors {
     graph: Graph,
-    bytes: std::cell::Cell<u64>,
+    bytes: Cell<u64>,
+    made: RefCell<Vec<Var>>,
 }
 
 impl Tensors {
     fn add(&self, array: Array) -> Result<Var> {
         self.bytes.set(self.bytes.get() + array.ty().device_bytes());
-        self.graph.parameter(array)
+        let var = self.graph.parameter(array)?;
+        self.made.borrow_mut().push(var.clone());
+        Ok(var)
     }
 
     /// Values in -1..1, cheap to make and the same in every run.
