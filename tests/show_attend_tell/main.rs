@@ -6,6 +6,7 @@ mod common;
 mod published;
 mod rnn;
 mod search;
+mod training;
 
 use common::{Bound, compare, fixture, gpu};
 use foveate::array::{Array, Hw, TensorType};

@@ -5,7 +5,7 @@ use crate::array::{Array, DType};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
 use crate::nn::Weights;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const NAME: &str = "show_attend_tell";
@@ -15,7 +15,7 @@ const NAME: &str = "show_attend_tell";
 pub struct Decoder {
     graph: Graph,
     config: Config,
-    parameters: HashMap<String, Var>,
+    parameters: BTreeMap<String, Var>,
     half: Var,
 }
 
@@ -77,6 +77,11 @@ impl Decoder {
     /// Its sizes and choices.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The parameters by name, in alphabetical order: what a loss has gradients with respect to.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, &Var)> {
+        self.parameters.iter().map(|(name, var)| (name.as_str(), var))
     }
 
     fn parameter(&self, name: &str) -> Result<&Var> {
