@@ -43,8 +43,8 @@ best now >"$work/now.json"
 {
     echo "$(git describe --always --dirty) against $(git describe --always "$commit") on $(jq -r .device "$work/now.json"), $(date +%F)"
     echo "microseconds then and now, and their ratio: above 1 is faster"
-    jq -rs '(.[0].rows | INDEX(.name)) as $then | .[1].rows[] | select($then[.name]) |
-        [.name, $then[.name].us, .us, $then[.name].us / .us] | @tsv' "$work/then.json" "$work/now.json" |
+    jq -rs '(.[0].rows | INDEX(.name)) as $before | .[1].rows[] | select($before[.name]) |
+        [.name, $before[.name].us, .us, $before[.name].us / .us] | @tsv' "$work/then.json" "$work/now.json" |
         awk -F '\t' '{ printf "%-32s %12.1f %12.1f %7.2f%s\n", $1, $2, $3, $4, $4 < 0.9 ? "  slower" : ""; sum += log($4) }
             END { if (NR) printf "%d rows, geometric mean %.2f\n", NR, exp(sum / NR) }'
 } | tee benches/ratios.txt
