@@ -2,6 +2,8 @@
 
 pub mod init;
 pub mod metrics;
+mod random;
 mod weights;
 
+pub use random::{Dropout, Random, STEP as RANDOM_STEP};
 pub use weights::Weights;

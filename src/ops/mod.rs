@@ -88,6 +88,7 @@ ops! {
     qlinear,
     quantize_linear,
     quotient,
+    random,
     recurrent,
     reduce,
     reshape,

@@ -43,6 +43,7 @@ mod pools;
 mod qlinear;
 mod quantize_linear;
 mod quotient;
+mod random;
 mod rearranged;
 mod recurrent;
 mod reduce;
