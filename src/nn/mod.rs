@@ -1,7 +1,11 @@
-//! Networks: named weights, what they start as, and how good a result is; later layers, losses and optimisers, built from operators alone.
+//! Networks: named weights, what they start as, and how good a result is; losses, optimisers and learning rates for training them.
+//! Built from operators alone.
 
 pub mod init;
+pub mod loss;
 pub mod metrics;
+pub mod optimiser;
+pub mod schedule;
 mod weights;
 
 pub use weights::Weights;
