@@ -63,6 +63,7 @@ ops! {
     deform_conv2d,
     depth_to_space,
     det,
+    detach,
     einsum,
     expand,
     fma_chain,

@@ -22,6 +22,7 @@ mod conv3d;
 mod conv_transpose2d;
 mod conv_transpose3d;
 mod cumsum;
+mod detach;
 mod double;
 mod einsum;
 mod expand;
