@@ -5,6 +5,7 @@
 mod broadcast;
 mod chain;
 mod check;
+mod clear;
 mod contract;
 mod copy;
 mod expression;

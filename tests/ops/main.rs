@@ -33,6 +33,7 @@ mod gather_nd;
 mod global_pool2d;
 mod grid_sample;
 mod grid_sample3d;
+mod grid_sample_gradient;
 mod layer_norm;
 mod logical;
 mod matmul;
