@@ -94,3 +94,13 @@ fn equal_updates_share() {
     let (by_data, by_updates) = (Array::new([2], vec![third, 0.0]).unwrap(), Array::new([4], vec![third, third, 1.0, 0.0]).unwrap());
     check_composed("equals", &[data, indices, updates], build, &[&by_data, &by_updates], Bound::Near { absolute: 0.0, relative: 3e-7 });
 }
+
+#[test]
+fn orders() {
+    let x = distinct(&[3, 4, 2], 1);
+    check("the largest", std::slice::from_ref(&x), |v| Ok(v[0].topk(2, 1, true)?.0));
+    check("sorted", std::slice::from_ref(&x), |v| Ok(v[0].sort(1, false)?.0));
+    check("sorted downwards", std::slice::from_ref(&x), |v| Ok(v[0].sort(-1, true)?.0));
+    let lengths = Array::new([4], vec![2, 0, 3, 9]).unwrap();
+    check("reversed", &[x, lengths], |v| v[0].reverse_sequence(&v[1], 0));
+}
