@@ -143,6 +143,30 @@ fn states_may_change_places() {
 }
 
 #[test]
+fn what_follows_a_state_is_in_its_plans() {
+    for device in [Device::from(gpu()), Device::Cpu] {
+        let graph = Graph::new();
+        let [weight, runs, mean] = ["weight", "runs", "mean"].map(|name| graph.state(name, Array::full([2], 0.0f32)).unwrap());
+        let next = weight.add(&graph.constant(Array::scalar(4.0f32)).unwrap()).unwrap();
+        let half = graph.constant(Array::scalar(0.5f32)).unwrap();
+        graph.update(&weight, &next).unwrap();
+        graph.update(&runs, &runs.add(&half).unwrap()).unwrap();
+        graph.update(&mean, &mean.add(&next).unwrap().mul(&half).unwrap()).unwrap();
+        graph.follow(&weight, &mean).unwrap();
+        graph.follow(&mean, &runs).unwrap();
+        assert!(graph.follow(&weight, &half).unwrap_err().to_string().contains("only states"));
+        assert!(graph.follow(&half, &weight).unwrap_err().to_string().contains("only states"));
+        let mut plan = Plan::compile(&device, &[&weight]).unwrap();
+        plan.run(&[]).unwrap();
+        plan.run(&[]).unwrap();
+        // Weights 4 and 8, halves added twice, and (2 + 8) / 2.
+        for (name, expected) in [("weight", 8.0f32), ("runs", 1.0), ("mean", 5.0)] {
+            assert_eq!(plan.state(name).unwrap(), Array::full([2], expected), "{name}");
+        }
+    }
+}
+
+#[test]
 fn every_dtype_goes_up_and_down() {
     use foveate::array::f16;
     let arrays = [

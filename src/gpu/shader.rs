@@ -36,6 +36,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     signed,
     sort_key,
     taps,
+    threefry,
     together,
     unfinished,
     unsigned,

@@ -43,8 +43,8 @@ pub(crate) enum Source {
     Constant(Arc<Array>),
     /// Stays on the device from plan to plan.
     Parameter(Arc<Array>),
-    /// Stays on the device from run to run; `next` replaces it at the end of each.
-    State { name: String, initial: Arc<Array>, next: Option<usize> },
+    /// Stays on the device from run to run; `next` replaces it at the end of each. Plans that hold it hold its `followers`.
+    State { name: String, initial: Arc<Array>, next: Option<usize>, followers: Vec<usize> },
     /// Computed by the node of this index.
     Node(usize),
 }
@@ -107,7 +107,7 @@ impl Graph {
         if taken {
             return Err(Error::shape("state", format!("the graph has a state '{name}' already")));
         }
-        self.add(&mut nodes, "state", initial.ty(), Source::State { name: name.to_owned(), initial, next: None })
+        self.add(&mut nodes, "state", initial.ty(), Source::State { name: name.to_owned(), initial, next: None, followers: Vec::new() })
     }
 
     /// At the end of every run, `state` becomes `next`.
@@ -126,6 +126,33 @@ impl Graph {
             }
             _ => Err(Error::shape("update", "the first argument is not a state")),
         }
+    }
+
+    /// Wherever a plan holds `state`, it holds `follower` too and updates it, though nothing else may read that: a count of runs, a mean.
+    ///
+    /// # Errors
+    /// If one of them is no state of this graph.
+    pub fn follow(&self, state: &Var, follower: &Var) -> Result<()> {
+        self.own("follow", &[state, follower])?;
+        let mut nodes = self.lock();
+        let is_state = matches!(nodes.values[follower.id()].source, Source::State { .. });
+        match &mut nodes.values[state.id()].source {
+            Source::State { followers, .. } if is_state => {
+                followers.push(follower.id());
+                Ok(())
+            }
+            _ => Err(Error::shape("follow", "only states follow states")),
+        }
+    }
+
+    /// What `state` is at first, and what it becomes at the end of a run if it was told; `None` of what is no state of this graph.
+    pub(crate) fn course(&self, state: &Var) -> Option<(Arc<Array>, Option<Var>)> {
+        let nodes = self.lock();
+        let Source::State { initial, next, .. } = &nodes.values.get(state.id()).filter(|_| state.graph().same(self))?.source else {
+            return None;
+        };
+        let next = next.map(|id| Var::new(self.clone(), id, Arc::clone(&nodes.values[id].ty)));
+        Some((Arc::clone(initial), next))
     }
 
     /// Applies `op` to `inputs`: infers the outputs' types and adds a node.

@@ -107,7 +107,7 @@ impl Program {
             }
             Source::Constant(array) => Kind::Constant(Arc::clone(array)),
             Source::Parameter(array) => Kind::Parameter(Arc::clone(array)),
-            Source::State { name, initial, next } => {
+            Source::State { name, initial, next, .. } => {
                 self.states.push(State { name: name.clone(), value, initial: Arc::clone(initial), next: *next });
                 Kind::State(self.states.len() - 1)
             }
@@ -185,7 +185,7 @@ impl Program {
     }
 }
 
-/// Which values the outputs need, through nodes and through the updates of states that are read.
+/// Which values the outputs need, through nodes, through the updates of states that are read, and through what follows these.
 fn reachable(graph: &Nodes, outputs: &[usize]) -> Vec<bool> {
     let mut needed = vec![false; graph.values.len()];
     let mut open = outputs.to_vec();
@@ -195,7 +195,7 @@ fn reachable(graph: &Nodes, outputs: &[usize]) -> Vec<bool> {
         }
         match &graph.values[id].source {
             Source::Node(node) => open.extend(graph.nodes[*node].inputs.iter().chain(&graph.nodes[*node].outputs)),
-            Source::State { next: Some(next), .. } => open.push(*next),
+            Source::State { next, followers, .. } => open.extend(next.iter().chain(followers)),
             _ => {}
         }
     }

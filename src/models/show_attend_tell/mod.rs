@@ -31,11 +31,12 @@ mod initial;
 mod loss;
 mod sheet;
 
+pub use crate::nn::loss::doubly_stochastic;
 pub use beam::{BeamSearch, Hypothesis};
 pub use config::Config;
 pub use decoder::{Annotated, Decoder, State, Step};
 pub use greedy::{Caption, Unrolled, captions};
-pub use loss::{doubly_stochastic, sentence_loss};
+pub use loss::sentence_loss;
 pub use sheet::{panels, sheet};
 
 use crate::error::{Error, Result};
