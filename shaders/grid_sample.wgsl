@@ -3,8 +3,8 @@
 #import index
 #import affine
 #import divide
+#import sample
 #import sides
-#import taps
 
 override WORKGROUP: u32 = 64u;
 override AFFINE: bool = false;   // `grid` holds matrices, from which each pixel's place is computed

@@ -1,8 +1,8 @@
 // grid_sample3d: one invocation per output voxel and `chunk` channels, for which the place in the input is found once.
 #import index
 #import divide
+#import sample
 #import sides
-#import taps
 
 override WORKGROUP: u32 = 64u;
 

@@ -3,7 +3,7 @@
 #import divide
 #import index
 #import line
-#import taps
+#import sample
 
 override WORKGROUP: u32 = 64u;
 override MODE: u32 = 0u;   // 0 bilinear, 1 nearest, 2 bicubic

@@ -5,7 +5,9 @@ pub mod init;
 pub mod loss;
 pub mod metrics;
 pub mod optimiser;
+mod random;
 pub mod schedule;
 mod weights;
 
+pub use random::{Dropout, Random, STEP as RANDOM_STEP};
 pub use weights::Weights;

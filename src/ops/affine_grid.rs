@@ -11,11 +11,13 @@
 //! | theta | (N, 2, 3): output coordinates to input coordinates |
 //! | output | (N, H, W, 2): x before y |
 //!
+//! Gradient: `theta[n]` gets the product of the output's (2, H W) with the pixels' (u, v, 1), (H W, 3).
+//!
 //! ONNX: `AffineGrid` (2-D). PyTorch: `torch.nn.functional.affine_grid`. Source: Jaderberg et al., Spatial Transformer
 //! Networks (2015), equation 1.
 
 use super::grid_sample::{Side, check_sides};
-use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, groups, launch_rows, rounded, u32_of};
+use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, groups, launch_rows, rounded, the_gradient, u32_of};
 use crate::array::{Array, DType, Hw, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -103,6 +105,23 @@ impl Op for AffineGrid {
         })?;
         Ok(vec![Candidate::of(launches)])
     }
+
+    fn gradient(&self, _: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let side = |size: usize| Side::new(size, self.align_corners);
+        let (columns, rows, Hw { h, w }) = (side(self.size.w), side(self.size.h), self.size);
+        let pixel = |y, x| [columns.coordinate(x), rows.coordinate(y), 1.0];
+        let pixels = (0..h).flat_map(|y| (0..w).flat_map(move |x| pixel(y, x))).collect();
+        Ok(vec![Some(by_theta(the_gradient(self.name(), output_grads)?, pixels)?)])
+    }
+}
+
+/// The gradient (N, k, k + 1) of matrices from that of the grid (N, .., k) which they map pixels to; `pixels` are the pixels' k
+/// coordinates, and 1.
+pub(super) fn by_theta(grad: &Var, pixels: Vec<f64>) -> Result<Var> {
+    let (images, last) = (grad.shape()[0], grad.shape()[grad.shape().len() - 1]);
+    let count = pixels.len() / (last + 1);
+    let pixels = grad.graph().constant(rounded(&[count, last + 1], pixels)?)?;
+    grad.reshape([images, count, last])?.transpose([0, 2, 1])?.matmul(&pixels)
 }
 
 impl AffineGrid {

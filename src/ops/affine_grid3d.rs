@@ -11,11 +11,14 @@
 //! | theta | (N, 3, 4): output coordinates to input coordinates |
 //! | output | (N, D, H, W, 3): x, y, z |
 //!
+//! Gradient: `theta[n]` gets the product of the output's (3, D H W) with the voxels' (u, v, w, 1), (D H W, 4).
+//!
 //! ONNX: `AffineGrid` (3-D). PyTorch: `torch.nn.functional.affine_grid`.
 
+use super::affine_grid::by_theta;
 use super::conv3d::voxels;
 use super::grid_sample::{Side, check_sides};
-use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, groups, launch_rows, rounded, u32_of};
+use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, groups, launch_rows, rounded, the_gradient, u32_of};
 use crate::array::{Array, DType, Dhw, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -97,5 +100,12 @@ impl Op for AffineGrid3d {
             Launch::new(&AFFINE_GRID3D, &params, groups(count, WORKGROUP)).input_window(0, &from).output_window(0, &to)
         })?;
         Ok(vec![Candidate::of(launches)])
+    }
+
+    fn gradient(&self, _: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let Dhw { d, h, w } = self.size;
+        let coordinate = |size: usize, at: usize| Side::new(size, self.align_corners).coordinate(at);
+        let all = voxels(self.size).flat_map(|(z, y, x)| [coordinate(w, x), coordinate(h, y), coordinate(d, z), 1.0]).collect();
+        Ok(vec![Some(by_theta(the_gradient(self.name(), output_grads)?, all)?)])
     }
 }

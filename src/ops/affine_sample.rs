@@ -13,6 +13,8 @@
 //! | theta | (N, 2, 3): output coordinates to input coordinates |
 //! | output | (N, C, OH, OW) |
 //!
+//! Gradients: those of the two, for which the grid is stored.
+//!
 //! PyTorch: `grid_sample(input, affine_grid(theta, size))`. Source: Jaderberg et al., Spatial Transformer Networks (2015).
 
 use super::affine_grid::check_theta;
@@ -64,5 +66,15 @@ impl Op for AffineSample {
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         self.sample.launch_on(site, true)
+    }
+
+    fn gradient(&self, inputs: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let (input, theta) = (&inputs[0], &inputs[1]);
+        let affine = AffineGrid { size: self.size, align_corners: self.sample.align_corners };
+        let grid = theta.affine_grid(affine)?;
+        let by_grid = self.sample.gradient(&[input.clone(), grid.clone()], outputs, output_grads)?;
+        let [by_input, by_grid] = <[Option<Var>; 2]>::try_from(by_grid).unwrap_or_default();
+        let by_theta = affine.gradient(&[theta.clone()], &[grid], &[by_grid])?;
+        Ok([vec![by_input], by_theta].concat())
     }
 }

@@ -9,6 +9,9 @@ use std::fmt::Write;
 /// Operands that a chain reads from memory at most: with the output and, on software adapters, the parameters, these are the eight
 /// buffers that any device binds.
 pub(crate) const MOST_OPERANDS: usize = 6;
+/// Neighbours of a row that an invocation computes on software adapters where operands are repeated along the row: these are loaded, and
+/// places divided out, once for all of them. Elsewhere neighbours belong to neighbouring invocations, which load them together.
+const ITEMS: usize = 8;
 /// Numbers that are given to a chain as parameters at most.
 pub(crate) const MOST_NUMBERS: usize = 32;
 
@@ -27,7 +30,7 @@ params! {
 pub(super) static ELEMENTWISE: Kernel = kernel!("elementwise", Params, header: "alias Element = f32;\nalias Output = f32;\n\
     @group(0) @binding(1) var<storage, read> operand0: array<f32>;\n\
     @group(0) @binding(2) var<storage, read_write> output: array<f32>;\n\
-    fn chain(index: u32, first: vec4<u32>, second: vec4<u32>) -> Output { return operand0[first.x]; }\n");
+    fn chain(index: u32, first: vec4<u32>, second: vec4<u32>, items: u32) { output[index] = operand0[first.x]; }\n");
 
 /// What an operator of a chain is applied to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,7 +208,7 @@ impl Chain {
             (*bytes, *each) = (site.inputs[operand.input].device_bytes(), operand.dtype.device_bytes());
         }
         let parts = nest.parts_of(op, site.device, bytes, each, Cut::Outermost)?;
-        let launches = parts.iter().map(|part| self.launch_part(part, output)).collect::<Result<Vec<_>>>()?;
+        let launches = parts.iter().map(|part| self.launch_part(part, output, site.device.software)).collect::<Result<Vec<_>>>()?;
         Ok(vec![Candidate::of(launches)])
     }
 
@@ -221,18 +224,19 @@ impl Chain {
         Nest::new(op, output, walks)
     }
 
-    fn launch_part(&self, part: &Part<NEST>, output: &TensorType) -> Result<Launch> {
+    fn launch_part(&self, part: &Part<NEST>, output: &TensorType, software: bool) -> Result<Launch> {
         let nest = &part.nest;
         // Four f64 are more than the 16 bytes that buffers are multiples of.
         let width = if self.dtype == DType::F64 { 1 } else { nest.width(true) };
-        let count = nest.count(width);
+        let repeated = nest.sizes.len() > 1 && (0..self.operands.len()).any(|k| nest.repeats(k + 1));
+        let items = if software && repeated { ITEMS } else { 1 };
         let many = || Error::unsupported("fused", format!("{} numbers as parameters", self.numbers.len()));
         let mut params = Params {
             strides: [[0; 4]; 16],
             sizes: nest.packed_sizes(width),
             starts: [[0; 4]; 2],
             numbers: self.packed_numbers().ok_or_else(many)?,
-            count: u32_of(count),
+            count: u32_of(nest.count(width * items)),
             output_start: nest.packed_start(0, width),
         };
         let mut header = self.functions(width);
@@ -250,19 +254,30 @@ impl Chain {
         let _ = writeln!(header, "@group(0) @binding({last}) var<storage, read_write> output: array<Output>;");
         // One loop needs no arithmetic, and a driver sees that an element is the same for all.
         let flat = nest.sizes.len() == 1;
+        let place = |k: usize| (k / 4, ["x", "y", "z", "w"][k % 4]);
+        let mut row = String::new();
+        for (k, operand) in self.operands.iter().enumerate().filter(|(k, _)| nest.repeats(k + 1)) {
+            let (half, lane) = place(k);
+            let at = if flat { format!("params.starts[{half}].{lane}") } else { format!("{}.{lane}", ["first", "second"][half]) };
+            let _ = writeln!(row, "    let row_{k} = {}(operand{k}[{at}]);", item(operand.dtype));
+        }
         let load = |k: usize, operand: &Reading| {
-            let (half, lane) = (k / 4, ["x", "y", "z", "w"][k % 4]);
-            let at = match (flat, nest.repeats(k + 1)) {
-                (true, true) => format!("params.starts[{half}].{lane}"),
-                (true, false) => format!("params.starts[{half}].{lane} + index"),
-                (false, _) => format!("{}.{lane}", ["first", "second"][half]),
+            let (half, lane) = place(k);
+            let at = match (nest.repeats(k + 1), flat) {
+                (true, _) => return format!("row_{k}"),
+                (false, true) => format!("params.starts[{half}].{lane} + index + i"),
+                (false, false) => format!("{}.{lane} + i * params.strides[{half}].{lane}", ["first", "second"][half]),
             };
             format!("{}(operand{k}[{at}])", item(operand.dtype))
         };
         let (body, result) = self.body(None, "params.numbers", load);
-        let _ = writeln!(header, "fn chain(index: u32, first: vec4<u32>, second: vec4<u32>) -> Output {{\n{body}    return {result};\n}}");
-        let launch = Launch::new(&ELEMENTWISE, &params, groups(count, WORKGROUP)).header(header);
-        let launch = launch.constant("LOOPS", u32_of(nest.sizes.len()));
+        let _ = writeln!(
+            header,
+            "fn chain(index: u32, first: vec4<u32>, second: vec4<u32>, items: u32) {{\n{row}    for (var i = 0u; i < ITEMS; i++) {{\n\
+             if (i >= items) {{ break; }}\n{body}    output[params.output_start + index + i] = {result};\n    }}\n}}"
+        );
+        let launch = Launch::new(&ELEMENTWISE, &params, groups(nest.count(width * items), WORKGROUP)).header(header);
+        let launch = launch.constant("LOOPS", u32_of(nest.sizes.len())).constant("ITEMS", u32_of(items));
         let inputs = self.operands.iter().zip(&part.windows[1..]);
         Ok(inputs.fold(launch, |launch, (operand, window)| launch.input_window(operand.input, window)).output_window(0, &part.windows[0]))
     }

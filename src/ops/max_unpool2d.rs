@@ -22,16 +22,13 @@
 //!
 //! ONNX: `MaxUnpool`. PyTorch: `max_unpool2d`. Noh, Hong & Han, "Learning Deconvolution Network for Semantic Segmentation", 2015.
 
+use super::clear::clear;
 use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, only_where, the_gradient};
 use super::{types, u32_of};
 use crate::array::{Array, DType, Hw, Pads, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
 use crate::graph::Var;
-
-params! {
-    struct Clear { count: u32 }
-}
 
 params! {
     struct Params {
@@ -54,10 +51,9 @@ fn fetch(first: u32, winner: vec4<u32>) -> vec4<f32> {
 }
 ";
 
-static CLEAR: Kernel = kernel!("max_unpool2d/clear", Clear);
 static MARK: Kernel = kernel!("max_unpool2d/mark", Params);
 static FETCH: Kernel = kernel!("max_unpool2d/fetch", Params, header: ONE_LANE);
-pub(super) const KERNELS: &[&Kernel] = &[&CLEAR, &MARK, &FETCH];
+pub(super) const KERNELS: &[&Kernel] = &[&MARK, &FETCH];
 
 /// The attributes of max unpooling: those of the pooling that it undoes. The default doubles the map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -157,11 +153,10 @@ impl Op for MaxUnpool2d {
             let launch = Launch::new(&MARK, &params, groups(planes.len() * input_plane, WORKGROUP));
             launch.input_window(1, &read).scratch_mut(0)
         })?;
-        // Scratch memory has a word for each output of the largest part, in fours.
-        let fours = largest.div_ceil(4);
-        let clear = Launch::new(&CLEAR, &Clear { count: u32_of(fours) }, groups(fours, WORKGROUP)).scratch_mut(0);
+        // Scratch memory has a word for each output of the largest part.
+        let (clear, bytes) = clear(largest, 0);
         let launches = mark.into_iter().zip(fetch).flat_map(|(mark, fetch)| [clear.clone(), mark, fetch]).collect();
-        Ok(vec![Candidate { launches, scratch: vec![16 * fours as u64], ..Candidate::default() }])
+        Ok(vec![Candidate { launches, scratch: vec![bytes], ..Candidate::default() }])
     }
 
     fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {

@@ -5,6 +5,7 @@
 mod broadcast;
 mod chain;
 mod check;
+mod clear;
 mod contract;
 mod copy;
 mod expression;
@@ -89,6 +90,7 @@ ops! {
     qlinear,
     quantize_linear,
     quotient,
+    random,
     recurrent,
     reduce,
     reshape,

@@ -30,20 +30,34 @@
 //! | grid | (N, OH, OW, 2) |
 //! | output | (N, C, OH, OW) |
 //!
+//! Gradients, for g that of the output, with `r` = 1, or -1 where reflection turns the position round:
+//!
+//! ```text
+//! by input[n, c, i, j]     sum over (y, x) of  g[n, c, y, x] wy(py, i) wx(px, j)
+//! by gx of grid[n, y, x]   span / 2 r sum over c, i, j of  g[n, c, y, x] wy(py, i) wx'(px, j) input[n, c, i, j];   by gy likewise
+//! ```
+//!
+//! At a whole pixel, where bilinear has a kink, `w'` is that to its right; where border or reflection hold the position, its first and
+//! last place included, it is 0; so it is for nearest. All as PyTorch has it. A position within rounding of a whole pixel may count
+//! as on either side of it. The pixels' sums are fixed-point numbers, so that their order makes no difference: see [`by_input`].
+//!
 //! Volumes have a third side, along which all is as along the others: input (N, C, D, H, W), grid (N, OD, OH, OW, 3) of x, y, z,
-//! output (N, C, OD, OH, OW), of eight voxels each where images have four pixels. There is no bicubic for them.
+//! output (N, C, OD, OH, OW), of eight voxels each where images have four pixels. There is no bicubic for them, and no gradient.
 //!
 //! ONNX: `GridSample`. PyTorch: `torch.nn.functional.grid_sample`. Source: Jaderberg et al., Spatial Transformer Networks (2015).
 
+mod by_grid;
+mod by_input;
 mod taps;
 mod volume;
 
+pub use by_grid::GridSampleByGrid;
+pub use by_input::GridSampleByInput;
 pub(crate) use taps::{FAR, Side, cubic_weights};
 pub use volume::GridSample3d;
 
-use super::{
-    Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, planes_per_thread, rounded, u32_of,
-};
+use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, planes_per_thread, rounded};
+use super::{the_gradient, u32_of, zeros};
 use crate::array::{Array, DType, Hw, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -67,7 +81,16 @@ params! {
 }
 
 static GRID_SAMPLE: Kernel = kernel!("grid_sample", Params);
-pub(super) const KERNELS: &[&Kernel] = &[&GRID_SAMPLE, &volume::GRID_SAMPLE3D];
+pub(super) const KERNELS: &[&Kernel] = &[
+    &GRID_SAMPLE,
+    &volume::GRID_SAMPLE3D,
+    &by_grid::BY_GRID,
+    // max_unpool2d's, too: listed here.
+    &super::clear::CLEAR,
+    &by_input::LARGEST,
+    &by_input::ADD,
+    &by_input::SUMS,
+];
 
 /// How values between pixels are found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -143,6 +166,17 @@ impl Op for GridSample {
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         self.launch_on(site, false)
+    }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let (grad, input, grid) = (the_gradient(self.name(), output_grads)?, &inputs[0], &inputs[1]);
+        let size = Hw::new(input.shape()[2], input.shape()[3]);
+        let by_input = grid.apply1(GridSampleByInput { size, options: *self }, &[grad])?;
+        let by_grid = match self.mode {
+            SampleMode::Nearest => zeros(grid, grid.shape())?,
+            SampleMode::Bilinear | SampleMode::Bicubic => input.apply1(GridSampleByGrid { options: *self }, &[grid, grad])?,
+        };
+        Ok(vec![Some(by_input), Some(by_grid)])
     }
 }
 

@@ -1,4 +1,4 @@
-// max_unpool2d/clear: one invocation sets four words to zero, "no position".
+// clear: one invocation sets four words to zero.
 #import index
 
 override WORKGROUP: u32 = 64u;
@@ -8,12 +8,12 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> winners: array<vec4<u32>>;
+@group(0) @binding(1) var<storage, read_write> words: array<vec4<u32>>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let index = group_index(group, groups) * WORKGROUP + local;
     if (index < params.count) {
-        winners[index] = vec4<u32>();
+        words[index] = vec4<u32>();
     }
 }
