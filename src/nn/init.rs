@@ -1,4 +1,15 @@
 //! What weights start as: bilinear kernels for upsampling, and random numbers that are the same on every machine.
+//!
+//! Weights are (outputs, inputs, ..), or the other way round where a network multiplies with them from the right: the fan-in of
+//! (outputs, inputs, kh, kw) is inputs kh kw, the fan-out outputs kh kw.
+//!
+//! | function | numbers | source |
+//! |---|---|---|
+//! | [`he_normal`], [`he_uniform`] | of variance 2 / fan-in | He et al. 2015 |
+//! | [`glorot_normal`], [`glorot_uniform`] | of variance 2 gain^2 / (fan-in + fan-out) | Glorot, Bengio 2010 |
+//! | [`fan_in_uniform`] | between -1 and 1 over the root of the fan-in | Torch's layers; times the root of 3 Caffe's xavier |
+//! | [`orthogonal`] | rows, or columns, at right angles | Saxe et al. 2014 |
+//! | [`normal`], [`uniform`] | of a deviation or between bounds given | |
 
 use crate::array::Array;
 
@@ -53,8 +64,77 @@ fn mixed(mut bits: u64) -> u64 {
 ///
 /// The fan-in is the product of all sizes but the first.
 pub fn he_normal(shape: &[usize], name: &str, seed: u64) -> Array {
-    let fan_in = shape.iter().skip(1).fold(1.0, |product: f32, &size| product * size as f32);
-    normal(shape, (2.0 / fan_in).sqrt(), name, seed)
+    normal(shape, (2.0 / fans(shape).0).sqrt(), name, seed)
+}
+
+/// Numbers equally likely between -sqrt(6 / fan-in) and sqrt(6 / fan-in), of the variance of [`he_normal`].
+///
+/// The fan-in is the product of all sizes but the first.
+pub fn he_uniform(shape: &[usize], name: &str, seed: u64) -> Array {
+    uniform(shape, (6.0 / fans(shape).0).sqrt(), name, seed)
+}
+
+/// Normal numbers of variance 2 gain^2 / (fan-in + fan-out).
+///
+/// Of (outputs, inputs, ..) or (inputs, outputs): it is the same sum. The gain is 1 for linear layers and tanh.
+pub fn glorot_normal(shape: &[usize], gain: f32, name: &str, seed: u64) -> Array {
+    let (fan_in, fan_out) = fans(shape);
+    normal(shape, gain * (2.0 / (fan_in + fan_out)).sqrt(), name, seed)
+}
+
+/// Numbers equally likely between -gain sqrt(6 / (fan-in + fan-out)) and that. Of (outputs, inputs, ..) or (inputs, outputs).
+///
+/// Lasagne's and Keras' `glorot_uniform`, with gain 1.
+pub fn glorot_uniform(shape: &[usize], gain: f32, name: &str, seed: u64) -> Array {
+    let (fan_in, fan_out) = fans(shape);
+    uniform(shape, gain * (6.0 / (fan_in + fan_out)).sqrt(), name, seed)
+}
+
+/// Numbers equally likely between -1 / sqrt(`fan_in`) and that: what Torch's layers begin with, weights and, with the same fan-in, biases.
+pub fn fan_in_uniform(shape: &[usize], fan_in: usize, name: &str, seed: u64) -> Array {
+    uniform(shape, 1.0 / (fan_in as f32).sqrt(), name, seed)
+}
+
+/// Numbers equally likely between -`limit` and `limit`.
+pub fn uniform(shape: &[usize], limit: f32, name: &str, seed: u64) -> Array {
+    let draws = Draws::new(seed, name);
+    Array::from_fn(shape, |i| limit * (2.0 * draws.uniform(i) - 1.0))
+}
+
+/// `gain` times a matrix whose rows are at right angles and of length 1, or whose columns are where there are more rows than columns;
+/// a tensor is the matrix of its first size and the product of the rest.
+///
+/// The lines are normal numbers made orthogonal one after the other: the Q of a decomposition whose R has a positive diagonal. All is
+/// computed in f64 by sums, products, quotients and roots in a fixed order, and rounded once, so that no machine can differ.
+pub fn orthogonal(shape: &[usize], gain: f32, name: &str, seed: u64) -> Array {
+    let rows = shape.first().copied().unwrap_or(1);
+    let columns = shape.iter().skip(1).product::<usize>();
+    let (lines, length, wide) = (rows.min(columns), rows.max(columns), rows <= columns);
+    let draws = Draws::new(seed, name);
+    let mut made: Vec<Vec<f64>> = Vec::with_capacity(lines);
+    for line in 0..lines {
+        let mut v: Vec<f64> = (0..length).map(|i| f64::from(draws.normal(line * length + i))).collect();
+        // Twice, because the first time leaves roundings of what it takes off.
+        for other in made.iter().chain(&made) {
+            let along: f64 = v.iter().zip(other).map(|(a, b)| a * b).sum();
+            v.iter_mut().zip(other).for_each(|(a, b)| *a -= along * b);
+        }
+        let norm = v.iter().map(|a| a * a).sum::<f64>().sqrt();
+        v.iter_mut().for_each(|a| *a /= norm.max(f64::MIN_POSITIVE));
+        made.push(v);
+    }
+    let at = |i: usize| if wide { made[i / columns][i % columns] } else { made[i % columns][i / columns] };
+    #[expect(clippy::cast_possible_truncation, reason = "rounded to f32 once")]
+    Array::from_fn(shape, |i| (f64::from(gain) * at(i)) as f32)
+}
+
+/// Fan-in and fan-out of (outputs, inputs, ..).
+fn fans(shape: &[usize]) -> (f32, f32) {
+    let product = |sizes: &[usize]| sizes.iter().fold(1.0, |product: f32, &size| product * size as f32);
+    let [outputs, inputs, kernel @ ..] = shape else {
+        return (1.0, product(shape));
+    };
+    (*inputs as f32 * product(kernel), *outputs as f32 * product(kernel))
 }
 
 /// Normal numbers of mean 0 and this deviation.
@@ -106,5 +186,49 @@ mod tests {
         assert!((variance - 0.02).abs() < 0.001, "{variance}");
         assert_ne!(values("x", 1), values("y", 1));
         assert_ne!(values("x", 1), values("x", 2));
+    }
+
+    #[test]
+    fn limits_and_variances_are_those_of_the_formulas() {
+        // 20 outputs, 30 inputs of 2 x 2: fan-in 120, fan-out 80.
+        let shape = [20, 30, 2, 2];
+        let cases = [
+            ("he_normal", he_normal(&shape, "x", 1), 2.0 / 120.0, None),
+            ("he_uniform", he_uniform(&shape, "x", 1), 2.0 / 120.0, Some((6f64 / 120.0).sqrt())),
+            ("glorot_normal", glorot_normal(&shape, 2.0, "x", 1), 4.0 * 2.0 / 200.0, None),
+            ("glorot_uniform", glorot_uniform(&shape, 2.0, "x", 1), 4.0 * 2.0 / 200.0, Some(2.0 * (6f64 / 200.0).sqrt())),
+            ("fan_in_uniform", fan_in_uniform(&shape, 120, "x", 1), 1.0 / 360.0, Some((1f64 / 120.0).sqrt())),
+            ("uniform", uniform(&shape, 3.0, "x", 1), 3.0, Some(3.0)),
+        ];
+        for (name, array, variance, limit) in cases {
+            let values = array.to_f64();
+            let n = values.len() as f64;
+            // A mean of 2400 numbers is off by their deviation over 49, that of squares by at most root 2 of the variance over 49: five
+            // times that is allowed.
+            let (mean, square) = (values.iter().sum::<f64>() / n, values.iter().map(|v| v * v).sum::<f64>() / n);
+            assert!(mean.abs() < 5.0 * (variance / n).sqrt(), "{name}: mean {mean}");
+            assert!((square / variance - 1.0).abs() < 5.0 * (2.0 / n).sqrt(), "{name}: variance {square}, not {variance}");
+            let largest = values.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+            if let Some(limit) = limit {
+                assert!(largest <= limit * (1.0 + 1e-6) && largest > 0.99 * limit, "{name}: {largest} of {limit}");
+            }
+        }
+        assert_eq!(glorot_uniform(&[7, 3], 1.0, "x", 1).to_f64(), glorot_uniform(&[3, 7], 1.0, "x", 1).to_f64());
+    }
+
+    #[test]
+    fn lines_are_at_right_angles() {
+        for shape in [&[4, 9][..], &[9, 4], &[6, 6], &[3, 2, 2, 2], &[5], &[1, 1]] {
+            let q = orthogonal(shape, 2.0, "q", 3).to_f64();
+            let (rows, columns) = (shape[0], shape[1..].iter().product::<usize>());
+            let wide = rows <= columns;
+            let line = |l: usize, i: usize| if wide { q[l * columns + i] } else { q[i * columns + l] };
+            for (a, b) in (0..rows.min(columns)).flat_map(|a| (0..rows.min(columns)).map(move |b| (a, b))) {
+                let product: f64 = (0..rows.max(columns)).map(|i| line(a, i) * line(b, i)).sum();
+                // Each number is rounded to f32 once.
+                assert!((product - if a == b { 4.0 } else { 0.0 }).abs() < 1e-6, "{shape:?}: {a} and {b}: {product}");
+            }
+        }
+        assert_ne!(orthogonal(&[3, 3], 1.0, "q", 3), orthogonal(&[3, 3], 1.0, "r", 3));
     }
 }
