@@ -107,21 +107,31 @@ impl Op for AffineGrid {
     }
 
     fn gradient(&self, _: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
-        let side = |size: usize| Side::new(size, self.align_corners);
-        let (columns, rows, Hw { h, w }) = (side(self.size.w), side(self.size.h), self.size);
-        let pixel = |y, x| [columns.coordinate(x), rows.coordinate(y), 1.0];
-        let pixels = (0..h).flat_map(|y| (0..w).flat_map(move |x| pixel(y, x))).collect();
-        Ok(vec![Some(by_theta(the_gradient(self.name(), output_grads)?, pixels)?)])
+        by_theta(the_gradient(self.name(), output_grads)?, &[self.size.w, self.size.h], self.align_corners)
     }
 }
 
-/// The gradient (N, k, k + 1) of matrices from that of the grid (N, .., k) which they map pixels to; `pixels` are the pixels' k
-/// coordinates, and 1.
-pub(super) fn by_theta(grad: &Var, pixels: Vec<f64>) -> Result<Var> {
-    let (images, last) = (grad.shape()[0], grad.shape()[grad.shape().len() - 1]);
-    let count = pixels.len() / (last + 1);
-    let pixels = grad.graph().constant(rounded(&[count, last + 1], pixels)?)?;
-    grad.reshape([images, count, last])?.transpose([0, 2, 1])?.matmul(&pixels)
+/// The gradient (N, k, k + 1) of matrices from that of the grid (N, .., k) which they map pixels to, whose `sides` are given innermost
+/// first.
+///
+/// It is the sum over all pixels of the grid's with each coordinate of the pixel, and with 1. Each coordinate changes along one side
+/// alone: so along each side there are two sums, with its coordinate and with 1, of which those are kept that had 1 along all but one.
+pub(super) fn by_theta(grad: &Var, sides: &[usize], align_corners: bool) -> Result<Vec<Option<Var>>> {
+    let (images, maps) = (grad.shape()[0], sides.len());
+    let (mut sums, mut each) = (grad.clone(), maps);
+    for &size in sides {
+        let side = Side::new(size, align_corners);
+        let factors = (0..size).flat_map(|at| [side.coordinate(at), 1.0]).collect();
+        let outer = sums.ty().elements() / (size * each);
+        let factors = grad.graph().constant(rounded(&[size, 2], factors)?)?;
+        sums = sums.reshape([outer, size, each])?.transpose([0, 2, 1])?.matmul(&factors)?;
+        each *= 2;
+    }
+    // Bits of the last dimension, from the highest on: a side's is clear where the sum is with its coordinate.
+    let ones = (1 << maps) - 1;
+    let kept: Vec<i32> = (0..maps).rev().map(|bit| ones ^ (1 << bit)).chain([ones]).collect();
+    let kept = grad.graph().constant(Array::new([maps + 1], kept)?)?;
+    Ok(vec![Some(sums.reshape([images, maps, 1 << maps])?.gather(2, &kept)?)])
 }
 
 impl AffineGrid {

@@ -104,8 +104,6 @@ impl Op for AffineGrid3d {
 
     fn gradient(&self, _: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
         let Dhw { d, h, w } = self.size;
-        let coordinate = |size: usize, at: usize| Side::new(size, self.align_corners).coordinate(at);
-        let all = voxels(self.size).flat_map(|(z, y, x)| [coordinate(w, x), coordinate(h, y), coordinate(d, z), 1.0]).collect();
-        Ok(vec![Some(by_theta(the_gradient(self.name(), output_grads)?, all)?)])
+        by_theta(the_gradient(self.name(), output_grads)?, &[w, h, d], self.align_corners)
     }
 }

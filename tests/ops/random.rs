@@ -1,4 +1,4 @@
-//! random and fold_in: case tables, and what numbers are like.
+//! random and `fold_in`: case tables, and what numbers are like.
 
 use crate::common::{Bound, Case, Elsewhere, check, fixture};
 use foveate::array::Array;
