@@ -24,7 +24,11 @@ impl Given {
     fn by_input(&self, mode: SampleMode) -> Bound {
         let each = 2.0 * (2.0 * 1.5 * 1.4 * 3.0 * self.pixels + 8.0) / f64::from(1 << 24);
         let several = (self.places as f64 / 4.0).max(1.0);
-        if mode == SampleMode::Nearest { Bound::Near { absolute: 4e-7, relative: 4e-7 } } else { Bound::Near { absolute: each * several, relative: 0.0 } }
+        if mode == SampleMode::Nearest {
+            Bound::Near { absolute: 4e-7, relative: 4e-7 }
+        } else {
+            Bound::Near { absolute: each * several, relative: 0.0 }
+        }
     }
 
     /// The slope changes by at most 4 * 2.5 a pixel where it is smooth, for pixels of up to 1, along each side, times half the side.
@@ -98,7 +102,15 @@ fn fixed_point() {
     // Whole weights: a term is cut off below 2^-50 of the largest, and there are 2000; then the sum is rounded twice.
     let near = |largest: f64| Bound::Near { absolute: 2000.0 * largest * 2f64.powi(-50), relative: 2f64.powi(-22) };
     let case = |name: &str, grads: Array, largest: f64| Case::new(name, op, vec![corner.clone(), grads], near(largest));
-    let cancelling = Array::from_fn([1, 1, 40, 50], |i| if i == 0 { 1e-3 } else if i % 2 == 0 { 1e10 } else { -1e10 });
+    let cancelling = Array::from_fn([1, 1, 40, 50], |i| {
+        if i == 0 {
+            1e-3
+        } else if i % 2 == 0 {
+            1e10
+        } else {
+            -1e10
+        }
+    });
     // One more of the positive ones than of the negative ones, but for the first.
     let exact = Array::from_fn([1, 1, 2, 3], |i| if i == 0 { -1e10f32 } else { 0.0 });
     let unlike = Array::from_fn([1, 1, 40, 50], |i| if i == 7 { 1e30 } else { 1e-30 });
@@ -157,7 +169,12 @@ fn refusals() {
         Case::refused("another gradient", by_input, vec![grid.clone(), other.clone()], "output_grad is f32[2, 3, 7, 6]"),
         Case::refused("another grid", by_input, vec![image.clone(), grads.clone()], "must end in 2"),
         Case::refused("one input", by_input, vec![grid.clone()], "takes 2 inputs"),
-        Case::refused("of the grid", by_grid(SampleMode::Bilinear), vec![image.clone(), grid.clone(), other], "output_grad is f32[2, 3, 7, 6]"),
+        Case::refused(
+            "of the grid",
+            by_grid(SampleMode::Bilinear),
+            vec![image.clone(), grid.clone(), other],
+            "output_grad is f32[2, 3, 7, 6]",
+        ),
         Case::refused("nearest", by_grid(SampleMode::Nearest), vec![image, grid, grads], "has no slope"),
     ]);
 }

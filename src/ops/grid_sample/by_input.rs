@@ -135,9 +135,8 @@ impl Op for GridSampleByInput {
         let row_bytes = [8 * plane + 16, 8 * area, 4 * area, 4 * plane].map(|bytes| bytes as u64);
         let (mut filling, mut scratch) = (Vec::new(), 0);
         let sums = launch_rows(self.name(), site.device, images * channels, &row_bytes, |planes| {
-            let window = |range: std::ops::Range<usize>, each: usize| {
-                site.device.window((range.start * each) as u64..(range.end * each) as u64, 4)
-            };
+            let window =
+                |range: std::ops::Range<usize>, each: usize| site.device.window((range.start * each) as u64..(range.end * each) as u64, 4);
             let shown = planes.start / channels..planes.end.div_ceil(channels);
             let (at, grads, to) = (window(shown, 2 * area), window(planes.clone(), area), window(planes.clone(), plane));
             let sums_start = planes.len().next_multiple_of(4);
