@@ -18,7 +18,7 @@
 //! # }
 //! ```
 //!
-//! Operators and their attributes are in [`ops`], published systems in [`models`], weights in [`nn`].
+//! Operators and their attributes are in [`ops`], published systems in [`models`], weights, losses and optimisers in [`nn`], training in [`train`].
 #![deny(missing_docs)]
 
 pub mod array;
@@ -30,6 +30,7 @@ pub mod nn;
 pub mod onnx;
 pub mod ops;
 pub mod plan;
+pub mod train;
 
 pub use error::{Error, Result};
 

@@ -15,7 +15,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> sums: array<u32>;           // the planes' largest; two words for each of planes x H x W
+@group(0) @binding(1) var<storage, read> sums: array<vec2<u32>>;     // words: the planes' largest; two for each of planes x H x W
 @group(0) @binding(2) var<storage, read_write> output: array<f32>;   // planes of H x W
 
 @compute @workgroup_size(WORKGROUP)
@@ -24,9 +24,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     if (index >= params.count) {
         return;
     }
-    let largest = sums[divide(index, params.plane).x];
-    let at = params.sums_start + 2u * index;
-    let value = fixed_value(vec2<u32>(sums[at], sums[at + 1u])) * power_of_two(-fixed_exponent(largest, params.bits));
+    let plane = divide(index, params.plane).x;
+    let largest = sums[plane / 2u][plane % 2u];
+    let value = fixed_value(sums[params.sums_start / 2u + index]) * power_of_two(-fixed_exponent(largest, params.bits));
     if (largest >= 0x7f800000u) {
         output[params.output_skip + index] = nan();
     } else {

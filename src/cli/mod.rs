@@ -24,6 +24,7 @@ mod pictures;
 mod run;
 mod segment;
 mod systems;
+mod train;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use foveate::Result;
@@ -55,6 +56,8 @@ enum Command {
     Models(models::Models),
     /// Write the weights that a published system's training starts with
     Init(init::Init),
+    /// Train a network by a recipe
+    Train(Box<train::Train>),
     /// List the adapters of this machine with their features and limits
     Devices(devices::Devices),
     /// Time the operators on the GPU
@@ -71,6 +74,7 @@ impl Cli {
             Command::Check(command) => command.run(),
             Command::Models(command) => command.run(),
             Command::Init(command) => command.run(),
+            Command::Train(command) => command.run(),
             Command::Devices(command) => command.run(),
             Command::Bench(command) => command.run(),
         }

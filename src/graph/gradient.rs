@@ -1,6 +1,6 @@
 //! Gradients: the chain rule backwards through a graph, as new nodes of the same graph.
 
-use super::{Nodes, Var};
+use super::{Graph, Node, Nodes, Var};
 use crate::array::{Array, DType};
 use crate::error::{Error, Result};
 use std::sync::Arc;
@@ -36,19 +36,41 @@ impl Var {
         if let Some(value) = with_respect_to.iter().find(|v| v.dtype() != DType::F32) {
             return Err(Error::shape("gradient", format!("with respect to {}; only f32 has gradients", value.ty())));
         }
+        let one = self.graph().constant(Array::full(self.shape(), 1.0f32))?;
+        let found = self.graph().backwards(0, &[(self.clone(), one)], with_respect_to)?;
+        let zeros = |value: &Self| self.graph().constant(Array::full(value.shape(), 0.0f32));
+        found.into_iter().zip(with_respect_to).map(|(gradient, value)| gradient.map_or_else(|| zeros(value), Ok)).collect()
+    }
+}
+
+impl Graph {
+    /// How many nodes there are: the first that is added from now on has this number.
+    pub(crate) fn node_count(&self) -> usize {
+        self.lock().nodes.len()
+    }
+
+    /// From `outputs` with their gradients those of `with_respect_to`, through the nodes from number `first` on. What depends on
+    /// none of the outputs has none.
+    ///
+    /// # Errors
+    /// If an operator on the way has no gradient.
+    pub(crate) fn backwards(&self, first: usize, outputs: &[(Var, Var)], with_respect_to: &[&Var]) -> Result<Vec<Option<Var>>> {
         // Nodes added on the way back stand behind these and are not visited.
-        let nodes = self.graph().snapshot();
-        let carries = nodes.carries(with_respect_to);
-        let mut gradients: Vec<Option<Self>> = vec![None; nodes.values.len()];
-        gradients[self.id()] = Some(self.graph().constant(Array::full(self.shape(), 1.0f32))?);
-        for node in nodes.nodes.iter().rev() {
+        let nodes = self.snapshot();
+        let visited = nodes.nodes.get(first..).unwrap_or_default();
+        let carries = nodes.carries(visited, with_respect_to);
+        let mut gradients: Vec<Option<Var>> = vec![None; nodes.values.len()];
+        for (output, gradient) in outputs {
+            add(&mut gradients[output.id()], gradient.clone())?;
+        }
+        for node in visited.iter().rev() {
             let reached = node.outputs.iter().any(|&v| gradients[v].is_some());
             if !reached || !node.inputs.iter().any(|&v| carries[v]) {
                 continue;
             }
-            let vars = |ids: &[usize]| ids.iter().map(|&v| Self::new(self.graph().clone(), v, Arc::clone(&nodes.values[v].ty))).collect();
-            let (inputs, outputs): (Vec<Self>, Vec<Self>) = (vars(&node.inputs), vars(&node.outputs));
-            let output_grads: Vec<Option<Self>> = node.outputs.iter().map(|&v| gradients[v].clone()).collect();
+            let vars = |ids: &[usize]| ids.iter().map(|&v| Var::new(self.clone(), v, Arc::clone(&nodes.values[v].ty))).collect();
+            let (inputs, outputs): (Vec<Var>, Vec<Var>) = (vars(&node.inputs), vars(&node.outputs));
+            let output_grads: Vec<Option<Var>> = node.outputs.iter().map(|&v| gradients[v].clone()).collect();
             let found = node.op.gradient(&inputs, &outputs, &output_grads)?;
             if found.len() != inputs.len() {
                 let reason = format!("has {} inputs and gradients for {}", inputs.len(), found.len());
@@ -60,27 +82,31 @@ impl Var {
                     let reason = format!("the gradient of an input {} is {}", input.ty(), gradient.ty());
                     return Err(Error::shape(node.op.name(), reason));
                 }
-                let slot = &mut gradients[input.id()];
-                *slot = Some(match slot.take() {
-                    Some(before) => before.add(&gradient)?,
-                    None => gradient,
-                });
+                add(&mut gradients[input.id()], gradient)?;
             }
         }
-        let zeros = |value: &Self| self.graph().constant(Array::full(value.shape(), 0.0f32));
-        with_respect_to.iter().map(|v| gradients.get(v.id()).cloned().flatten().map_or_else(|| zeros(v), Ok)).collect()
+        Ok(with_respect_to.iter().map(|v| gradients.get(v.id()).cloned().flatten()).collect())
     }
 }
 
+/// Adds a gradient to those that other ways have led to.
+fn add(slot: &mut Option<Var>, gradient: Var) -> Result<()> {
+    *slot = Some(match slot.take() {
+        Some(before) => before.add(&gradient)?,
+        None => gradient,
+    });
+    Ok(())
+}
+
 impl Nodes {
-    /// For each value whether it depends on one of `sources` through floats alone, so that a gradient flows through it.
-    fn carries(&self, sources: &[&Var]) -> Vec<bool> {
+    /// For each value whether it depends on one of `sources` through floats and `nodes` alone, so that a gradient flows through it.
+    fn carries(&self, nodes: &[Node], sources: &[&Var]) -> Vec<bool> {
         let mut carries = vec![false; self.values.len()];
         for source in sources {
             carries[source.id()] = true;
         }
         // A node stands behind those that compute its inputs.
-        for node in &self.nodes {
+        for node in nodes {
             if node.inputs.iter().any(|&v| carries[v]) {
                 for &output in &node.outputs {
                     let float = matches!(self.values[output].ty.dtype, DType::F32 | DType::F16 | DType::F64);

@@ -155,6 +155,24 @@ impl Graph {
         Some((Arc::clone(initial), next))
     }
 
+    /// The states that become something else at the end of a run, and what, in the order they were added.
+    pub(crate) fn updates(&self) -> Vec<(Var, Var)> {
+        let nodes = self.lock();
+        let var = |id: usize| Var::new(self.clone(), id, Arc::clone(&nodes.values[id].ty));
+        let update = |(id, value): (usize, &Value)| match value.source {
+            Source::State { next: Some(next), .. } => Some((var(id), var(next))),
+            _ => None,
+        };
+        nodes.values.iter().enumerate().filter_map(update).collect()
+    }
+
+    /// The state called `name`, if there is one.
+    pub fn find_state(&self, name: &str) -> Option<Var> {
+        let nodes = self.lock();
+        let id = nodes.values.iter().position(|v| matches!(&v.source, Source::State { name: n, .. } if n == name))?;
+        Some(Var::new(self.clone(), id, Arc::clone(&nodes.values[id].ty)))
+    }
+
     /// Applies `op` to `inputs`: infers the outputs' types and adds a node.
     ///
     /// # Errors

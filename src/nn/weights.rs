@@ -1,6 +1,7 @@
 //! Named weights from safetensors files, and to them.
 
-use crate::array::{Array, Data, TensorType, f16, file};
+use super::optimiser::Parameter;
+use crate::array::{Array, DType, Data, TensorType, f16, file};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
 use safetensors::tensor::{TensorView, View};
@@ -18,6 +19,8 @@ pub struct Weights {
     source: String,
     tensors: BTreeMap<String, Arc<Array>>,
     metadata: BTreeMap<String, String>,
+    /// Whether graphs hold them as states.
+    states: bool,
 }
 
 impl Weights {
@@ -46,13 +49,13 @@ impl Weights {
             .collect::<Result<_>>()?;
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| Error::model(source, format!("not a safetensors file: {e}")))?;
         let metadata = header.metadata().iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
-        Ok(Self { source: source.to_owned(), tensors, metadata })
+        Ok(Self { source: source.to_owned(), tensors, metadata, states: false })
     }
 
     /// Weights made elsewhere.
     pub fn from_arrays(source: &str, arrays: impl IntoIterator<Item = (String, Array)>) -> Self {
         let tensors = arrays.into_iter().map(|(name, a)| (name, Arc::new(a))).collect();
-        Self { source: source.to_owned(), tensors, metadata: BTreeMap::new() }
+        Self { source: source.to_owned(), tensors, metadata: BTreeMap::new(), states: false }
     }
 
     /// Writes a `.safetensors` file, through a temporary one beside it: tensors with the dtypes that they have here, and the metadata.
@@ -137,7 +140,7 @@ impl Weights {
     pub fn replaced(&self, source: &str, arrays: impl IntoIterator<Item = (String, Array)>) -> Self {
         let mut tensors = self.tensors.clone();
         tensors.extend(arrays.into_iter().map(|(name, a)| (name, Arc::new(a))));
-        Self { source: source.to_owned(), tensors, metadata: self.metadata.clone() }
+        Self { source: source.to_owned(), tensors, metadata: self.metadata.clone(), states: self.states }
     }
 
     /// The names, in alphabetical order.
@@ -175,12 +178,30 @@ impl Weights {
         Err(Error::model(self.source.clone(), format!("'{name}' is {}, the network's is {wanted}", array.ty())))
     }
 
-    /// The tensor called `name` as a parameter of `graph`.
+    /// The same, but graphs hold them as states, which training changes: [`Weights::var`] gives the state called after the tensor.
+    #[must_use]
+    pub fn as_states(self) -> Self {
+        Self { states: true, ..self }
+    }
+
+    /// The tensor called `name` as a parameter of `graph`, or as its state of that name after [`Weights::as_states`]: then the same one
+    /// at every call.
     ///
     /// # Errors
     /// As [`Weights::get`].
     pub fn var(&self, graph: &Graph, name: &str) -> Result<Var> {
-        graph.parameter(Arc::clone(self.get(name)?))
+        let array = Arc::clone(self.get(name)?);
+        match graph.find_state(name).filter(|state| self.states && *state.ty() == array.ty()) {
+            Some(state) => Ok(state),
+            None if self.states => graph.state(name, array),
+            None => graph.parameter(array),
+        }
+    }
+
+    /// Those that `graph` holds as f32 states, by name: what training changes.
+    pub fn states(&self, graph: &Graph) -> Vec<Parameter> {
+        let found = |name: &str| graph.find_state(name).filter(|state| state.dtype() == DType::F32);
+        self.names().filter_map(|name| Some(Parameter { var: found(name)?, name: name.to_owned(), rate: 1.0, decay: 1.0 })).collect()
     }
 }
 

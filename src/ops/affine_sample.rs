@@ -74,7 +74,7 @@ impl Op for AffineSample {
         let grid = theta.affine_grid(affine)?;
         let by_grid = self.sample.gradient(&[input.clone(), grid.clone()], outputs, output_grads)?;
         let [by_input, by_grid] = <[Option<Var>; 2]>::try_from(by_grid).unwrap_or_default();
-        let by_theta = affine.gradient(&[theta.clone()], &[grid], &[by_grid])?;
+        let by_theta = affine.gradient(std::slice::from_ref(theta), &[grid], &[by_grid])?;
         Ok([vec![by_input], by_theta].concat())
     }
 }

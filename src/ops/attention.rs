@@ -20,10 +20,14 @@
 //! Each query keeps the largest score so far, the sum of exponentials and the sum of weighted values, and rescales both sums
 //! when the maximum grows: one pass over keys and values.
 //!
+//! Gradients of all but a mask of truth values: those of the same formula as products of matrices and a softmax. These store the
+//! scores and the weights, (B, H, L, S) each.
+//!
 //! ONNX: Attention (opset 23). PyTorch: `scaled_dot_product_attention`.
 //! Vaswani et al.: Attention Is All You Need, 2017. Milakov, Gimelshein: Online normalizer calculation for softmax, 2018.
 
-use super::{Candidate, Op, Site, check_dtype, check_inputs, check_rank, item_header, lanes, launch_rows, mask_adds, rounded, u32_of};
+use super::{Candidate, Op, Site, check_dtype, check_inputs, check_rank, composed, item_header, lanes, launch_rows, mask_adds, number};
+use super::{only_where, rounded, scaled, u32_of};
 use crate::array::{Array, DType, TensorType, strides};
 use crate::error::{Error, Result};
 use crate::gpu::{Capabilities, Kernel, Launch, kernel, params};
@@ -184,9 +188,46 @@ impl Op for Attention {
         let keys = &inputs[1].shape[2..3];
         super::multiplied(inputs[0].elements(), keys).saturating_add(super::multiplied(outputs[0].elements(), keys))
     }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        composed(inputs, output_grads, |inputs| Ok(vec![self.composition(inputs)?]))
+    }
 }
 
+/// A score that has no weight beside any that is allowed.
+const FORBIDDEN: f32 = -3e38;
+
 impl Attention {
+    /// The same from other operators.
+    fn composition(&self, inputs: &[Var]) -> Result<Var> {
+        let (query, key, value) = (&inputs[0], &inputs[1], &inputs[2]);
+        let s = Sizes::of(query.shape(), key.shape(), value.shape());
+        // Query heads that share a key head lie one behind the other, as if they were one with more queries.
+        let shared = |last: usize| [s.batch, s.key_heads, s.sharing() * s.queries, last];
+        let products = query.reshape(shared(s.head))?.matmul(&key.transpose([0, 1, 3, 2])?)?;
+        let mut scores = scaled(&products, self.scale(s.head))?.reshape([s.batch, s.heads, s.queries, s.keys])?;
+        let mut allowed = None;
+        if let Some(mask) = inputs.get(3) {
+            if mask.dtype() == DType::Bool {
+                allowed = Some(mask.clone());
+            } else {
+                let finite = mask.greater(&number(mask, -1e30)?)?;
+                scores = scores.add(&only_where(&finite, mask)?)?;
+                allowed = Some(finite);
+            }
+        }
+        if self.causal {
+            let before = Array::from_fn([s.queries, s.keys], |at| at % s.keys <= at / s.keys);
+            let before = query.graph().constant(before)?;
+            allowed = Some(allowed.map_or_else(|| Ok(before.clone()), |allowed| allowed.and(&before))?);
+        }
+        let weights = match allowed {
+            Some(allowed) => only_where(&allowed, &allowed.where_(&scores, &number(&scores, FORBIDDEN)?)?.softmax(-1)?)?,
+            None => scores.softmax(-1)?,
+        };
+        weights.reshape(shared(s.keys))?.matmul(value)?.reshape([s.batch, s.heads, s.queries, s.value])
+    }
+
     fn scale(&self, head: usize) -> f32 {
         self.scale.unwrap_or(1.0 / (head as f32).sqrt())
     }

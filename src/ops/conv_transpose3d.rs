@@ -19,11 +19,13 @@
 //! The kernel gathers and visits only products that count, by the phases of `conv_transpose2d`. An invocation computes four
 //! channels, for which it finds the taps once and loads an input once.
 //!
+//! Gradients: a convolution by the input, another one by the weight, sums by the bias, as for images.
+//!
 //! ONNX: `ConvTranspose`. PyTorch: `conv_transpose3d`.
 
 use super::conv_transpose2d::{Problem, TransposedAxis as Axis, TransposedPart as Part, check_channels, extent};
-use super::conv3d::voxels;
-use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, rounded, types, u32_of};
+use super::conv3d::{cropped, voxels};
+use super::{Candidate, Conv3d, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, rounded, the_gradient, types, u32_of};
 use crate::array::{Array, DType, Dhw, Pads3, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -183,6 +185,20 @@ impl Op for ConvTranspose3d {
     fn multiply_adds(&self, inputs: &[&TensorType], outputs: &[&TensorType]) -> u64 {
         let _ = outputs;
         super::multiplied(inputs[0].elements(), &inputs[1].shape[1..])
+    }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        let (input, weight) = (&inputs[0], &inputs[1]);
+        let Self { stride, padding, dilation, groups, .. } = *self;
+        let convolution = Conv3d { stride, padding, dilation, groups };
+        let volume = |v: &Var| Dhw::new(v.shape()[2], v.shape()[3], v.shape()[4]);
+        let by_input = cropped(&grad.conv3d(weight, None, convolution)?, volume(input))?;
+        let mut gradients = vec![Some(by_input), Some(convolution.by_weight(grad, input, volume(weight))?)];
+        if inputs.len() > 2 {
+            gradients.push(Some(grad.reduce_sum(&[0, 2, 3, 4], false)?));
+        }
+        Ok(gradients)
     }
 }
 

@@ -10,12 +10,16 @@
 //! | indices | `batches.., picks.., k`, i32 |
 //! | output | `batches.., picks.., inner..` |
 //!
+//! Gradient: that of the output added up in the slices it was picked from, in the order of the tuples (`scatter_nd`; behind batches
+//! `scatter_elements`, by the numbers of the slices).
+//!
 //! Negative indices count from the end, and those out of range pick the nearest element. ONNX: `GatherND`.
 //! PyTorch: indexing with tensors.
 
 use super::copy::{flat, rearranged};
 use super::gather::picked_place;
-use super::{Candidate, MAX_LOOPS, Op, Site, WORKGROUP, check_dtype, check_inputs, groups, launch_rows, pack, u32_of, vector};
+use super::{Candidate, MAX_LOOPS, Op, ScatterReduction, Site, WORKGROUP, check_dtype, check_inputs, groups, launch_rows, pack};
+use super::{the_gradient, u32_of, vector, zeros};
 use crate::array::{Array, DType, TensorType, elements, strides};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -170,5 +174,29 @@ impl Op for GatherNd {
                 .output_window(0, &output)
         })?;
         Ok(vec![Candidate::of(launches)])
+    }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let (grad, indices, shape) = (the_gradient(self.name(), output_grads)?, &inputs[1], inputs[0].shape());
+        if self.batch_dims == 0 {
+            return Ok(vec![Some(zeros(grad, shape)?.scatter_nd(indices, grad, ScatterReduction::Add)?), None]);
+        }
+        let Tuples { depth, picks, slices, inner, .. } = Tuples::new(shape, indices.shape(), self.batch_dims);
+        let batches = elements(&shape[..self.batch_dims]);
+        let sizes = &shape[self.batch_dims..self.batch_dims + depth];
+        let number = |value: usize| grad.graph().constant(Array::scalar(i32::try_from(value).unwrap_or(i32::MAX)));
+        let mut places: Option<Var> = None;
+        let columns = indices.reshape([batches * picks, depth])?.split(1, &vec![1; depth])?;
+        for ((index, &size), stride) in columns.iter().zip(sizes).zip(strides(sizes)) {
+            let from_the_end = index.add(&number(size)?)?;
+            let index = index.less(&number(0)?)?.where_(&from_the_end, index)?.clip_integers(Some(0), Some(size as i64 - 1))?;
+            let along = index.mul(&number(stride)?)?;
+            places = Some(places.map_or_else(|| Ok(along.clone()), |before| before.add(&along))?);
+        }
+        let places = places.ok_or_else(|| Error::shape(self.name(), "tuples have no indices"))?;
+        let places = places.reshape([batches, picks, 1])?.expand([batches, picks, inner])?;
+        let updates = grad.reshape([batches, picks, inner])?;
+        let sums = zeros(grad, &[batches, slices, inner])?.scatter_elements(1, &places, &updates, ScatterReduction::Add)?;
+        Ok(vec![Some(sums.reshape(shape)?), None])
     }
 }

@@ -1,6 +1,6 @@
 //! What the gradients of several operators are made of.
 
-use crate::array::Array;
+use crate::array::{Array, DType};
 use crate::error::{Error, Result};
 use crate::graph::Var;
 
@@ -39,4 +39,20 @@ pub(crate) fn unbroadcast(gradient: &Var, shape: &[usize]) -> Result<Var> {
     let axes: Vec<isize> = (0..gradient.shape().len()).filter(|&d| repeated(d)).map(|d| d as isize).collect();
     let summed = if axes.is_empty() { gradient.clone() } else { gradient.reduce_sum(&axes, true)? };
     if summed.shape() == shape { Ok(summed) } else { summed.reshape(shape) }
+}
+
+/// The gradients of an operator's f32 inputs from those of its outputs, for one that `build` composes of others: the composition is
+/// added to the graph and its own gradients are taken. Of what it computes, only what these need is run.
+pub(crate) fn composed(
+    inputs: &[Var],
+    output_grads: &[Option<Var>],
+    build: impl FnOnce(&[Var]) -> Result<Vec<Var>>,
+) -> Result<Vec<Option<Var>>> {
+    let Some(graph) = inputs.first().map(Var::graph) else { return Ok(Vec::new()) };
+    // The outputs' gradients may depend on the inputs, by nodes before these.
+    let first = graph.node_count();
+    let outputs = build(inputs)?.into_iter().zip(output_grads).filter_map(|(output, grad)| Some((output, grad.clone()?)));
+    let floats: Vec<&Var> = inputs.iter().filter(|v| v.dtype() == DType::F32).collect();
+    let mut gradients = graph.backwards(first, &outputs.collect::<Vec<_>>(), &floats)?.into_iter();
+    Ok(inputs.iter().map(|v| if v.dtype() == DType::F32 { gradients.next().flatten() } else { None }).collect())
 }

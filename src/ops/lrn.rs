@@ -10,10 +10,14 @@
 //! | input | (N, C, ...) |
 //! | output | as input |
 //!
+//! Gradient: g / b^beta less 2 alpha beta / size x times the sum, over the channels c around whose means x is in, of g x / b^(beta + 1)
+//! there; b are the bracketed terms, and the sums means of windows along the channels.
+//!
 //! ONNX: LRN. PyTorch: `local_response_norm` (which for even sizes has the longer half before c). Krizhevsky et al., 2012.
 
-use super::{Around, Candidate, Op, Site, WORKGROUP, aliases, check_dtype, check_inputs, groups, launch_rows, rounded, u32_of};
-use crate::array::{Array, DType, TensorType};
+use super::{Around, AvgPool2d, Candidate, Op, Site, WORKGROUP, aliases, check_dtype, check_inputs, composed, groups, launch_rows};
+use super::{number, rounded, scaled, u32_of};
+use crate::array::{Array, DType, Hw, Pads, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
 use crate::graph::Var;
@@ -120,5 +124,24 @@ impl Op for Lrn {
             launch.input_window(0, &window).output_window(0, &window)
         })?;
         Ok(vec![Candidate::of(launches)])
+    }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        composed(inputs, output_grads, |inputs| {
+            let x = &inputs[0];
+            let Around { outer, len: channels, inner } = Around::axis(x.shape(), 1);
+            let (before, after) = (((self.size - 1) / 2).min(channels), (self.size / 2).min(channels));
+            let window = AvgPool2d {
+                kernel: Hw::new(before + after + 1, 1),
+                stride: Hw::square(1),
+                padding: Pads { top: before, bottom: after, ..Pads::default() },
+                ..AvgPool2d::default()
+            };
+            // A window larger than the channels has more zeros in it.
+            let share = (before + after + 1) as f32 / self.size as f32;
+            let means = x.mul(x)?.reshape([outer, 1, channels, inner])?.avg_pool2d(window)?.reshape(x.shape())?;
+            let base = scaled(&means, self.alpha * share)?.add(&number(x, self.bias)?)?;
+            Ok(vec![x.div(&base.pow(&number(x, self.beta)?)?)?])
+        })
     }
 }

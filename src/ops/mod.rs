@@ -2,6 +2,7 @@
 //!
 //! To add one: its file here, its shader, its case table under `tests/ops/`, a line in the list at the bottom.
 
+mod adjoint;
 mod broadcast;
 mod chain;
 mod check;

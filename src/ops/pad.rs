@@ -13,10 +13,12 @@
 //! | input | any dtype but f16 and f64 |
 //! | output | `before + size + after` in each dimension |
 //!
-//! Gradient, of the constant mode alone: that of the output without what was added, zeros for what was taken away.
+//! Gradient: that of the output without what was added, zeros for what was taken away; but for the constant mode each element also
+//! has those of its copies.
 //!
 //! Negative numbers take away. ONNX: Pad. PyTorch: `pad` (constant, reflect, replicate, circular).
 
+use super::adjoint::{Taps, adjoint};
 use super::copy::{flat, rearranged};
 use super::{Candidate, MAX_LOOPS, Op, Site, WORKGROUP, check_inputs, groups, launch_rows, pack, the_gradient, u32_of};
 use crate::array::{Array, DType, Data, TensorType, elements, strides};
@@ -106,6 +108,19 @@ impl Pad {
         input.shape.iter().zip(self.before.iter().zip(&self.after)).map(size).collect()
     }
 
+    /// Which of `size` elements of dimension `d` the output has at `at`, wherever that is; the nearest where it has the constant.
+    fn source(&self, d: usize, at: usize, size: usize) -> usize {
+        let (at, size) = (at as isize - self.before[d], size as isize);
+        let mirrored = if at < 0 { -at } else { 2 * (size - 1) - at };
+        let there = match self.mode {
+            _ if (0..size).contains(&at) => at,
+            PadMode::Constant(_) | PadMode::Edge => at.clamp(0, size - 1),
+            PadMode::Reflect => mirrored,
+            PadMode::Wrap => at.rem_euclid(size),
+        };
+        there.unsigned_abs()
+    }
+
     /// The loops, outermost first. Neighbours that are not padded are one.
     fn loops(&self, input: &[usize], output: &[usize]) -> Vec<Loop> {
         let mut loops: Vec<Loop> = Vec::new();
@@ -164,17 +179,7 @@ impl Op for Pad {
 
     fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
         let (input, shape) = (inputs[0], self.output(&inputs[0].ty())?);
-        let inside = |(d, &at): (usize, &usize)| {
-            let (at, size) = (at as isize - self.before[d], input.shape()[d] as isize);
-            let mirrored = if at < 0 { -at } else { 2 * (size - 1) - at };
-            let there = match self.mode {
-                _ if (0..size).contains(&at) => at,
-                PadMode::Constant(_) | PadMode::Edge => at.clamp(0, size - 1),
-                PadMode::Reflect => mirrored,
-                PadMode::Wrap => at.rem_euclid(size),
-            };
-            there.unsigned_abs()
-        };
+        let inside = |(d, &at): (usize, &usize)| self.source(d, at, input.shape()[d]);
         let output = rearranged(input, &shape, |at| flat(input.shape(), at.iter().enumerate().map(inside)))?;
         let PadMode::Constant(value) = self.mode else { return Ok(vec![output]) };
         let rows = strides(&shape);
@@ -225,10 +230,16 @@ impl Op for Pad {
         Ok(vec![Candidate::of(launches)])
     }
 
-    fn gradient(&self, _: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
         let grad = the_gradient(self.name(), output_grads)?;
         if !matches!(self.mode, PadMode::Constant(_)) {
-            return Err(Error::unsupported(self.name(), format!("its gradient is not implemented for {:?}", self.mode)));
+            // Along one dimension after the other.
+            let mut grad = grad.clone();
+            for (d, &size) in inputs[0].shape().iter().enumerate() {
+                let copied: Vec<Taps> = (0..grad.shape()[d]).map(|at| vec![(self.source(d, at, size), 1.0)]).collect();
+                grad = adjoint(&grad, d, size, &copied)?;
+            }
+            return Ok(vec![Some(grad)]);
         }
         let back = |numbers: &[isize]| numbers.iter().map(|n| -n).collect::<Vec<_>>();
         Ok(vec![Some(grad.pad(back(&self.before), back(&self.after), PadMode::Constant(0.0))?)])

@@ -10,10 +10,12 @@
 //! | lengths | (batch), i32; those out of range count as 0 or as the whole time |
 //! | output | the input's |
 //!
+//! Gradient: that of the output, the other way round again.
+//!
 //! ONNX: `ReverseSequence`. TensorFlow: `reverse_sequence`.
 
 use super::copy::{flat, rearranged};
-use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, groups, u32_of, vector};
+use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, groups, the_gradient, u32_of, vector};
 use crate::array::{Array, DType, TensorType, elements};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -92,5 +94,10 @@ impl Op for ReverseSequence {
             .input(1)
             .output(0);
         Ok(vec![Candidate::one(launch)])
+    }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        Ok(vec![Some(grad.reverse_sequence(&inputs[1], self.time_axis)?), None])
     }
 }

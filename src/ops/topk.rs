@@ -17,11 +17,14 @@
 //! sorted in blocks of 2048: for k up to 1024 each block keeps its first k, and theirs are sorted again until one block is
 //! left; else blocks are merged by bitonic steps, some log(n)^2 / 2 passes over 8 n bytes of scratch memory.
 //!
+//! Gradient: that of the values at their places, zeros elsewhere.
+//!
 //! ONNX: `TopK`. PyTorch: `topk`, `sort(stable=True)`, `argsort`.
 
 use super::copy::picked;
 use super::rows::Around;
-use super::{Candidate, Op, Site, WORKGROUP, check_axis, check_inputs, groups, launch_rows, types, u32_of};
+use super::{Candidate, Op, ScatterReduction, Site, WORKGROUP, check_axis, check_inputs, groups, launch_rows, the_gradient, types};
+use super::{u32_of, zeros};
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -213,6 +216,16 @@ impl Op for TopK {
         }
         let scratch = if counted { Vec::new() } else { vec![8 * most as u64; 2] };
         Ok(vec![Candidate { launches, scratch, ..Candidate::default() }])
+    }
+
+    fn gradient(&self, inputs: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let (grad, axis) = (the_gradient(self.name(), output_grads)?, check_axis(self.name(), self.axis, inputs[0].ty())?);
+        if self.k == inputs[0].shape()[axis] {
+            // Where each element went: the order of the places.
+            return Ok(vec![Some(grad.gather_elements(self.axis, &outputs[1].argsort(self.axis, false)?)?)]);
+        }
+        let nothing = zeros(grad, inputs[0].shape())?;
+        Ok(vec![Some(nothing.scatter_elements(self.axis, &outputs[1], grad, ScatterReduction::None)?)])
     }
 }
 

@@ -149,6 +149,11 @@ impl Plan {
         self.program.outputs.iter().map(|value| self.program.ty(*value))
     }
 
+    /// Name and type of every state.
+    pub fn states(&self) -> impl Iterator<Item = (&str, &TensorType)> {
+        self.program.states.iter().map(|state| (state.name.as_str(), self.program.ty(state.value)))
+    }
+
     /// The state called `name`, as the last run left it.
     ///
     /// # Errors

@@ -1,8 +1,10 @@
 //! Operators that move elements.
 
-use super::differences::{around, check};
+use super::differences::{around, check, distinct};
+use crate::common::{Bound, check_composed};
 use foveate::array::Array;
-use foveate::ops::{AxisRange, PadMode, concat};
+use foveate::graph::Var;
+use foveate::ops::{AxisRange, PadMode, ScatterReduction, concat};
 
 #[test]
 fn shapes_and_orders() {
@@ -33,6 +35,12 @@ fn parts() {
         parts[0].mul(&parts[2])
     });
     check("pad", &[around(&[2, 4], 5)], |v| v[0].pad([1, -1], [0, 2], PadMode::Constant(3.0)));
+    for mode in [PadMode::Reflect, PadMode::Edge, PadMode::Wrap] {
+        check(&format!("{mode:?}"), &[around(&[2, 4], 6)], |v| v[0].pad([1, 2], [0, 3], mode));
+        check(&format!("{mode:?} and less"), &[around(&[3, 2, 4], 7)], |v| v[0].pad([1, 0, -1], [-1, 0, 2], mode));
+    }
+    // Further than four times the size: a matrix.
+    check("edges", &[around(&[2, 3], 8)], |v| v[0].pad([20, 0], [0, 30], PadMode::Edge));
 }
 
 #[test]
@@ -42,4 +50,57 @@ fn picks() {
     check("gather", &[around(&[4, 3], 1), picks(&[2, 3], &[1, 1, 0, -1, 9, 1])], |v| v[0].gather(0, &v[1]));
     check("gather inside", &[around(&[2, 3, 2], 2), picks(&[4], &[2, 0, 2, 2])], |v| v[0].gather(1, &v[1]));
     check("one of each row", &[around(&[3, 4], 3), picks(&[3, 2], &[1, 1, 3, 0, -1, 2])], |v| v[0].gather_elements(1, &v[1]));
+}
+
+#[test]
+fn picks_by_tuples() {
+    let picks = |shape: &[usize], values: &[i32]| Array::new(shape, values.to_vec()).unwrap();
+    // Twice the same, from the end, and out of range.
+    let pairs = picks(&[2, 2, 2], &[0, 1, 2, -1, 0, 1, 9, -9]);
+    check("elements", &[around(&[3, 2], 1), pairs.clone()], |v| v[0].gather_nd(&v[1], 0));
+    check("slices", &[around(&[3, 2, 2], 2), pairs], |v| v[0].gather_nd(&v[1], 0));
+    let of_batches = picks(&[2, 3, 2], &[0, 1, -1, 1, 0, 1, 2, 0, 7, -7, 2, 0]);
+    check("of batches", &[around(&[2, 3, 2, 2], 3), of_batches], |v| v[0].gather_nd(&v[1], 1));
+    check("of pairs of batches", &[around(&[2, 2, 3], 4), picks(&[2, 2, 1], &[1, -1, 0, 5])], |v| v[0].gather_nd(&v[1], 2));
+}
+
+const REDUCTIONS: [ScatterReduction; 4] = [ScatterReduction::None, ScatterReduction::Add, ScatterReduction::Max, ScatterReduction::Min];
+
+#[test]
+fn scatters() {
+    let picks = |shape: &[usize], values: &[i32]| Array::new(shape, values.to_vec()).unwrap();
+    // All numbers differ, so that no maximum changes within two steps. Several name one place; one is out of range.
+    let numbers = distinct(&[4, 6], 1);
+    let part = |rows: std::ops::Range<usize>, shape: &[usize]| {
+        let values = numbers.values::<f32>().unwrap();
+        Array::from_fn(shape, |i| values[rows.start * 6 + i])
+    };
+    for reduction in REDUCTIONS {
+        let inputs = [part(0..2, &[3, 4]), picks(&[4, 2], &[1, 0, 1, 2, -1, 0, 1, 9]), part(2..4, &[4, 2])];
+        check(&format!("elements, {reduction:?}"), &inputs, |v| v[0].scatter_elements(0, &v[1], &v[2], reduction));
+        let inputs = [part(0..2, &[3, 2, 2]), picks(&[3, 2], &[0, 1, 2, 0, 0, 1]), part(2..3, &[3, 2])];
+        check(&format!("slices, {reduction:?}"), &inputs, |v| v[0].scatter_nd(&v[1], &v[2], reduction));
+    }
+}
+
+#[test]
+fn equal_updates_share() {
+    // The first place has 5 from the data and from two updates, the second 5 from one update alone.
+    let (data, updates) = (Array::new([2], vec![5.0f32, 1.0]).unwrap(), Array::new([4], vec![5.0f32, 5.0, 5.0, 2.0]).unwrap());
+    let indices = Array::new([4], vec![0, 0, 1, 1]).unwrap();
+    let build =
+        |v: &[Var]| v[0].scatter_elements(0, &v[1], &v[2], ScatterReduction::Max)?.reduce_sum(&[], false)?.gradient(&[&v[0], &v[2]]);
+    let third = 1.0f32 / 3.0;
+    let (by_data, by_updates) = (Array::new([2], vec![third, 0.0]).unwrap(), Array::new([4], vec![third, third, 1.0, 0.0]).unwrap());
+    check_composed("equals", &[data, indices, updates], build, &[&by_data, &by_updates], Bound::Near { absolute: 0.0, relative: 3e-7 });
+}
+
+#[test]
+fn orders() {
+    let x = distinct(&[3, 4, 2], 1);
+    check("the largest", std::slice::from_ref(&x), |v| Ok(v[0].topk(2, 1, true)?.0));
+    check("sorted", std::slice::from_ref(&x), |v| Ok(v[0].sort(1, false)?.0));
+    check("sorted downwards", std::slice::from_ref(&x), |v| Ok(v[0].sort(-1, true)?.0));
+    let lengths = Array::new([4], vec![2, 0, 3, 9]).unwrap();
+    check("reversed", &[x, lengths], |v| v[0].reverse_sequence(&v[1], 0));
 }

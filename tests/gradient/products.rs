@@ -1,8 +1,8 @@
 //! Matrix products and convolutions.
 
 use super::differences::{around, check};
-use foveate::array::{Hw, Pads};
-use foveate::ops::{Conv1d, Conv2d, ConvTranspose2d};
+use foveate::array::{Dhw, Hw, Pads, Pads3};
+use foveate::ops::{Conv1d, Conv2d, Conv3d, ConvTranspose2d, ConvTranspose3d};
 
 #[test]
 fn products_of_matrices() {
@@ -62,5 +62,35 @@ fn transposed_convolutions() {
     for (name, attributes, input, weight) in cases {
         let inputs = [around(&input, 1), around(&weight, 2), around(&[weight[1] * attributes.groups], 3)];
         check(name, &inputs, |v| v[0].conv_transpose2d(&v[1], Some(&v[2]), attributes));
+    }
+}
+
+#[test]
+fn convolutions_of_volumes() {
+    let uneven = Pads3 { front: 1, top: 0, left: 1, back: 0, bottom: 2, right: 0 };
+    let default = Conv3d::default();
+    let everything = Conv3d { stride: Dhw::new(2, 3, 1), dilation: Dhw::new(1, 2, 2), padding: uneven, groups: 2 };
+    let cases = [
+        ("plain", default, [1, 2, 3, 3, 2], [2, 2, 2, 2, 1]),
+        ("strides that leave voxels over", Conv3d { stride: Dhw::new(3, 2, 2), ..default }, [2, 1, 4, 4, 5], [1, 1, 1, 3, 2]),
+        ("everything", everything, [1, 4, 3, 6, 4], [2, 2, 2, 3, 2]),
+        ("depthwise", Conv3d { padding: Pads3::all(1), groups: 2, ..default }, [1, 2, 2, 2, 2], [2, 1, 3, 3, 3]),
+    ];
+    for (name, attributes, input, weight) in cases {
+        let inputs = [around(&input, 1), around(&weight, 2), around(&weight[..1], 3)];
+        check(name, &inputs, |v| v[0].conv3d(&v[1], Some(&v[2]), attributes));
+    }
+    let default = ConvTranspose3d::default();
+    let everything = ConvTranspose3d {
+        stride: Dhw::new(2, 1, 3),
+        dilation: Dhw::new(1, 2, 1),
+        padding: uneven,
+        output_padding: Dhw::new(1, 0, 2),
+        groups: 2,
+    };
+    let cases = [("plain", default, [1, 2, 2, 2, 2], [2, 1, 2, 1, 2]), ("everything", everything, [1, 4, 2, 3, 2], [4, 1, 2, 2, 2])];
+    for (name, attributes, input, weight) in cases {
+        let inputs = [around(&input, 4), around(&weight, 5), around(&[weight[1] * attributes.groups], 6)];
+        check(name, &inputs, |v| v[0].conv_transpose3d(&v[1], Some(&v[2]), attributes));
     }
 }

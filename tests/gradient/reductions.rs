@@ -3,7 +3,7 @@
 use super::differences::{around, between, check, distinct};
 use crate::common::{Bound, check_composed};
 use foveate::array::Array;
-use foveate::ops::{BatchNorm, LayerNorm, Reduce, ReduceKind};
+use foveate::ops::{BatchNorm, LayerNorm, LpNorm, Lrn, Reduce, ReduceKind, concat};
 
 #[test]
 fn reductions_along_axes() {
@@ -57,4 +57,44 @@ fn normalisation() {
     check("layer_norm", &[x.clone(), weight.clone(), bias], |v| v[0].layer_norm(Some(&v[1]), Some(&v[2]), attributes));
     check("layer_norm with a weight", &[x.clone(), weight], |v| v[0].layer_norm(Some(&v[1]), None, attributes));
     check("layer_norm alone", &[x], |v| v[0].layer_norm(None, None, LayerNorm { axis: 0, ..Default::default() }));
+}
+
+#[test]
+fn composed_normalisation() {
+    let (x, two, four) = (distinct(&[2, 4, 3], 1), [around(&[2], 2), around(&[2], 3)], [around(&[4], 4), around(&[4], 5)]);
+    let with = |others: &[Array]| [std::slice::from_ref(&x), others].concat();
+    check("instance_norm", &with(&four), |v| v[0].instance_norm(Some(&v[1]), Some(&v[2]), 1e-5));
+    check("group_norm", &with(&four), |v| v[0].group_norm(2, Some(&v[1]), Some(&v[2]), 1e-5));
+    check("group_norm by groups", &with(&two), |v| v[0].group_norm(2, Some(&v[1]), Some(&v[2]), 1e-5));
+    check("rms_norm", &with(&[around(&[3], 6)]), |v| v[0].rms_norm(Some(&v[1]), -1, 1e-5));
+    check("mean_variance_normalization", &with(&[]), |v| v[0].mean_variance_normalization(&[0, 2]));
+    let lines = between(&[2, 3], 7, 0.6, 2.0);
+    for norm in [LpNorm::L1, LpNorm::L2] {
+        check(&format!("{norm:?}"), std::slice::from_ref(&lines), |v| v[0].lp_norm(1, norm));
+    }
+    check("statistics", &with(&[around(&[3], 8)]), |v| {
+        let [y, mean, deviation] = v[0].layer_norm_with_statistics(Some(&v[1]), None, LayerNorm::default())?;
+        concat(&[&y, &mean, &deviation], 2)
+    });
+}
+
+/// By the batch's own statistics, which depend on the input; and the running ones.
+#[test]
+fn batch_norm_in_training() {
+    let inputs = [distinct(&[3, 2, 2], 1), around(&[2], 2), around(&[2], 3), around(&[2], 4), between(&[2], 5, 0.6, 2.0)];
+    let train = |v: &[foveate::graph::Var]| v[0].batch_norm_training(&v[1], &v[2], &v[3], &v[4], 0.875, BatchNorm::default());
+    check("the output", &inputs, |v| Ok(train(v)?[0].clone()));
+    check("the statistics", &inputs, |v| {
+        let [_, mean, variance] = train(v)?;
+        concat(&[&mean, &variance], 0)
+    });
+}
+
+#[test]
+fn local_response() {
+    for size in [1, 2, 3, 9] {
+        let attributes = Lrn { size, alpha: 0.75, beta: 0.75, bias: 1.5 };
+        check(&format!("of {size}"), &[around(&[2, 4, 3], 1)], |v| v[0].lrn(attributes));
+    }
+    check("of a vector", &[around(&[2, 5], 2)], |v| v[0].lrn(Lrn { beta: -0.5, alpha: 2.0, ..Lrn::new(3) }));
 }

@@ -3,7 +3,7 @@
 use crate::common::{Bound, check_composed};
 use foveate::array::{Array, DType, TensorType};
 use foveate::graph::{Graph, Var};
-use foveate::ops::PadMode;
+use foveate::ops::ScatterReduction;
 use foveate::plan::{Device, Plan};
 
 fn x() -> Var {
@@ -75,8 +75,9 @@ fn refusals_say_what_is_wrong() {
     assert!(refusal(&loss, &[&index]).contains("with respect to i32[2]"));
     let elsewhere = Graph::new().input("x", TensorType::f32([1])).unwrap();
     assert!(refusal(&loss, &[&elsewhere]).contains("another graph"));
+    let none = x.graph().constant(Array::full([2, 3], 0i32)).unwrap();
     for (name, y) in [
-        ("pad", x.pad([0, 1], [0, 1], PadMode::Edge)),
+        ("scatter_elements", x.scatter_elements(0, &none, &x, ScatterReduction::Mul)),
         ("cast", x.cast(DType::F16).and_then(|y| y.cast(DType::F32))),
         ("det", x.slice([foveate::ops::AxisRange::new(1, 0, 2)]).and_then(|y| y.det())),
     ] {

@@ -37,7 +37,8 @@ pub enum Task {
 }
 
 impl Task {
-    fn side(self) -> usize {
+    /// Pixels of an image's side.
+    pub fn side(self) -> usize {
         match self {
             Self::Rotated | Self::Projected | Self::Elastic => 28,
             Self::RotatedTranslatedScaled | Self::Addition => 42,
@@ -45,11 +46,13 @@ impl Task {
         }
     }
 
-    fn channels(self) -> usize {
+    /// Channels of an image.
+    pub fn channels(self) -> usize {
         if self == Self::Addition { 2 } else { 1 }
     }
 
-    fn classes(self) -> usize {
+    /// How many answers there are.
+    pub fn classes(self) -> usize {
         if self == Self::Addition { 19 } else { 10 }
     }
 

@@ -15,11 +15,13 @@
 //! | `transform` | attention, affine, projective and thin-plate-spline transforms: theta to grid |
 //! | `localisation` | the networks that regress theta, and the identity that they start with |
 //! | `mnist` | ST-FCN and ST-CNN on distorted MNIST, MNIST addition (appendix A.1 and A.4) |
+//! | `distorted` | the digits that those learn from |
 //! | `svhn` | ST-CNN Single and Multi on house numbers (section 4.2) |
 //! | `birds` | parallel attention on CUB-200 between two trunks (section 4.3) |
 //! | `picture` | a warp before and after, with its grid |
 
 mod birds;
+mod distorted;
 mod layers;
 mod localisation;
 mod mnist;
@@ -29,6 +31,7 @@ mod svhn;
 mod transform;
 
 pub use birds::Birds;
+pub use distorted::Distorted;
 pub use layers::{Layers, Network, Output};
 pub use localisation::{Localisation, Stage};
 pub use mnist::{Classifier, Mnist, Task};

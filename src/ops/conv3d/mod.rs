@@ -21,12 +21,17 @@
 //! The method takes a kernel of one row and column that goes over planes as they are, points among them, to [`Conv2d`]: planes
 //! are rows of its images then. All others are computed directly, four channels of four neighbours an invocation.
 //!
+//! Gradients: a transposed convolution by the input, another convolution by the weight, sums by the bias, as for images.
+//!
 //! ONNX: `Conv`. PyTorch: `nn.functional.conv3d`.
 
+mod gradient;
 mod sizes;
 
+pub(super) use gradient::cropped;
+
 use super::conv2d::ConvPart as Part;
-use super::{Candidate, Conv2d, Op, Site, WORKGROUP, check_dtype, check_inputs, groups, rounded, types, u32_of};
+use super::{Candidate, Conv2d, Op, Site, WORKGROUP, check_dtype, check_inputs, groups, rounded, the_gradient, types, u32_of};
 use crate::array::{Array, DType, Dhw, Hw, Pads, Pads3, TensorType};
 use crate::error::Result;
 use crate::gpu::{Capabilities, Kernel, Launch, kernel, params};
@@ -149,6 +154,10 @@ impl Op for Conv3d {
     /// Each output adds up the weights of its channel.
     fn multiply_adds(&self, inputs: &[&TensorType], outputs: &[&TensorType]) -> u64 {
         crate::ops::multiplied(outputs[0].elements(), &inputs[1].shape[1..])
+    }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        self.gradients(inputs, the_gradient(self.name(), output_grads)?)
     }
 }
 

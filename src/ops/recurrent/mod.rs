@@ -31,11 +31,15 @@
 //! x W' of all steps is one matrix product; then each step is one dispatch for all directions, two for a gru without
 //! `linear_before_reset`, whose r is needed whole before n. So a decoder's step, T = 1, takes two dispatches.
 //!
+//! Gradients: those of the same steps as compositions of other operators, one behind the other, up to 1024 of them. All states are
+//! computed once more for them, with a dozen dispatches and more a step.
+//!
 //! ONNX: `LSTM`, `GRU`, `RNN`. PyTorch: `nn.LSTM`, `nn.GRU`, `nn.RNN`, one layer of them, with [`GateOrder::Pytorch`]:
 //! w is `weight_ih_l0` and `.._reverse` stacked, r `weight_hh_l0`, b `bias_ih_l0` and `bias_hh_l0` one behind the other; its GRU
 //! is `linear_before_reset`, and its output is y with D moved beside H.
 
 mod activation;
+mod composition;
 mod definition;
 mod launches;
 mod methods;
@@ -44,9 +48,10 @@ pub use activation::RecurrentActivation;
 pub(super) use launches::KERNELS;
 pub use methods::{Gru, Lstm, RecurrentInputs};
 
-use super::{Candidate, Op, Site, check_dtype, check_inputs, check_rank};
+use super::{Candidate, Op, Site, check_dtype, check_inputs, check_rank, composed};
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
+use crate::graph::Var;
 
 /// Each step is a dispatch or two: more of them are not worth recording.
 const MAX_STEPS: usize = 1 << 16;
@@ -356,5 +361,9 @@ impl Op for Recurrence {
     fn multiply_adds(&self, inputs: &[&TensorType], outputs: &[&TensorType]) -> u64 {
         let _ = outputs;
         super::multiplied(inputs[1].elements(), inputs[0].shape.get(..2).unwrap_or_default())
+    }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        composed(inputs, output_grads, |inputs| self.composition(inputs))
     }
 }

@@ -40,6 +40,8 @@
 //! | input | (N, C, H, W) |
 //! | output | (N, C, size.h, size.w) |
 //!
+//! Gradient, of all modes: `input[n, c, i, j] = sum over (y, x) of w(py(y), i) w(px(x), j) g[n, c, y, x]`, along one side after the other.
+//!
 //! ONNX: Resize, Upsample. PyTorch: `torch.nn.functional.interpolate`: bilinear and bicubic are `HalfPixel` or `AlignCorners`,
 //! `nearest` is Asymmetric with Floor, `nearest-exact` `HalfPixel` with `RoundPreferCeil`.
 
@@ -49,10 +51,10 @@ mod smooth;
 
 pub use axes::ResizeAxis;
 
+use super::adjoint::adjoint;
 use super::grid_sample::{check_sides, cubic_weights};
-use super::{
-    Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, planes_per_thread, rounded, u32_of,
-};
+use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, planes_per_thread, rounded};
+use super::{the_gradient, u32_of};
 use crate::array::{Array, DType, Hw, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -283,6 +285,17 @@ impl Op for Resize {
             if tiles { launch } else { launch.constant("MODE", self.mode as u32) }
         })?;
         Ok(vec![Candidate::of(launches)])
+    }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        let (h, w) = (inputs[0].shape()[2], inputs[0].shape()[3]);
+        let [rows, columns] = self.lines(Hw::new(h, w));
+        let [tall, wide] = self.widenings(Hw::new(h, w));
+        // What is extrapolated depends on nothing.
+        let across: Vec<_> = (0..self.size.w).map(|x| self.taps(columns, wide, x, w).unwrap_or_default()).collect();
+        let down: Vec<_> = (0..self.size.h).map(|y| self.taps(rows, tall, y, h).unwrap_or_default()).collect();
+        Ok(vec![Some(adjoint(&adjoint(grad, 3, w, &across)?, 2, h, &down)?)])
     }
 }
 

@@ -11,11 +11,14 @@
 //! | updates | the indices', data's dtype |
 //! | output | data's |
 //!
+//! Gradients: see [the room](super).
+//!
 //! ONNX: `ScatterElements`. PyTorch: `scatter`, `scatter_reduce`.
 
 use super::super::copy::{check_dimension, flat};
 use super::super::gather::picked_place;
-use super::super::{Candidate, Nest, Op, Site, Walk, check_axis, check_inputs, dense};
+use super::super::{Candidate, Nest, Op, Site, Walk, check_axis, check_inputs, dense, the_gradient};
+use super::gradient::Moves;
 use super::{Lines, ScatterReduction};
 use crate::array::{Array, TensorType, elements, strides};
 use crate::error::{Error, Result};
@@ -102,5 +105,12 @@ impl Op for ScatterElements {
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         self.lines(&site.inputs[0].shape, &site.inputs[1].shape)?.candidate(self.name(), self.reduction, site)
+    }
+
+    fn gradient(&self, inputs: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let (axis, indices) = (self.axis as isize, &inputs[1]);
+        let scatter = |data: &Var, updates: &Var, reduction| data.scatter_elements(axis, indices, updates, reduction);
+        let moves = Moves { name: self.name(), picked: &|data| data.gather_elements(axis, indices), scattered: &scatter };
+        moves.gradients(self.reduction, inputs, &outputs[0], the_gradient(self.name(), output_grads)?)
     }
 }

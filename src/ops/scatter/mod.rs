@@ -4,10 +4,21 @@
 //! name it. That costs the updates of a line for every element of it, no atomics, and gives the same bits on every run:
 //! where several updates name one place they apply one after another, and without a reduction the last one stands.
 //!
+//! Gradients, for g that of the output, `g[i]` what the indices pick of it, and y the output:
+//!
+//! ```text
+//! none       data  g, 0 where an index points        updates  g[i] of each that stands in the end, 0 of those replaced
+//! add        data  g                                 updates  g[i]
+//! max, min   g / n where an element is y, else 0, of data and updates alike, n of which are y there: equals share, as in PyTorch's amax
+//! ```
+//!
+//! That of mul is not implemented.
+//!
 //! Negative indices count from the end. Indices are data that nothing can refuse while a GPU runs: one that is out of range
 //! names the nearest place, as in `gather`.
 
 mod elements;
+mod gradient;
 mod nd;
 
 pub use elements::ScatterElements;

@@ -11,12 +11,15 @@
 //! | updates | `picks.., inner..`, data's dtype |
 //! | output | data's |
 //!
+//! Gradients: see [the room](super).
+//!
 //! Two passes: each tuple becomes the number of a slice, then every slice looks for its updates. ONNX: `ScatterND`.
 //! PyTorch: `index_put`.
 
 use super::super::gather::picked_place;
 use super::super::gather_nd::{Tuples, check_depth};
-use super::super::{Candidate, Nest, Op, Site, WORKGROUP, Walk, check_inputs, groups, u32_of};
+use super::super::{Candidate, Nest, Op, Site, WORKGROUP, Walk, check_inputs, groups, the_gradient, u32_of};
+use super::gradient::Moves;
 use super::{Lines, ScatterReduction};
 use crate::array::{Array, TensorType, elements};
 use crate::error::{Error, Result};
@@ -113,5 +116,12 @@ impl Op for ScatterNd {
         let mut launches = vec![places.input(1).scratch_mut(0)];
         launches.extend(lines.launches(self.name(), self.reduction, site, Slot::Scratch(0))?);
         Ok(vec![Candidate { launches, scratch: vec![4 * tuples.picks as u64], ..Candidate::default() }])
+    }
+
+    fn gradient(&self, inputs: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let indices = &inputs[1];
+        let scatter = |data: &Var, updates: &Var, reduction| data.scatter_nd(indices, updates, reduction);
+        let moves = Moves { name: self.name(), picked: &|data| data.gather_nd(indices, 0), scattered: &scatter };
+        moves.gradients(self.reduction, inputs, &outputs[0], the_gradient(self.name(), output_grads)?)
     }
 }

@@ -1,0 +1,62 @@
+//! What a recipe's system is to the command that trains it.
+
+use foveate::array::Array;
+use foveate::graph::{Graph, Var};
+use foveate::nn::metrics::Confusion;
+use foveate::nn::{Random, Weights};
+use foveate::train::{Batch, Dataset};
+use foveate::{Error, Result};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A network with its data, loss and scores.
+pub(super) trait Experiment {
+    /// In a line, for people.
+    fn name(&self) -> String;
+
+    /// The weights that training begins with.
+    fn initial(&self, seed: u64) -> Result<Weights>;
+
+    /// Examples to learn from and to be measured by, of the files in `folder`. Both have a tensor `label`.
+    fn data(&self, folder: &Path, seed: u64) -> Result<[Arc<dyn Dataset>; 2]>;
+
+    /// What is made small, and what else a step reports.
+    fn objective(&self, graph: &Graph, weights: &Weights, inputs: &Inputs, random: &mut Random) -> Result<Objective>;
+
+    /// First the label that is found for each of the batch's labels; what follows is for [`Experiment::draw`].
+    fn answers(&self, graph: &Graph, weights: &Weights, inputs: &Inputs) -> Result<Vec<Var>>;
+
+    /// How many labels there are.
+    fn classes(&self) -> usize;
+
+    /// What the confusion of labels comes down to, by name; the first is what is printed.
+    fn scores(&self, confusion: &Confusion) -> Vec<(&'static str, f64)>;
+
+    /// Draws what there is to see of the first batch of an evaluation.
+    fn draw(&self, batch: &Batch, answers: &[Array], folder: &Path) -> Result<()>;
+}
+
+/// What training makes small, and single numbers by name.
+pub(super) struct Objective {
+    pub(super) loss: Var,
+    pub(super) metrics: Vec<(String, Var)>,
+}
+
+/// A batch's tensors in a graph.
+pub(super) struct Inputs(Vec<(String, Var)>);
+
+impl Inputs {
+    /// Inputs of `graph` for batches of `size` examples.
+    pub(super) fn new(graph: &Graph, data: &dyn Dataset, size: usize) -> Result<Self> {
+        let input = |(name, mut ty): (String, foveate::array::TensorType)| {
+            ty.shape.insert(0, size);
+            graph.input(&name, ty).map(|var| (name, var))
+        };
+        data.tensors().into_iter().map(input).collect::<Result<_>>().map(Self)
+    }
+
+    pub(super) fn get(&self, name: &str) -> Result<&Var> {
+        let found = self.0.iter().find(|(n, _)| n == name);
+        found.map(|(_, var)| var).ok_or_else(|| Error::shape("train", format!("the data have no tensor '{name}'")))
+    }
+}

@@ -1,0 +1,76 @@
+//! `foveate train`
+
+mod digits;
+mod experiment;
+mod recipe;
+mod run;
+mod settings;
+
+use super::DeviceArgs;
+use clap::Args;
+use foveate::Result;
+use recipe::{BUILT_IN, Recipe};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A recipe is a TOML file that names a network, its data, loss, optimiser and schedule; those that come with
+the program are listed by --list and lie under examples/recipes. The output folder gets
+  checkpoint.safetensors   weights, optimiser, random numbers, step; loads as the network's weights
+  log.csv, curves.png      what was reported
+  recipe.toml              what was trained
+and pictures of what the network looks at. Ctrl-C ends a run after its step and saves; --resume goes on with
+the same numbers as if it had not ended. A loss that is no finite number ends it too, and the node that made it so
+is named.
+
+Data: MNIST's four IDX files in one folder, train-images-idx3-ubyte and so on; scripts/mnist.sh fetches
+them to target/mnist.
+
+Examples:
+  foveate train --list
+  foveate train rotated-st-fcn --data target/mnist
+  foveate train mine.toml --data target/mnist --output runs/mine --steps 2000
+  foveate train rotated-st-fcn --data target/mnist --resume")]
+pub(super) struct Train {
+    /// A recipe's file, or the name of one that comes with the program
+    #[arg(required_unless_present = "list")]
+    recipe: Option<String>,
+    /// The folder with the data
+    #[arg(long, value_name = "FOLDER", required_unless_present = "list")]
+    data: Option<PathBuf>,
+    /// Where checkpoints, curves and pictures go [default: runs/ and the recipe's name]
+    #[arg(short, long, value_name = "FOLDER")]
+    output: Option<PathBuf>,
+    /// Go on from the checkpoint in the output folder
+    #[arg(long)]
+    resume: bool,
+    /// Other steps than the recipe's
+    #[arg(long, value_name = "N")]
+    steps: Option<u64>,
+    /// Another seed than the recipe's
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// List the recipes that come with the program
+    #[arg(long)]
+    list: bool,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+impl Train {
+    pub(super) fn run(self) -> Result<ExitCode> {
+        let (Some(name), Some(data), false) = (self.recipe, self.data, self.list) else {
+            for (name, text) in BUILT_IN {
+                println!("{name:18} {}", text.lines().next().unwrap_or("").trim_start_matches("# "));
+            }
+            return Ok(ExitCode::SUCCESS);
+        };
+        let (text, mut recipe) = Recipe::open(&name)?;
+        recipe.train.steps = self.steps.unwrap_or(recipe.train.steps);
+        recipe.train.seed = self.seed.unwrap_or(recipe.train.seed);
+        let stem = PathBuf::from(&name).file_stem().map_or_else(|| "run".into(), |stem| stem.to_os_string());
+        let output = self.output.unwrap_or_else(|| PathBuf::from("runs").join(stem));
+        run::Run { text, recipe, data, output, resume: self.resume, device: self.device.open()? }.run()
+    }
+}

@@ -1,0 +1,162 @@
+//! Recipes: what a run of `foveate train` is, as TOML. A key that means nothing is refused by name.
+
+use super::digits::Digits;
+use super::settings::{OptimiserRecipe, ScheduleRecipe};
+use foveate::nn::optimiser::Parameter;
+use foveate::train::Clip;
+use foveate::{Error, Result};
+use serde::Deserialize;
+use std::path::Path;
+
+/// The recipes that come with the program.
+pub(super) const BUILT_IN: &[(&str, &str)] = &[
+    ("rotated-fcn", include_str!("../../../examples/recipes/rotated-fcn.toml")),
+    ("rotated-st-fcn", include_str!("../../../examples/recipes/rotated-st-fcn.toml")),
+    ("rotated-cnn", include_str!("../../../examples/recipes/rotated-cnn.toml")),
+    ("rotated-st-cnn", include_str!("../../../examples/recipes/rotated-st-cnn.toml")),
+    ("rts-cnn", include_str!("../../../examples/recipes/rts-cnn.toml")),
+    ("rts-st-cnn", include_str!("../../../examples/recipes/rts-st-cnn.toml")),
+    ("projected-st-cnn", include_str!("../../../examples/recipes/projected-st-cnn.toml")),
+    ("elastic-st-cnn", include_str!("../../../examples/recipes/elastic-st-cnn.toml")),
+    ("cluttered-cnn", include_str!("../../../examples/recipes/cluttered-cnn.toml")),
+    ("cluttered-st-cnn", include_str!("../../../examples/recipes/cluttered-st-cnn.toml")),
+    ("addition-fcn", include_str!("../../../examples/recipes/addition-fcn.toml")),
+    ("addition-st-fcn", include_str!("../../../examples/recipes/addition-st-fcn.toml")),
+    ("addition-2st-fcn", include_str!("../../../examples/recipes/addition-2st-fcn.toml")),
+];
+
+/// A run.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Recipe {
+    pub(super) network: Network,
+    pub(super) train: Train,
+    pub(super) optimiser: OptimiserRecipe,
+    pub(super) schedule: ScheduleRecipe,
+    #[serde(default)]
+    multiplier: Vec<Multiplier>,
+}
+
+/// What is trained, on what.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "system", rename_all = "kebab-case")]
+pub(super) enum Network {
+    Stn(Digits),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Train {
+    /// Examples of a step.
+    pub(super) batch: usize,
+    /// Steps of the run.
+    pub(super) steps: u64,
+    /// What decides order, distortion and initial weights.
+    #[serde(default = "one")]
+    pub(super) seed: u64,
+    /// Steps from report to report.
+    #[serde(default = "fifty")]
+    pub(super) report: u64,
+    /// Steps from evaluation to evaluation, each with a checkpoint.
+    #[serde(default = "thousand")]
+    pub(super) evaluate: u64,
+    clip_norm: Option<f32>,
+    clip_value: Option<f32>,
+}
+
+/// Multipliers of rate and decay for the parameters whose names begin alike.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Multiplier {
+    prefix: String,
+    #[serde(default = "whole")]
+    rate: f32,
+    #[serde(default = "whole")]
+    decay: f32,
+}
+
+fn one() -> u64 {
+    1
+}
+
+fn fifty() -> u64 {
+    50
+}
+
+fn thousand() -> u64 {
+    1000
+}
+
+fn whole() -> f32 {
+    1.0
+}
+
+impl Recipe {
+    /// The text and the recipe of a file, or of one that comes with the program.
+    pub(super) fn open(name: &str) -> Result<(String, Self)> {
+        let text = match BUILT_IN.iter().find(|(n, _)| *n == name) {
+            Some((_, text)) => (*text).to_owned(),
+            None if Path::new(name).extension().is_none() => {
+                let names: Vec<&str> = BUILT_IN.iter().map(|(n, _)| *n).collect();
+                return Err(Error::model(name, format!("is no recipe that comes with the program; these do: {}", names.join(", "))));
+            }
+            None => std::fs::read_to_string(name).map_err(|e| Error::io(name, e))?,
+        };
+        let recipe: Self = toml::from_str(&text).map_err(|e| Error::model(name, e.to_string()))?;
+        let Train { batch, report, evaluate, clip_norm, clip_value, .. } = recipe.train;
+        if batch == 0 || report == 0 || evaluate == 0 {
+            return Err(Error::model(name, "batch, report and evaluate must be at least 1"));
+        }
+        if clip_norm.is_some() && clip_value.is_some() {
+            return Err(Error::model(name, "clip_norm and clip_value exclude each other"));
+        }
+        Ok((text, recipe))
+    }
+
+    pub(super) fn clip(&self) -> Option<Clip> {
+        self.train.clip_norm.map(Clip::Norm).or(self.train.clip_value.map(Clip::Value))
+    }
+
+    /// The parameters with their multipliers; where several prefixes fit, all of theirs.
+    pub(super) fn multiplied(&self, parameters: Vec<Parameter>) -> Vec<Parameter> {
+        let of = |p: Parameter| {
+            let fitting = self.multiplier.iter().filter(|m| p.name.starts_with(&m.prefix));
+            let (rate, decay) = fitting.fold((1.0, 1.0), |(rate, decay), m| (rate * m.rate, decay * m.decay));
+            p.multiplied(rate, decay)
+        };
+        parameters.into_iter().map(of).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recipes_that_come_along_are_read() {
+        for (name, _) in BUILT_IN {
+            Recipe::open(name).unwrap();
+        }
+        let error = Recipe::open("unknown").unwrap_err().to_string();
+        assert!(error.contains("rotated-st-cnn"), "{error}");
+    }
+
+    #[test]
+    fn what_means_nothing_is_refused() {
+        let (text, _) = Recipe::open("rotated-fcn").unwrap();
+        for (from, to, reason) in [
+            ("batch = 256", "batch = 256\nbach = 3", "bach"),
+            ("batch = 256", "batch = 0", "at least 1"),
+            ("kind = \"sgd\"", "kind = \"sdg\"", "sdg"),
+            ("task = \"rotated\"", "task = \"rotten\"", "rotten"),
+            ("[train]", "[train]\nclip_norm = 1.0\nclip_value = 1.0", "exclude"),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("recipe.toml");
+            assert!(text.contains(from), "{from}");
+            std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
+            let error = Recipe::open(&path.display().to_string()).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The run of a recipe.
+
+use super::experiment::{Experiment, Inputs};
+use super::recipe::{Network, Recipe};
+use crate::cli::photos::milliseconds;
+use foveate::array::file;
+use foveate::graph::Graph;
+use foveate::nn::metrics::Confusion;
+use foveate::nn::{Random, Weights};
+use foveate::plan::{Device, Plan};
+use foveate::train::{self, Dataset, Loader, Log, Trainer};
+use foveate::{Error, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// Set by Ctrl-C.
+static STOPPED: AtomicBool = AtomicBool::new(false);
+
+/// A recipe and where it runs.
+pub(super) struct Run {
+    /// The recipe's text.
+    pub(super) text: String,
+    pub(super) recipe: Recipe,
+    pub(super) data: PathBuf,
+    pub(super) output: PathBuf,
+    pub(super) resume: bool,
+    pub(super) device: Device,
+}
+
+impl Run {
+    pub(super) fn run(self) -> Result<ExitCode> {
+        let Self { recipe, output, .. } = &self;
+        let checkpoint = output.join("checkpoint.safetensors");
+        if checkpoint.exists() != self.resume {
+            let reason = if self.resume { "is not there: nothing to resume" } else { "is of an earlier run: --resume goes on with it, --output goes elsewhere" };
+            return Err(Error::model(checkpoint.display().to_string(), reason));
+        }
+        let Network::Stn(experiment) = &recipe.network;
+        let [learnt, test] = experiment.data(&self.data, recipe.train.seed)?;
+        let weights = experiment.initial(recipe.train.seed)?.as_states();
+        let begin = Instant::now();
+        let mut trainer = self.trainer(experiment, &weights, &*learnt)?;
+        let mut evaluation = Evaluation::new(&self.device, experiment, &weights, &test, recipe.train.batch)?;
+        println!(
+            "{}: {} parameters, {} examples, {} for tests; compiled for {} in {}",
+            experiment.name(),
+            weights.parameters(),
+            learnt.len(),
+            test.len(),
+            self.device.name(),
+            milliseconds(begin)
+        );
+        std::fs::create_dir_all(output).map_err(|e| Error::io(output, e))?;
+        let mut log = Log::new(["loss", "rate"].map(str::to_owned).into_iter().chain(trainer.metrics().iter().cloned()).chain(["test_error".to_owned()]));
+        if self.resume {
+            trainer.restore(&checkpoint)?;
+            log = Log::open(output.join("log.csv"), trainer.steps())?;
+        }
+        file::write(output.join("recipe.toml"), self.text.as_bytes())?;
+        // A second handler is refused, and the first does the same.
+        let _ = ctrlc::set_handler(|| STOPPED.store(true, Ordering::Relaxed));
+
+        let bar = ProgressBar::new(recipe.train.steps).with_position(trainer.steps());
+        bar.set_style(style());
+        let batches = Loader::shuffled(learnt, recipe.train.batch, recipe.train.seed, trainer.steps())?;
+        let mut sum = (0.0, 0u32);
+        for batch in batches {
+            if trainer.steps() >= recipe.train.steps || STOPPED.load(Ordering::Relaxed) {
+                break;
+            }
+            let progress = trainer.step(&batch?.inputs())?;
+            sum = (sum.0 + progress.loss, sum.1 + 1);
+            let step = progress.step;
+            bar.set_position(step);
+            if step.is_multiple_of(recipe.train.report) || step == recipe.train.steps {
+                let loss = sum.0 / f64::from(sum.1);
+                sum = (0.0, 0);
+                bar.set_message(format!("loss {loss:.4}, rate {:.2e}", progress.rate));
+                let metrics = trainer.metrics().iter().map(String::as_str).zip(progress.metrics.iter().copied());
+                log.add(step, &[("loss", loss), ("rate", progress.rate)].into_iter().chain(metrics).collect::<Vec<_>>());
+            }
+            if step.is_multiple_of(recipe.train.evaluate) || step == recipe.train.steps {
+                let scores = evaluation.run(&trainer.weights()?, &self)?;
+                log.add(step, &scores);
+                let text: Vec<String> = scores.iter().map(|(name, number)| format!("{name} {number:.4}")).collect();
+                let line = format!("step {step}: loss {:.4}, {}", log.last("loss").unwrap_or(progress.loss), text.join(", "));
+                bar.suspend(|| println!("{line}"));
+                self.save(&mut trainer, &log)?;
+            }
+        }
+        self.save(&mut trainer, &log)?;
+        bar.finish_and_clear();
+        let stopped = if trainer.steps() < recipe.train.steps { "; --resume goes on" } else { "" };
+        println!("{} steps in {}; saved to {}{stopped}", trainer.steps(), milliseconds(begin), output.display());
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn trainer(&self, experiment: &dyn Experiment, weights: &Weights, data: &dyn Dataset) -> Result<Trainer> {
+        let recipe = &self.recipe;
+        let graph = Graph::new();
+        let inputs = Inputs::new(&graph, data, recipe.train.batch)?;
+        let mut random = Random::new(&graph, recipe.train.seed)?;
+        let objective = experiment.objective(&graph, weights, &inputs, &mut random)?;
+        let parameters = recipe.multiplied(weights.states(&graph));
+        let objective = train::Objective { loss: objective.loss, metrics: objective.metrics, parameters };
+        let schedule = recipe.schedule.of(recipe.train.steps);
+        Trainer::new(&self.device, &objective, &recipe.optimiser.optimiser(), schedule, recipe.clip())
+    }
+
+    fn save(&self, trainer: &mut Trainer, log: &Log) -> Result<()> {
+        log.save(self.output.join("log.csv"))?;
+        log.draw(self.output.join("curves.png"))?;
+        trainer.save(self.output.join("checkpoint.safetensors"))
+    }
+}
+
+/// The network as it is used, on data that it does not learn from.
+struct Evaluation<'a> {
+    plan: Plan,
+    experiment: &'a dyn Experiment,
+    data: Arc<dyn Dataset>,
+    batch: usize,
+}
+
+impl<'a> Evaluation<'a> {
+    fn new(device: &Device, experiment: &'a dyn Experiment, weights: &Weights, data: &Arc<dyn Dataset>, batch: usize) -> Result<Self> {
+        let graph = Graph::new();
+        let inputs = Inputs::new(&graph, &**data, batch)?;
+        let answers = experiment.answers(&graph, weights, &inputs)?;
+        let plan = Plan::compile(device, &answers.iter().collect::<Vec<_>>())?;
+        Ok(Self { plan, experiment, data: Arc::clone(data), batch })
+    }
+
+    fn run(&mut self, weights: &Weights, run: &Run) -> Result<Vec<(&'static str, f64)>> {
+        let names: Vec<String> = self.plan.states().map(|(name, _)| name.to_owned()).collect();
+        names.iter().try_for_each(|name| self.plan.set_state(name, weights.get(name)?))?;
+        let asked: Vec<String> = self.plan.inputs().map(|(name, _)| name.to_owned()).collect();
+        let mut confusion = Confusion::new(self.experiment.classes())?;
+        for (number, batch) in Loader::in_order(Arc::clone(&self.data), self.batch)?.enumerate() {
+            let batch = batch?;
+            let inputs: Vec<_> = batch.inputs().into_iter().filter(|(name, _)| asked.iter().any(|a| a == name)).collect();
+            let answers = self.plan.run(&inputs)?;
+            let Some(found) = answers.first() else { continue };
+            confusion.add(&batch.counted(batch.get("label")?)?, &batch.counted(found)?)?;
+            if number == 0 {
+                self.experiment.draw(&batch, &answers, &run.output)?;
+            }
+        }
+        Ok(self.experiment.scores(&confusion))
+    }
+}
+
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template("{bar:30} {pos}/{len} {per_sec}, {eta} left; {msg}").unwrap_or_else(|_| ProgressStyle::default_bar())
+}

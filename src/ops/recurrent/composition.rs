@@ -1,0 +1,165 @@
+//! The equations as compositions of other operators, step by step: what the gradients are taken of.
+
+use super::{Cell, Recurrence, RecurrentActivation, Sizes};
+use crate::array::Array;
+use crate::error::{Error, Result};
+use crate::graph::Var;
+use crate::ops::{Op, concat, number, only_where, scaled, zeros};
+
+/// More steps than this are not unrolled.
+const MAX_STEPS: usize = 1 << 10;
+
+/// What the steps of a direction share.
+struct Weights {
+    direction: usize,
+    /// R and Rb of gates that are multiplied together, in the order of the equations: a gru has n by itself.
+    r: Vec<(Var, Option<Var>)>,
+    /// Pi, Po, Pf.
+    peepholes: Option<Vec<Var>>,
+}
+
+impl Recurrence {
+    pub(super) fn composition(&self, inputs: &[Var]) -> Result<Vec<Var>> {
+        let given = self.given();
+        let sizes = self.sizes(&inputs.iter().map(Var::ty).collect::<Vec<_>>())?;
+        let Sizes { steps, batch, directions, hidden, gates, .. } = sizes;
+        if steps > MAX_STEPS {
+            return Err(Error::unsupported(self.name(), format!("the gradient of {steps} time steps; {MAX_STEPS} are the most")));
+        }
+        // Time first; states have directions first.
+        let swapped = |v: &Var| if self.attributes.batch_first { v.transpose([1, 0, 2]) } else { Ok(v.clone()) };
+        let x = swapped(&inputs[0])?;
+        let state = |index: Option<usize>| match index {
+            Some(i) => swapped(&inputs[i]),
+            None => zeros(&x, &[directions, batch, hidden]),
+        };
+        let (initial_h, initial_c) = (state(given.h)?, state(given.c)?);
+        let lens = given.lens.map(|i| inputs[i].reshape([batch, 1])).transpose()?;
+
+        let (mut all, mut last_h, mut last_c) = (Vec::new(), Vec::new(), Vec::new());
+        for direction in 0..directions {
+            let wide = gates * hidden;
+            let part = |v: &Var, axis: isize, size: usize| v.narrow(axis, direction * size, size);
+            let weights = given.weights.map(|i| inputs[i].narrow(0, direction, 1)).transpose()?;
+            let bias = |k: usize| match &weights {
+                Some(weights) if self.bias => Ok(Some(self.ordered(&weights.narrow(1, k * wide, wide)?.reshape([wide])?, 0, hidden)?)),
+                _ => Ok(None),
+            };
+            let peepholes = match &weights {
+                Some(weights) if self.peepholes => Some(weights.narrow(1, sizes.weights - 3 * hidden, 3 * hidden)?.split(1, &[hidden; 3])?),
+                _ => None,
+            };
+            let r = self.ordered(&part(&inputs[1], 0, 1)?.reshape([wide, hidden])?, 0, hidden)?;
+            let bias_of_h = bias(1)?;
+            let rows = |from: usize, count: usize| -> Result<(Var, Option<Var>)> {
+                let part = |v: &Var| v.narrow(0, from * hidden, count * hidden);
+                Ok((part(&r)?, bias_of_h.as_ref().map(part).transpose()?))
+            };
+            let r = if matches!(self.cell, Cell::Gru { .. }) { vec![rows(0, 2)?, rows(2, 1)?] } else { vec![rows(0, gates)?] };
+            let shared = Weights { direction, r, peepholes };
+
+            let mut x = self.ordered(&part(&x, 2, wide)?, 2, hidden)?;
+            if let Some(bias) = bias(0)? {
+                x = x.add(&bias)?;
+            }
+            let of_steps = x.split(0, &vec![1; steps])?;
+            let mut h = part(&initial_h, 0, 1)?.reshape([batch, hidden])?;
+            let mut c = part(&initial_c, 0, 1)?.reshape([batch, hidden])?;
+            let mut outputs = vec![None; steps];
+            for step in 0..steps {
+                let time = if direction >= self.attributes.direction.reversed_from() { steps - 1 - step } else { step };
+                let (next_h, next_c) = self.step(&shared, &of_steps[time].reshape([batch, wide])?, &h, &c, hidden)?;
+                // Behind its end a sequence has zeros and keeps its state: backwards it begins at its end.
+                let lasts =
+                    lens.as_ref().map(|lens| lens.greater(&lens.graph().constant(Array::scalar(i32::try_from(time).unwrap_or(i32::MAX)))?));
+                let lasts = lasts.transpose()?;
+                let (y, kept_h, kept_c) = match &lasts {
+                    Some(lasts) => (only_where(lasts, &next_h)?, lasts.where_(&next_h, &h)?, lasts.where_(&next_c, &c)?),
+                    None => (next_h.clone(), next_h, next_c),
+                };
+                (h, c) = (kept_h, kept_c);
+                outputs[time] = Some(y.reshape([1, 1, batch, hidden])?);
+            }
+            let outputs: Vec<Var> = outputs.into_iter().flatten().collect();
+            all.push(concat(&outputs.iter().collect::<Vec<_>>(), 0)?);
+            last_h.push(h.reshape([1, batch, hidden])?);
+            last_c.push(c.reshape([1, batch, hidden])?);
+        }
+        let joined = |parts: &[Var], axis: isize| concat(&parts.iter().collect::<Vec<_>>(), axis);
+        let y = joined(&all, 1)?;
+        let y = if self.attributes.batch_first { y.transpose([2, 0, 1, 3])? } else { y };
+        let mut outputs = vec![y, swapped(&joined(&last_h, 0)?)?];
+        if matches!(self.cell, Cell::Lstm { .. }) {
+            outputs.push(swapped(&joined(&last_c, 0)?)?);
+        }
+        Ok(outputs)
+    }
+
+    /// The gates along `axis` in the order of the equations.
+    fn ordered(&self, v: &Var, axis: isize, hidden: usize) -> Result<Var> {
+        let gates = self.cell.gates();
+        let places = &self.cell.places(self.attributes.gates)[..gates];
+        if places.iter().enumerate().all(|(gate, &place)| gate == place) {
+            return Ok(v.clone());
+        }
+        let parts = v.split(axis, &vec![hidden; gates])?;
+        concat(&places.iter().map(|&place| &parts[place]).collect::<Vec<_>>(), axis)
+    }
+
+    /// The states h and c after a step with x W' + Wb.
+    fn step(&self, weights: &Weights, x: &Var, h: &Var, c: &Var, hidden: usize) -> Result<(Var, Var)> {
+        let activate = |k: usize, v: &Var| {
+            let clipped = match self.attributes.clip.filter(|_| k < 2) {
+                Some(clip) => v.clip(Some(-clip), Some(clip))?,
+                None => v.clone(),
+            };
+            match self.activation(weights.direction, k) {
+                Some(activation) => activation.composition(&clipped),
+                None => Ok(clipped),
+            }
+        };
+        let by_h = |h: &Var, part: usize| h.linear(&weights.r[part].0, weights.r[part].1.as_ref());
+        match self.cell {
+            Cell::Lstm { input_forget } => {
+                let sums = x.add(&by_h(h, 0)?)?.split(1, &[hidden; 4])?;
+                let through = |sum: &Var, k: usize, c: &Var| match &weights.peepholes {
+                    Some(peepholes) => sum.add(&c.mul(&peepholes[k])?),
+                    None => Ok(sum.clone()),
+                };
+                let i = activate(0, &through(&sums[0], 0, c)?)?;
+                let f = if input_forget { number(&i, 1.0)?.sub(&i)? } else { activate(0, &through(&sums[2], 2, c)?)? };
+                let c = f.mul(c)?.add(&i.mul(&activate(1, &sums[3])?)?)?;
+                let o = activate(0, &through(&sums[1], 1, &c)?)?;
+                Ok((o.mul(&activate(2, &c)?)?, c))
+            }
+            Cell::Gru { linear_before_reset } => {
+                let x = x.split(1, &[2 * hidden, hidden])?;
+                let gates = activate(0, &x[0].add(&by_h(h, 0)?)?)?.split(1, &[hidden; 2])?;
+                let (z, r) = (&gates[0], &gates[1]);
+                let reset = if linear_before_reset { r.mul(&by_h(h, 1)?)? } else { by_h(&r.mul(h)?, 1)? };
+                let n = activate(1, &x[1].add(&reset)?)?;
+                Ok((number(z, 1.0)?.sub(z)?.mul(&n)?.add(&z.mul(h)?)?, c.clone()))
+            }
+            Cell::Rnn => Ok((activate(0, &x.add(&by_h(h, 0)?)?)?, c.clone())),
+        }
+    }
+}
+
+impl RecurrentActivation {
+    /// The same from other operators.
+    fn composition(self, x: &Var) -> Result<Var> {
+        match self {
+            Self::Relu => x.relu(),
+            Self::Tanh => x.tanh(),
+            Self::Sigmoid => x.sigmoid(),
+            Self::Affine { alpha, beta } => scaled(x, alpha)?.add(&number(x, beta)?),
+            Self::LeakyRelu { alpha } => x.leaky_relu(alpha),
+            Self::ThresholdedRelu { alpha } => only_where(&x.greater_or_equal(&number(x, alpha)?)?, x),
+            Self::ScaledTanh { alpha, beta } => scaled(&scaled(x, beta)?.tanh()?, alpha),
+            Self::HardSigmoid { alpha, beta } => x.hardsigmoid(alpha, beta),
+            Self::Elu { alpha } => x.elu(alpha),
+            Self::Softsign => x.softsign(),
+            Self::Softplus => x.softplus(),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Recurrent layers, by all of their outputs and all that they are given.
+
+use super::differences::{around, check};
+use foveate::array::Array;
+use foveate::graph::Var;
+use foveate::ops::{Direction, GateOrder, Gru, Lstm, Recurrent, RecurrentActivation, RecurrentInputs, concat};
+
+/// Three steps of two sequences.
+const STEPS: usize = 3;
+
+/// x, w, r, b, and then what is named, for `directions` and `gates` of two units each that see two inputs.
+fn inputs(directions: usize, gates: usize, batch_first: bool, others: &[&str]) -> Vec<Array> {
+    let x: [usize; 3] = if batch_first { [2, STEPS, 2] } else { [STEPS, 2, 2] };
+    let state: [usize; 3] = if batch_first { [2, directions, 2] } else { [directions, 2, 2] };
+    let rows = 2 * gates;
+    let mut arrays = vec![around(&x, 1), around(&[directions, rows, 2], 2), around(&[directions, rows, 2], 3)];
+    for &name in others {
+        arrays.push(match name {
+            "b" => around(&[directions, 2 * rows], 4),
+            "p" => around(&[directions, 6], 5),
+            // One that ends before the last step, one longer than there are steps.
+            "lens" => Array::new([2], vec![2, 9]).unwrap(),
+            _ => around(&state, name.len() as u64),
+        });
+    }
+    arrays
+}
+
+fn others<'a>(v: &'a [Var], names: &[&str]) -> RecurrentInputs<'a> {
+    let named = |name: &str| names.iter().position(|n| *n == name).map(|i| &v[3 + i]);
+    RecurrentInputs { b: named("b"), sequence_lens: named("lens"), initial_h: named("h"), initial_c: named("initial c"), p: named("p") }
+}
+
+/// Everything in one line.
+fn joined(outputs: &[&Var]) -> foveate::Result<Var> {
+    let flat = outputs.iter().map(|v| v.flatten(0)).collect::<foveate::Result<Vec<_>>>()?;
+    concat(&flat.iter().collect::<Vec<_>>(), 0)
+}
+
+#[test]
+fn lstm() {
+    let common = Recurrent::default();
+    let smooth =
+        vec![RecurrentActivation::Softsign, RecurrentActivation::ScaledTanh { alpha: 1.5, beta: 0.5 }, RecurrentActivation::Softplus];
+    let cases = [
+        ("plain", Lstm::default(), vec![]),
+        ("everything", Lstm::default(), vec!["b", "lens", "h", "initial c", "p"]),
+        ("PyTorch's", Lstm { common: Recurrent { gates: GateOrder::Pytorch, ..common.clone() }, ..Default::default() }, vec!["b", "h"]),
+        (
+            "backwards",
+            Lstm { common: Recurrent { direction: Direction::Reverse, ..common.clone() }, input_forget: true },
+            vec!["b", "lens"],
+        ),
+        ("activations", Lstm { common: Recurrent { activations: smooth, ..common.clone() }, ..Default::default() }, vec!["p"]),
+        ("batches first", Lstm { common: Recurrent { batch_first: true, ..common }, ..Default::default() }, vec!["h", "initial c"]),
+    ];
+    for (name, attributes, names) in cases {
+        let inputs = inputs(1, 4, attributes.common.batch_first, &names);
+        check(name, &inputs, |v| {
+            let (y, h, c) = v[0].lstm(&v[1], &v[2], others(v, &names), &attributes)?;
+            joined(&[&y, &h, &c])
+        });
+    }
+}
+
+#[test]
+fn gru() {
+    let both = Recurrent { direction: Direction::Bidirectional, ..Default::default() };
+    let clipped = Recurrent { clip: Some(1.0), gates: GateOrder::Pytorch, ..Default::default() };
+    let cases = [
+        ("plain", Gru::default(), vec![]),
+        ("both ways", Gru { linear_before_reset: true, common: both.clone() }, vec!["b", "lens", "h"]),
+        ("both ways, reset before", Gru { linear_before_reset: false, common: both }, vec!["b"]),
+        ("PyTorch's", Gru { linear_before_reset: true, common: Recurrent { clip: None, ..clipped } }, vec!["b", "h"]),
+    ];
+    for (name, attributes, names) in cases {
+        let inputs = inputs(attributes.common.direction.count(), 3, false, &names);
+        check(name, &inputs, |v| {
+            let (y, h) = v[0].gru(&v[1], &v[2], others(v, &names), &attributes)?;
+            joined(&[&y, &h])
+        });
+    }
+}
+
+#[test]
+fn rnn() {
+    use RecurrentActivation::*;
+    // All away from their kinks, which are at 0, 1 and where a hard sigmoid meets its ends.
+    let inputs = [
+        Array::full([STEPS, 1, 1], 0.5f32),
+        Array::full([1, 2, 1], 0.25f32),
+        Array::new([1, 2, 2], vec![0.125f32, 0.25, 0.0625, 0.125]).unwrap(),
+        Array::new([1, 4], vec![0.25f32, 0.125, 0.0, 0.125]).unwrap(),
+    ];
+    let activations = [
+        Relu,
+        Sigmoid,
+        Affine { alpha: 0.5, beta: -0.25 },
+        LeakyRelu { alpha: 0.25 },
+        ThresholdedRelu { alpha: 2.0 },
+        HardSigmoid { alpha: 0.25, beta: 0.25 },
+        Elu { alpha: 1.5 },
+    ];
+    for activation in activations {
+        let attributes = Recurrent { activations: vec![activation], clip: Some(4.0), ..Default::default() };
+        check(&format!("{activation:?}"), &inputs, |v| {
+            let (y, h) = v[0].rnn(&v[1], &v[2], others(v, &["b"]), &attributes)?;
+            joined(&[&y, &h])
+        });
+    }
+}
+
+/// A unit beyond the clip does not move.
+#[test]
+fn clipped() {
+    let attributes = Recurrent { clip: Some(0.5), ..Default::default() };
+    let inputs = [Array::full([1, 1, 1], 2.0f32), Array::new([1, 2, 1], vec![0.125f32, 1.0]).unwrap(), Array::full([1, 2, 2], 0.25f32)];
+    check("one of two", &inputs, |v| Ok(v[0].rnn(&v[1], &v[2], RecurrentInputs::default(), &attributes)?.0));
+}
+
+#[test]
+fn too_many_steps() {
+    let graph = foveate::graph::Graph::new();
+    let [x, w, r] = [[1025, 1, 1], [1, 1, 1], [1, 1, 1]].map(|shape| graph.constant(Array::full(shape, 0.5f32)).unwrap());
+    let y = x.rnn(&w, &r, RecurrentInputs::default(), &Recurrent::default()).unwrap().1;
+    let message = y.reduce_sum(&[], false).unwrap().gradient(&[&w]).unwrap_err().to_string();
+    assert!(message.contains("the gradient of 1025 time steps; 1024 are the most"), "{message}");
+}
