@@ -10,7 +10,7 @@ use foveate::models::fcn::{Fcn, Variant};
 use foveate::models::{Initial, MEAN, Network, data};
 use foveate::nn::loss::{CrossEntropy, Reduction, cross_entropy};
 use foveate::nn::metrics::Confusion;
-use foveate::nn::optimiser::{Adam, Optimiser};
+use foveate::nn::optimiser::{Adam, Optimiser, Parameter};
 use foveate::nn::{Weights, init};
 use foveate::ops::{Conv2d, ConvTranspose2d, MaxPool2d};
 use foveate::plan::{Cost, Device, Plan};
@@ -342,9 +342,12 @@ fn a_toy_image_is_learned_to_an_iu_of_one() {
     assert!(network.learned.iter().all(|p| (p.rate, p.decay) == if p.name.ends_with("bias") { (2.0, 0.0) } else { (1.0, 1.0) }));
     assert_eq!(network.learned.len(), network.parameters.iter().filter(|p| p.learned()).count());
     let loss = loss(&network, truth.clone(), Reduction::Mean);
-    let gradients = loss.gradient(&network.learned.iter().map(|p| &p.var).collect::<Vec<_>>()).unwrap();
+    // The first two stages stay: the way back through them takes most of the time on a software adapter.
+    let later = |name: &str| !name.starts_with("conv1") && !name.starts_with("conv2");
+    let learned: Vec<Parameter> = network.learned.iter().filter(|p| later(&p.name)).cloned().collect();
+    let gradients = loss.gradient(&learned.iter().map(|p| &p.var).collect::<Vec<_>>()).unwrap();
     let rate = data.graph().input("rate", TensorType::f32([])).unwrap();
-    Optimiser::Adam(Adam::default()).update(&network.learned, &gradients, &rate).unwrap();
+    Optimiser::Adam(Adam::default()).update(&learned, &gradients, &rate).unwrap();
     let found = score(&network).argmax(1, false, false).unwrap();
     let mut plan = Plan::compile(Device::from(gpu()), &[&found, &loss]).unwrap();
     let mut iou = Vec::new();
