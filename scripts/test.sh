@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 source scripts/vulkan.sh
 scripts/onnx-cases.sh
 scripts/models.sh
+scripts/mnist.sh
 
 step() { printf '\n== %s (%s s so far)\n' "$1" "$SECONDS"; }
 

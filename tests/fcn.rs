@@ -8,6 +8,9 @@ use foveate::array::{Array, Hw, TensorType};
 use foveate::graph::{Graph, Var};
 use foveate::models::fcn::{Fcn, Variant};
 use foveate::models::{Initial, MEAN, Network, data};
+use foveate::nn::loss::{CrossEntropy, Reduction, cross_entropy};
+use foveate::nn::metrics::Confusion;
+use foveate::nn::optimiser::{Adam, Optimiser, Parameter};
 use foveate::nn::{Weights, init};
 use foveate::ops::{Conv2d, ConvTranspose2d, MaxPool2d};
 use foveate::plan::{Cost, Device, Plan};
@@ -250,21 +253,115 @@ fn a_new_skip_starts_with_unmodified_predictions() {
     compare(&scores[0], &expected, None, near(&expected)).unwrap();
 }
 
+/// Weights of scaled skips, larger by what the skips are scaled down by.
+fn larger((name, array): (String, Array)) -> (String, Array) {
+    let factor = match name.as_str() {
+        "score_pool4.weight" => 100.0,
+        "score_pool3.weight" => 10_000.0,
+        _ => 1.0,
+    };
+    let values = array.values::<f32>().unwrap();
+    let array = Array::from_fn(array.shape(), |i| values[i] * factor);
+    (name, array)
+}
+
 #[test]
 fn at_once_with_larger_weights_is_fcn_8s() {
     let (plain, scaled) = (narrow(Variant::Fcn8s), narrow(Variant::Fcn8sAtOnce));
-    let larger = |(name, array): (String, Array)| {
-        let factor = match name.as_str() {
-            "score_pool4.weight" => 100.0,
-            "score_pool3.weight" => 10_000.0,
-            _ => 1.0,
-        };
-        let values = array.values::<f32>().unwrap();
-        (name, Array::from_fn(array.shape(), |i| values[i] * factor))
-    };
     let found = run(Device::from(gpu()), &scaled, drawn(&scaled).into_iter().map(larger).collect(), &["score"]).remove(0);
     let expected = run(Device::from(gpu()), &plain, drawn(&plain), &["score"]).remove(0);
     compare(&found, &expected, None, near(&expected)).unwrap();
+}
+
+/// Labels of the photo: bands of three classes, each fourth place one to ignore where `voids` is set.
+fn labels(voids: bool) -> Array {
+    Array::from_fn([1, 37, 30], |i| if voids && i % 4 == 1 { 255 } else { (i / 30 / 5 % 3) as i32 })
+}
+
+/// The published loss of these labels.
+fn loss(network: &Network, labels: Array, reduction: Reduction) -> Var {
+    let labels = score(network).graph().constant(labels).unwrap();
+    cross_entropy(score(network), &labels, &CrossEntropy { ignore_index: Some(255), reduction, ..CrossEntropy::default() }).unwrap()
+}
+
+#[test]
+fn at_once_the_gradients_of_larger_weights_are_smaller() {
+    let gradients = |fcn: &Fcn, arrays: Vec<(String, Array)>| {
+        let data = input(37, 30);
+        let network = fcn.trainable(&Weights::from_arrays("drawn", arrays), &data).unwrap();
+        let skips: Vec<&Var> =
+            network.learned.iter().filter(|p| ["score_pool4.weight", "score_pool3.weight"].contains(&&*p.name)).map(|p| &p.var).collect();
+        let found = loss(&network, labels(true), Reduction::BatchMean).gradient(&skips).unwrap();
+        Plan::compile(Device::from(gpu()), &found.iter().collect::<Vec<_>>()).unwrap().run(&[("data", &photo())]).unwrap()
+    };
+    let (plain, scaled) = (narrow(Variant::Fcn8s), narrow(Variant::Fcn8sAtOnce));
+    let expected = gradients(&plain, drawn(&plain));
+    let found = gradients(&scaled, drawn(&scaled).into_iter().map(larger).collect());
+    assert_eq!(found.len(), 2);
+    for (i, factor) in [0.01f32, 0.0001].into_iter().enumerate() {
+        let values = expected[i].values::<f32>().unwrap();
+        let expected = Array::from_fn(expected[i].shape(), |k| factor * values[k]);
+        assert!(expected.to_f64().iter().any(|g| g.abs() > 1e-3), "there is something to compare");
+        compare(&found[i], &expected, None, near(&expected)).unwrap();
+    }
+}
+
+#[test]
+fn what_is_ignored_teaches_nothing_and_nothing_else_changes() {
+    let fcn = narrow(Variant::Fcn32s);
+    let data = input(37, 30);
+    let network = fcn.trainable(&Weights::from_arrays("drawn", drawn(&fcn)), &data).unwrap();
+    let bias = &network.learned.iter().find(|p| p.name == "score_fr.bias").unwrap().var;
+    let cases = [(false, Reduction::BatchMean), (true, Reduction::BatchMean), (true, Reduction::Mean)];
+    let gradients = cases.map(|(voids, reduction)| loss(&network, labels(voids), reduction).gradient(&[score(&network), bias]).unwrap());
+    let outputs: Vec<&Var> = gradients.iter().flatten().collect();
+    let found = Plan::compile(Device::from(gpu()), &outputs).unwrap().run(&[("data", &photo())]).unwrap();
+    let [all, _, known, by_bias, mean, mean_by_bias] = <[Array; 6]>::try_from(found).unwrap().map(|a| a.to_f64());
+    let valid = (0..37 * 30).filter(|i| i % 4 != 1).count() as f64;
+    for i in 0..all.len() {
+        assert_eq!(known[i], if i % (37 * 30) % 4 == 1 { 0.0 } else { all[i] }, "element {i}");
+        // p and 1 less p are rounded, whatever is left of them.
+        assert!((known[i] - valid * mean[i]).abs() <= 4.0 * 2f64.powi(-24), "element {i}");
+    }
+    for (sum, mean) in by_bias.iter().zip(&mean_by_bias) {
+        // Sums of 833 terms up to 1, through the upsampling's weights.
+        assert!(sum.abs() > 1.0 && (sum - valid * mean).abs() < 833.0 * 2f64.powi(-24) * 4.0, "{sum} and {valid} times {mean}");
+    }
+}
+
+#[test]
+fn a_toy_image_is_learned_to_an_iu_of_one() {
+    let fcn = Fcn { classes: 2, divisor: 32, ..Fcn::new(Variant::Fcn8s) };
+    let side = 16;
+    let truth = Array::from_fn([1, side, side], |i| i32::from(i % side >= side / 2));
+    let draws = init::Draws::new(1, "noise");
+    let image = Array::from_fn([1, 3, side, side], |i| 16.0 * draws.normal(i) + if i % side >= side / 2 { 64.0 } else { -64.0 });
+    let start = fcn.initial(&fcn.random_trunk(1).unwrap()).unwrap();
+    let data = input(side, side);
+    let network = fcn.trainable(&start, &data).unwrap();
+    assert!(network.learned.iter().all(|p| (p.rate, p.decay) == if p.name.ends_with("bias") { (2.0, 0.0) } else { (1.0, 1.0) }));
+    assert_eq!(network.learned.len(), network.parameters.iter().filter(|p| p.learned()).count());
+    let loss = loss(&network, truth.clone(), Reduction::Mean);
+    // The first two stages stay: the way back through them takes most of the time on a software adapter.
+    let later = |name: &str| !name.starts_with("conv1") && !name.starts_with("conv2");
+    let learned: Vec<Parameter> = network.learned.iter().filter(|p| later(&p.name)).cloned().collect();
+    let gradients = loss.gradient(&learned.iter().map(|p| &p.var).collect::<Vec<_>>()).unwrap();
+    let rate = data.graph().input("rate", TensorType::f32([])).unwrap();
+    Optimiser::Adam(Adam::default()).update(&learned, &gradients, &rate).unwrap();
+    let found = score(&network).argmax(1, false, false).unwrap();
+    let mut plan = Plan::compile(Device::from(gpu()), &[&found, &loss]).unwrap();
+    let mut iou = Vec::new();
+    for _ in 0..40 {
+        let outputs = plan.run(&[("data", &image), ("rate", &Array::scalar(0.003f32))]).unwrap();
+        let mut confusion = Confusion::new(2).unwrap();
+        confusion.add(&truth, &outputs[0]).unwrap();
+        iou.extend(confusion.mean_iou());
+        if iou.last() == Some(&1.0) {
+            break;
+        }
+    }
+    assert!(iou[0] < 0.5, "zero scores say one class: {iou:?}");
+    assert_eq!(iou.last(), Some(&1.0), "{iou:?}");
 }
 
 #[test]

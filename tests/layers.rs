@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// Rooms from the bottom up; a room may use those before it. `ops` and `graph` know each other.
-const ROOMS: [&str; 11] = ["error", "array", "gpu", "ops", "graph", "plan", "nn", "onnx", "models", "cli", "main"];
+const ROOMS: [&str; 12] = ["error", "array", "gpu", "ops", "graph", "plan", "nn", "train", "onnx", "models", "cli", "main"];
 
 fn level(room: &str) -> Option<usize> {
     ROOMS.iter().position(|r| *r == room)

@@ -117,7 +117,20 @@ impl Fcn {
     /// # Errors
     /// If `data` has another shape, or a tensor is missing from `weights` or has another shape, by name.
     pub fn forward(&self, weights: &Weights, data: &Var) -> Result<Network> {
-        self.build(Some(weights), data)
+        self.build(Some(weights), data, false)
+    }
+
+    /// The same for training: what is learned is a state of the graph, and [`Network::learned`] has it with the multipliers of the
+    /// published nets: biases learn twice as fast and do not decay, but in the trunk of `CaffeNet`, where they are as weights. Upsampling
+    /// and scales stay. There is no dropout.
+    ///
+    /// The published loss is [`cross_entropy`](crate::nn::loss::cross_entropy) of `score` with label 255 ignored and
+    /// [`Reduction::BatchMean`](crate::nn::loss::Reduction::BatchMean), [`Reduction::Mean`](crate::nn::loss::Reduction::Mean) on `CaffeNet`.
+    ///
+    /// # Errors
+    /// As [`Fcn::forward`]; if the graph has states of these names.
+    pub fn trainable(&self, weights: &Weights, data: &Var) -> Result<Network> {
+        self.build(Some(weights), data, true)
     }
 
     /// The same with inputs of the graph in place of weights, `conv1_1.weight` and so on: for shapes and costs without weights.
@@ -127,7 +140,7 @@ impl Fcn {
     /// # Errors
     /// If `data` has another shape.
     pub fn outline(&self, data: &Var) -> Result<Network> {
-        self.build(None, data)
+        self.build(None, data, false)
     }
 
     /// Every weight, by the name and with the shape that it has in the checkpoint.
@@ -157,11 +170,14 @@ impl Fcn {
         Ok(caffe::random_trunk(self.parameters()?, seed))
     }
 
-    fn build(&self, weights: Option<&Weights>, data: &Var) -> Result<Network> {
+    fn build(&self, weights: Option<&Weights>, data: &Var, learning: bool) -> Result<Network> {
         if self.classes == 0 || self.divisor == 0 || 32 % self.divisor != 0 {
             return Err(Error::shape("fcn", format!("{self:?}: there must be classes, and the divisor must divide 32")));
         }
         let (mut net, data) = Net::new(weights, data)?;
+        if learning {
+            net.learn(if self.variant == Variant::FcnAlexNet { [1.0, 1.0] } else { [2.0, 0.0] });
+        }
         let upscore = self.upscore(&mut net, &data)?;
         net.crop("score", &upscore, &data)?;
         Ok(net.finish())

@@ -119,7 +119,10 @@ fn draw(rgb: &mut [u8], size: Hw, curves: &[(String, Vec<(f64, f64)>)]) -> Resul
     let area = BitMapBackend::with_buffer(rgb, (pixels(size.w)?, pixels(size.h)?)).into_drawing_area();
     area.fill(&WHITE).map_err(|e| e.to_string())?;
     for (number, (panel, (name, points))) in area.split_evenly((curves.len(), 1)).iter().zip(curves).enumerate() {
-        let colour: RGBColor = { let (r, g, b) = Palette99::COLORS[number % Palette99::COLORS.len()]; RGBColor(r, g, b) };
+        let colour: RGBColor = {
+            let (r, g, b) = Palette99::COLORS[number % Palette99::COLORS.len()];
+            RGBColor(r, g, b)
+        };
         let bounds = |of: fn(&(f64, f64)) -> f64| {
             let [low, high] = [f64::min, f64::max].map(|f| points.iter().map(of).reduce(f).unwrap_or(0.0));
             let margin = if high > low { 0.03 * (high - low) } else { 1.0 };

@@ -66,7 +66,13 @@ impl Trainer {
     ///
     /// # Errors
     /// If an operator has no gradient, or the device cannot run the plan.
-    pub fn new(device: impl Into<Device>, objective: &Objective, optimiser: &Optimiser, schedule: Schedule, clip: Option<Clip>) -> Result<Self> {
+    pub fn new(
+        device: impl Into<Device>,
+        objective: &Objective,
+        optimiser: &Optimiser,
+        schedule: Schedule,
+        clip: Option<Clip>,
+    ) -> Result<Self> {
         let Objective { loss, metrics, parameters } = objective;
         let graph = loss.graph();
         let rate = graph.input(RATE, TensorType::f32([]))?;
@@ -193,7 +199,10 @@ impl Trainer {
             (Ok(_), Some(node)) => format!("{node} is the first node that made such a number"),
             (Ok(_), None) => "its node makes finite numbers alone: the device does not repeat itself".to_owned(),
         };
-        Error::Device(format!("step {}: the loss is {loss}; {by}. Nothing was changed: lower the learning rate, or clip gradients", self.step + 1))
+        Error::Device(format!(
+            "step {}: the loss is {loss}; {by}. Nothing was changed: lower the learning rate, or clip gradients",
+            self.step + 1
+        ))
     }
 }
 

@@ -121,7 +121,7 @@ impl Experiment for Digits {
     fn objective(&self, graph: &Graph, weights: &Weights, inputs: &Inputs, _: &mut Random) -> Result<Objective> {
         let logits = self.output(graph, weights, inputs)?.logits;
         let loss = cross_entropy(&logits, inputs.get("label")?, &CrossEntropy::default())?;
-        let wrong = logits.argmax(1, false, false)?.equal(inputs.get("label")?)?.not()?;
+        let wrong = logits.argmax(1, false, false)?.not_equal(inputs.get("label")?)?;
         let error = wrong.cast(foveate::array::DType::F32)?.reduce_mean(&[], false)?;
         Ok(Objective { loss, metrics: vec![("batch_error".to_owned(), error)] })
     }

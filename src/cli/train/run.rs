@@ -36,7 +36,11 @@ impl Run {
         let Self { recipe, output, .. } = &self;
         let checkpoint = output.join("checkpoint.safetensors");
         if checkpoint.exists() != self.resume {
-            let reason = if self.resume { "is not there: nothing to resume" } else { "is of an earlier run: --resume goes on with it, --output goes elsewhere" };
+            let reason = if self.resume {
+                "is not there: nothing to resume"
+            } else {
+                "is of an earlier run: --resume goes on with it, --output goes elsewhere"
+            };
             return Err(Error::model(checkpoint.display().to_string(), reason));
         }
         let Network::Stn(experiment) = &recipe.network;
@@ -55,7 +59,9 @@ impl Run {
             milliseconds(begin)
         );
         std::fs::create_dir_all(output).map_err(|e| Error::io(output, e))?;
-        let mut log = Log::new(["loss", "rate"].map(str::to_owned).into_iter().chain(trainer.metrics().iter().cloned()).chain(["test_error".to_owned()]));
+        let mut log = Log::new(
+            ["loss", "rate"].map(str::to_owned).into_iter().chain(trainer.metrics().iter().cloned()).chain(["test_error".to_owned()]),
+        );
         if self.resume {
             trainer.restore(&checkpoint)?;
             log = Log::open(output.join("log.csv"), trainer.steps())?;

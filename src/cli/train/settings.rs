@@ -66,15 +66,42 @@ pub(super) enum Form {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) enum ScheduleRecipe {
-    Fixed { base: f64 },
-    Step { base: f64, gamma: f64, size: u64 },
-    MultiStep { base: f64, gamma: f64, steps: Vec<u64> },
-    Exp { base: f64, gamma: f64 },
-    Inv { base: f64, gamma: f64, power: f64 },
+    Fixed {
+        base: f64,
+    },
+    Step {
+        base: f64,
+        gamma: f64,
+        size: u64,
+    },
+    MultiStep {
+        base: f64,
+        gamma: f64,
+        steps: Vec<u64>,
+    },
+    Exp {
+        base: f64,
+        gamma: f64,
+    },
+    Inv {
+        base: f64,
+        gamma: f64,
+        power: f64,
+    },
     /// Down to 0 at the run's end.
-    Poly { base: f64, power: f64 },
-    Sigmoid { base: f64, gamma: f64, size: u64 },
-    Keras { base: f64, decay: f64 },
+    Poly {
+        base: f64,
+        power: f64,
+    },
+    Sigmoid {
+        base: f64,
+        gamma: f64,
+        size: u64,
+    },
+    Keras {
+        base: f64,
+        decay: f64,
+    },
     /// Down to `last` at the run's end.
     Cosine {
         base: f64,
@@ -100,7 +127,6 @@ impl ScheduleRecipe {
             Self::Cosine { base, last, warm_up } => Schedule::Cosine { base, last, warm_up, steps },
         }
     }
-
 }
 
 impl OptimiserRecipe {
@@ -155,4 +181,3 @@ impl OptimiserRecipe {
         }
     }
 }
-

@@ -24,6 +24,7 @@ pub(super) use parameter::{initial, random_trunk};
 use crate::array::{Array, Hw};
 use crate::error::{Error, Result};
 use crate::graph::Var;
+use crate::nn::optimiser;
 use grid::Grid;
 
 /// What Caffe's networks subtract from blue, green and red, which are 0 to 255 there.
@@ -76,6 +77,8 @@ pub struct Network {
     pub layers: Vec<Layer>,
     /// The weights they have.
     pub parameters: Vec<Parameter>,
+    /// Those that training changes, as states of the graph, if the network was built for that.
+    pub learned: Vec<optimiser::Parameter>,
     /// The statistics by which a batch was normalised, if it was by its own.
     pub moments: Vec<Moments>,
 }

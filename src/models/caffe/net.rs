@@ -5,7 +5,7 @@ use super::{Initial, Layer, Network, Parameter, check_data};
 use crate::array::{Array, Hw, Pads, TensorType};
 use crate::error::{Error, Result};
 use crate::graph::Var;
-use crate::nn::Weights;
+use crate::nn::{Weights, optimiser};
 use crate::ops::{Conv2d, ConvTranspose2d, MaxPool2d};
 
 /// A convolution's kernel, stride, padding and groups.
@@ -31,6 +31,8 @@ impl Window {
 pub(in crate::models) struct Net<'a> {
     /// Without weights they are inputs of the graph, known by their types alone.
     weights: Option<&'a Weights>,
+    /// If what is learned becomes states: what rate and decay of the trunk's biases are multiplied with.
+    learning: Option<[f32; 2]>,
     pub(super) built: Network,
 }
 
@@ -38,8 +40,13 @@ impl<'a> Net<'a> {
     pub(in crate::models) fn new(weights: Option<&'a Weights>, data: &Var) -> Result<(Self, Layer)> {
         check_data("network", data)?;
         let data = Layer { name: "data".to_owned(), output: data.clone(), offset: None, switches: None, grid: Grid::DATA };
-        let built = Network { layers: vec![data.clone()], parameters: Vec::new(), moments: Vec::new() };
-        Ok((Self { weights, built }, data))
+        let built = Network { layers: vec![data.clone()], parameters: Vec::new(), learned: Vec::new(), moments: Vec::new() };
+        Ok((Self { weights, learning: None, built }, data))
+    }
+
+    /// Has what is learned become states from here on. The trunk's biases have these multipliers of rate and decay, others 2 and 0.
+    pub(in crate::models) fn learn(&mut self, bias: [f32; 2]) {
+        self.learning = Some(bias);
     }
 
     pub(in crate::models) fn finish(self) -> Network {
@@ -62,9 +69,19 @@ impl<'a> Net<'a> {
     pub(super) fn parameter(&mut self, x: &Layer, name: &str, shape: &[usize], initial: Initial) -> Result<Var> {
         self.declare(name, shape, initial);
         let graph = x.output.graph();
-        match self.weights {
-            Some(weights) => graph.parameter(weights.shaped(name, shape)?.clone()),
-            None => graph.input(name, TensorType::f32(shape)),
+        let Some(weights) = self.weights else {
+            return graph.input(name, TensorType::f32(shape));
+        };
+        let array = weights.shaped(name, shape)?.clone();
+        match self.learning.filter(|_| initial.learned()) {
+            None => graph.parameter(array),
+            Some(trunk) => {
+                let [rate, decay] = if initial == Initial::Trunk { trunk } else { [2.0, 0.0] };
+                let state = optimiser::Parameter::new(graph, name, array)?;
+                let state = if shape.len() == 1 { state.multiplied(rate, decay) } else { state };
+                self.built.learned.push(state.clone());
+                Ok(state.var)
+            }
         }
     }
 

@@ -21,6 +21,13 @@ pub enum Initial {
     Constant(f32),
 }
 
+impl Initial {
+    /// Whether training changes what starts so.
+    pub(super) fn learned(self) -> bool {
+        !matches!(self, Self::Bilinear | Self::Constant(_))
+    }
+}
+
 /// A weight of a network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameter {
@@ -35,7 +42,7 @@ pub struct Parameter {
 impl Parameter {
     /// Whether training changes it.
     pub fn learned(&self) -> bool {
-        !matches!(self.initial, Initial::Bilinear | Initial::Constant(_))
+        self.initial.learned()
     }
 
     /// How many numbers it is.

@@ -12,8 +12,8 @@
 //! Everything is uniform but what is called normal. The paper says neither how a digit is placed nor whether it is distorted anew in each
 //! epoch; here it is, and frames stay inside. Pixels are read bilinearly, 0 outside, from 0 for black to 1.
 
-use super::spline;
 use super::mnist::Task;
+use super::spline;
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
 use crate::nn::init::Draws;
@@ -46,7 +46,10 @@ impl Distorted {
         };
         let n = if n == same { n.min(most) } else { 0 };
         if n == 0 {
-            return Err(Error::shape("digits", format!("images {}, labels {}, of which at most {most} are taken", images.ty(), labels.ty())));
+            return Err(Error::shape(
+                "digits",
+                format!("images {}, labels {}, of which at most {most} are taken", images.ty(), labels.ty()),
+            ));
         }
         let pixels = images.to_f64()[..n * DIGIT * DIGIT].iter().map(|&v| v as f32 / 255.0).collect();
         let places = (0..DIGIT * DIGIT).map(|i| [i % DIGIT, i / DIGIT].map(|v| v as f64 / CENTRE - 1.0));
@@ -239,7 +242,7 @@ mod tests {
     /// Three digits, each one bright pixel: at the centre's upper left, right of it, and below.
     fn digits(task: Task) -> Distorted {
         let images = Array::from_fn([3, DIGIT, DIGIT], |i| match i {
-            378 => 255,                         // (13, 14) of the first
+            378 => 255,                          // (13, 14) of the first
             i if i == 784 + 13 * 28 + 20 => 255, // (13, 20) of the second
             i if i == 1568 + 20 * 28 + 13 => 255,
             _ => 0i32,
@@ -272,7 +275,9 @@ mod tests {
 
     #[test]
     fn examples_have_their_types_and_change_with_the_visit() {
-        for task in [Task::Rotated, Task::RotatedTranslatedScaled, Task::Projected, Task::Elastic, Task::TranslatedCluttered, Task::Addition] {
+        for task in
+            [Task::Rotated, Task::RotatedTranslatedScaled, Task::Projected, Task::Elastic, Task::TranslatedCluttered, Task::Addition]
+        {
             let digits = digits(task);
             let [first, again, later] = [0, 0, 1].map(|visit| digits.example(1, visit).unwrap());
             assert_eq!(first, again, "{task:?}");
