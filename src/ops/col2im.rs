@@ -12,10 +12,13 @@
 //! | input | (N, C * K, L), K the block's elements |
 //! | output | (N, C, image...) |
 //!
-//! Each output gathers its own terms, so nothing is added atomically. ONNX: `Col2Im`. PyTorch: `fold`.
+//! Each output gathers its own terms, so nothing is added atomically. The gradient, of images alone, is each block's elements: a
+//! convolution whose kernels have a single 1.
+//!
+//! ONNX: `Col2Im`. PyTorch: `fold`.
 
-use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, rounded, u32_of};
-use crate::array::{Array, DType, TensorType, elements};
+use super::{Candidate, Conv2d, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, rounded, the_gradient, u32_of};
+use crate::array::{Array, DType, Hw, Pads, TensorType, elements};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
 use crate::graph::Var;
@@ -168,6 +171,25 @@ impl Op for Col2im {
             Launch::new(&COL2IM, &params, groups(part.len() * area, WORKGROUP)).input_window(0, &from).output_window(0, &to)
         })?;
         Ok(vec![Candidate::of(launches)])
+    }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let grad = the_gradient(self.name(), output_grads)?;
+        let (&[_, channels, _, _], &[kh, kw]) = (grad.shape(), &self.block[..]) else {
+            return Err(Error::unsupported(self.name(), format!("the gradient of {} spatial dimensions", self.image.len())));
+        };
+        // Tap k of each channel's block is an output channel of its own.
+        let taps = kh * kw;
+        let taken = Array::from_fn([channels * taps, 1, kh, kw], |i| f32::from(u8::from(i / taps % taps == i % taps)));
+        let pair = |list: &[usize]| Hw::new(list[0], list[1]);
+        let attributes = Conv2d {
+            stride: pair(&self.stride),
+            dilation: pair(&self.dilation),
+            padding: Pads { top: self.before[0], left: self.before[1], bottom: self.after[0], right: self.after[1] },
+            groups: channels,
+        };
+        let blocks = grad.conv2d(&grad.graph().constant(taken)?, None, attributes)?;
+        Ok(vec![Some(blocks.reshape(inputs[0].shape())?)])
     }
 }
 

@@ -4,7 +4,7 @@ use super::differences::{around, check, distinct};
 use crate::common::{Bound, check_composed};
 use foveate::array::{Array, Hw, Pads};
 use foveate::graph::Var;
-use foveate::ops::{AvgPool2d, MaxPool2d, MaxUnpool2d};
+use foveate::ops::{AvgPool2d, Col2im, MaxPool2d, MaxUnpool2d};
 
 #[test]
 fn largest_of_windows() {
@@ -57,4 +57,12 @@ fn means_of_windows() {
     for (name, attributes, shape) in cases {
         check(name, &[around(&shape, 1)], |v| v[0].avg_pool2d(attributes));
     }
+}
+
+#[test]
+fn blocks_that_overlap() {
+    let attributes =
+        Col2im { stride: vec![1, 2], dilation: vec![2, 1], before: vec![1, 0], after: vec![0, 1], ..Col2im::new([4, 5], [2, 3]) };
+    // 3 rows of blocks and 2 columns, 2 x 3 elements of 2 channels.
+    check("col2im", &[around(&[2, 12, 6], 1)], |v| v[0].col2im(attributes.clone()));
 }

@@ -1,17 +1,21 @@
 //! The gradients of a convolution, which are convolutions again.
 //!
 //! ```text
-//! by the input    the transposed convolution of the output's gradient with the weight, its output as large as the input
+//! by the input    the transposed convolution of the output's gradient with the weight, its output as large as the input; of stride 1
+//!                 and where they are few, all products of weights and gradients, W^T dY, added up where they lie (col2im)
 //! by the weight   the convolution of the input with the output's gradient as weight, images and channels exchanged,
 //!                 stride and dilation exchanged, and of its output the first kh rows and kw columns
 //! by the bias     the sums of the output's gradient over images and pixels
 //! ```
 
 use super::{Conv2d, Sizes};
-use crate::array::Hw;
+use crate::array::{Hw, Pads};
 use crate::error::{Error, Result};
 use crate::graph::Var;
-use crate::ops::ConvTranspose2d;
+use crate::ops::{Col2im, ConvTranspose2d};
+
+/// Products of weights and gradients that may lie in memory, 32 MiB of them: what a GPU's cache holds.
+const MOST_PRODUCTS: usize = 1 << 23;
 
 impl Conv2d {
     pub(super) fn gradients(&self, inputs: &[Var], grad: &Var) -> Result<Vec<Option<Var>>> {
@@ -25,13 +29,36 @@ impl Conv2d {
         };
         let transposed =
             ConvTranspose2d { stride: self.stride, padding: self.padding, output_padding, dilation: self.dilation, groups: self.groups };
-        let by_input = grad.conv_transpose2d(weight, None, transposed)?;
+        let by_input = match self.by_columns(input, weight, grad)? {
+            Some(by_input) => by_input,
+            None => grad.conv_transpose2d(weight, None, transposed)?,
+        };
         let by_weight = self.by_weight(input, grad, Hw::new(weight.shape()[2], weight.shape()[3]))?;
         let mut gradients = vec![Some(by_input), Some(by_weight)];
         if inputs.len() > 2 {
             gradients.push(Some(grad.reduce_sum(&[0, 2, 3], false)?));
         }
         Ok(gradients)
+    }
+
+    /// The gradient by the input from (n, c kh kw, oh ow) products, if these are few.
+    fn by_columns(&self, input: &Var, weight: &Var, grad: &Var) -> Result<Option<Var>> {
+        let (&[n, m, oh, ow], &[_, c, kh, kw]) = (grad.shape(), weight.shape()) else { return Ok(None) };
+        let products = [n, c, kh, kw, oh, ow].into_iter().fold(1usize, usize::saturating_mul);
+        if self.groups != 1 || self.stride != Hw::square(1) || products > MOST_PRODUCTS {
+            return Ok(None);
+        }
+        let rows = weight.reshape([m, c * kh * kw])?.swap_axes(0, 1)?;
+        let Pads { top, left, bottom, right } = self.padding;
+        let attributes = Col2im {
+            image: input.shape()[2..].to_vec(),
+            block: vec![kh, kw],
+            stride: vec![self.stride.h, self.stride.w],
+            dilation: vec![self.dilation.h, self.dilation.w],
+            before: vec![top, left],
+            after: vec![bottom, right],
+        };
+        rows.matmul(&grad.reshape([n, m, oh * ow])?)?.col2im(attributes).map(Some)
     }
 
     /// The gradient (outputs, channels / groups, kh, kw) of the weight of this convolution of `input` from that of its output. Also
