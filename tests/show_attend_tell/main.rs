@@ -3,6 +3,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod estimator;
 mod published;
 mod rnn;
 mod search;
