@@ -5,6 +5,7 @@
 mod common;
 mod estimator;
 mod published;
+mod recurrent;
 mod rnn;
 mod search;
 mod training;
