@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod estimator;
+mod learning;
 mod published;
 mod recurrent;
 mod rnn;
