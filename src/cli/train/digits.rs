@@ -1,13 +1,13 @@
 //! Spatial transformers on distorted digits, as a recipe names them.
 
-use super::experiment::{Experiment, Inputs, Objective};
+use super::experiment::{Experiment, Inputs};
 use foveate::array::{Array, Hw, picture};
 use foveate::graph::{Graph, Var};
 use foveate::models::stn::{Classifier, Distorted, Layers, Mnist, Network, Output, Task, Transform, before_and_after};
 use foveate::nn::loss::{CrossEntropy, cross_entropy};
 use foveate::nn::metrics::Confusion;
 use foveate::nn::{Random, Weights};
-use foveate::train::{Batch, Dataset};
+use foveate::train::{Batch, Dataset, Objective};
 use foveate::{Error, Result};
 use serde::Deserialize;
 use std::path::Path;
@@ -123,7 +123,7 @@ impl Experiment for Digits {
         let loss = cross_entropy(&logits, inputs.get("label")?, &CrossEntropy::default())?;
         let wrong = logits.argmax(1, false, false)?.not_equal(inputs.get("label")?)?;
         let error = wrong.cast(foveate::array::DType::F32)?.reduce_mean(&[], false)?;
-        Ok(Objective { loss, metrics: vec![("batch_error".to_owned(), error)] })
+        Ok(Objective { loss, metrics: vec![("batch_error".to_owned(), error)], parameters: weights.states(graph) })
     }
 
     fn answers(&self, graph: &Graph, weights: &Weights, inputs: &Inputs) -> Result<Vec<Var>> {
@@ -143,8 +143,8 @@ impl Experiment for Digits {
         self.task().classes()
     }
 
-    fn scores(&self, confusion: &Confusion) -> Vec<(&'static str, f64)> {
-        confusion.pixel_accuracy().map(|right| ("test_error", 1.0 - right)).into_iter().collect()
+    fn scores(&self, confusion: &Confusion) -> Vec<(&'static str, Option<f64>)> {
+        vec![("test_error", confusion.pixel_accuracy().map(|right| 1.0 - right))]
     }
 
     /// What the transformers make of the first digits, one below the other.

@@ -4,7 +4,7 @@ use foveate::array::Array;
 use foveate::graph::{Graph, Var};
 use foveate::nn::metrics::Confusion;
 use foveate::nn::{Random, Weights};
-use foveate::train::{Batch, Dataset};
+use foveate::train::{Batch, Dataset, Objective};
 use foveate::{Error, Result};
 use std::path::Path;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub(super) trait Experiment {
     /// Examples to learn from and to be measured by, of the files in `folder`. Both have a tensor `label`.
     fn data(&self, folder: &Path, seed: u64) -> Result<[Arc<dyn Dataset>; 2]>;
 
-    /// What is made small, and what else a step reports.
+    /// What is made small, what else a step reports, and what is changed.
     fn objective(&self, graph: &Graph, weights: &Weights, inputs: &Inputs, random: &mut Random) -> Result<Objective>;
 
     /// First the label that is found for each of the batch's labels; what follows is for [`Experiment::draw`].
@@ -29,17 +29,11 @@ pub(super) trait Experiment {
     /// How many labels there are.
     fn classes(&self) -> usize;
 
-    /// What the confusion of labels comes down to, by name; the first is what is printed.
-    fn scores(&self, confusion: &Confusion) -> Vec<(&'static str, f64)>;
+    /// What the confusion of labels comes down to, by name, the most telling one first. The names are always the same.
+    fn scores(&self, confusion: &Confusion) -> Vec<(&'static str, Option<f64>)>;
 
     /// Draws what there is to see of the first batch of an evaluation.
     fn draw(&self, batch: &Batch, answers: &[Array], folder: &Path) -> Result<()>;
-}
-
-/// What training makes small, and single numbers by name.
-pub(super) struct Objective {
-    pub(super) loss: Var,
-    pub(super) metrics: Vec<(String, Var)>,
 }
 
 /// A batch's tensors in a graph.

@@ -4,6 +4,7 @@ mod digits;
 mod experiment;
 mod recipe;
 mod run;
+mod segments;
 mod settings;
 
 use super::DeviceArgs;
@@ -20,9 +21,9 @@ the program are listed by --list and lie under examples/recipes. The output fold
   checkpoint.safetensors   weights, optimiser, random numbers, step; loads as the network's weights
   log.csv, curves.png      what was reported
   recipe.toml              what was trained
-and pictures of what the network looks at. Ctrl-C ends a run after its step and saves; --resume goes on with
-the same numbers as if it had not ended. A loss that is no finite number ends it too, and the node that made it so
-is named.
+and pictures of what the network looks at or finds. Ctrl-C ends a run after its step and saves; --resume goes
+on with the same numbers as if it had not ended. A loss that is no finite number ends it too, and the node that
+made it so is named.
 
 Data: MNIST's four IDX files in one folder, train-images-idx3-ubyte and so on; scripts/mnist.sh fetches
 them to target/mnist.
@@ -30,6 +31,7 @@ them to target/mnist.
 Examples:
   foveate train --list
   foveate train rotated-st-fcn --data target/mnist
+  foveate train digits-fcn8s --data target/mnist
   foveate train mine.toml --data target/mnist --output runs/mine --steps 2000
   foveate train rotated-st-fcn --data target/mnist --resume")]
 pub(super) struct Train {

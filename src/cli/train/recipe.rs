@@ -1,6 +1,8 @@
 //! Recipes: what a run of `foveate train` is, as TOML. A key that means nothing is refused by name.
 
 use super::digits::Digits;
+use super::experiment::Experiment;
+use super::segments::Segments;
 use super::settings::{OptimiserRecipe, ScheduleRecipe};
 use foveate::nn::optimiser::Parameter;
 use foveate::train::Clip;
@@ -25,6 +27,9 @@ pub(super) const BUILT_IN: &[(&str, &str)] = &[
     ("addition-fcn", include_str!("../../../examples/recipes/addition-fcn.toml")),
     ("addition-st-fcn", include_str!("../../../examples/recipes/addition-st-fcn.toml")),
     ("addition-2st-fcn", include_str!("../../../examples/recipes/addition-2st-fcn.toml")),
+    ("digits-fcn32s", include_str!("../../../examples/recipes/digits-fcn32s.toml")),
+    ("digits-fcn16s", include_str!("../../../examples/recipes/digits-fcn16s.toml")),
+    ("digits-fcn8s", include_str!("../../../examples/recipes/digits-fcn8s.toml")),
 ];
 
 /// A run.
@@ -44,6 +49,16 @@ pub(super) struct Recipe {
 #[serde(tag = "system", rename_all = "kebab-case")]
 pub(super) enum Network {
     Stn(Digits),
+    FcnDigits(Segments),
+}
+
+impl Network {
+    pub(super) fn experiment(&self) -> &dyn Experiment {
+        match self {
+            Self::Stn(digits) => digits,
+            Self::FcnDigits(segments) => segments,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -1,14 +1,14 @@
 //! The run of a recipe.
 
 use super::experiment::{Experiment, Inputs};
-use super::recipe::{Network, Recipe};
+use super::recipe::Recipe;
 use crate::cli::photos::milliseconds;
 use foveate::array::file;
 use foveate::graph::Graph;
 use foveate::nn::metrics::Confusion;
 use foveate::nn::{Random, Weights};
 use foveate::plan::{Device, Plan};
-use foveate::train::{self, Dataset, Loader, Log, Trainer};
+use foveate::train::{Dataset, Loader, Log, Objective, Trainer};
 use foveate::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::PathBuf;
@@ -43,7 +43,7 @@ impl Run {
             };
             return Err(Error::model(checkpoint.display().to_string(), reason));
         }
-        let Network::Stn(experiment) = &recipe.network;
+        let experiment = recipe.network.experiment();
         let [learnt, test] = experiment.data(&self.data, recipe.train.seed)?;
         let weights = experiment.initial(recipe.train.seed)?.as_states();
         let begin = Instant::now();
@@ -59,9 +59,9 @@ impl Run {
             milliseconds(begin)
         );
         std::fs::create_dir_all(output).map_err(|e| Error::io(output, e))?;
-        let mut log = Log::new(
-            ["loss", "rate"].map(str::to_owned).into_iter().chain(trainer.metrics().iter().cloned()).chain(["test_error".to_owned()]),
-        );
+        let scores = experiment.scores(&Confusion::new(experiment.classes())?);
+        let of_steps = ["loss", "rate"].map(str::to_owned).into_iter().chain(trainer.metrics().iter().cloned());
+        let mut log = Log::new(of_steps.chain(scores.into_iter().map(|(name, _)| name.to_owned())));
         if self.resume {
             trainer.restore(&checkpoint)?;
             log = Log::open(output.join("log.csv"), trainer.steps())?;
@@ -111,8 +111,7 @@ impl Run {
         let inputs = Inputs::new(&graph, data, recipe.train.batch)?;
         let mut random = Random::new(&graph, recipe.train.seed)?;
         let objective = experiment.objective(&graph, weights, &inputs, &mut random)?;
-        let parameters = recipe.multiplied(weights.states(&graph));
-        let objective = train::Objective { loss: objective.loss, metrics: objective.metrics, parameters };
+        let objective = Objective { parameters: recipe.multiplied(objective.parameters), ..objective };
         let schedule = recipe.schedule.of(recipe.train.steps);
         Trainer::new(&self.device, &objective, &recipe.optimiser.optimiser(), schedule, recipe.clip())
     }
@@ -156,7 +155,8 @@ impl<'a> Evaluation<'a> {
                 self.experiment.draw(&batch, &answers, &run.output)?;
             }
         }
-        Ok(self.experiment.scores(&confusion))
+        let scores = self.experiment.scores(&confusion);
+        Ok(scores.into_iter().filter_map(|(name, score)| Some((name, score?))).collect())
     }
 }
 

@@ -16,21 +16,16 @@ use super::mnist::Task;
 use super::spline;
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
-use crate::nn::init::Draws;
-use crate::train::{Dataset, read_idx};
+use crate::models::digits::{CENTRE, DIGIT, Digits};
+use crate::models::numbers::Numbers;
+use crate::train::Dataset;
 use std::path::Path;
-
-/// Pixels of a digit's side.
-const DIGIT: usize = 28;
-/// Where its centre is.
-const CENTRE: f64 = (DIGIT - 1) as f64 / 2.0;
 
 /// Distorted digits with the tensors `image`, f32 (c, side, side), and `label`, one i32.
 #[derive(Clone, Debug)]
 pub struct Distorted {
     task: Task,
-    pixels: Vec<f32>,
-    labels: Vec<i32>,
+    digits: Digits,
     seed: u64,
     spline: Vec<[f64; spline::POINTS]>,
 }
@@ -41,20 +36,7 @@ impl Distorted {
     /// # Errors
     /// If shapes or dtypes are others, or there are none.
     pub fn new(task: Task, images: &Array, labels: &Array, most: usize, seed: u64) -> Result<Self> {
-        let (&[n, DIGIT, DIGIT], &[same]) = (images.shape(), labels.shape()) else {
-            return Err(Error::shape("digits", format!("images {} are not (n, 28, 28), or labels {} not (n)", images.ty(), labels.ty())));
-        };
-        let n = if n == same { n.min(most) } else { 0 };
-        if n == 0 {
-            return Err(Error::shape(
-                "digits",
-                format!("images {}, labels {}, of which at most {most} are taken", images.ty(), labels.ty()),
-            ));
-        }
-        let pixels = images.to_f64()[..n * DIGIT * DIGIT].iter().map(|&v| v as f32 / 255.0).collect();
-        let places = (0..DIGIT * DIGIT).map(|i| [i % DIGIT, i / DIGIT].map(|v| v as f64 / CENTRE - 1.0));
-        let spline = if task == Task::Elastic { spline::weights(places) } else { Vec::new() };
-        Ok(Self { task, pixels, labels: labels.values::<i32>()?[..n].to_vec(), seed, spline })
+        Ok(Self::of(task, Digits::new(images, labels, most)?, seed))
     }
 
     /// Of the files `<part>-images-idx3-ubyte` and `<part>-labels-idx1-ubyte` of a folder; `part` is `train` or `t10k`.
@@ -62,42 +44,13 @@ impl Distorted {
     /// # Errors
     /// If a file cannot be read or holds something else.
     pub fn open(task: Task, folder: &Path, part: &str, most: usize, seed: u64) -> Result<Self> {
-        let file = |kind: &str| read_idx(folder.join(format!("{part}-{kind}-ubyte")));
-        Self::new(task, &file("images-idx3")?, &file("labels-idx1")?, most, seed)
+        Ok(Self::of(task, Digits::open(folder, part, most)?, seed))
     }
 
-    /// Pixel (y, x) of digit `index`, 0 outside.
-    fn pixel(&self, index: usize, y: i64, x: i64) -> f64 {
-        let inside = |v: i64| usize::try_from(v).ok().filter(|&v| v < DIGIT);
-        match (inside(y), inside(x)) {
-            (Some(y), Some(x)) => f64::from(self.pixels[(index * DIGIT + y) * DIGIT + x]),
-            _ => 0.0,
-        }
-    }
-
-    /// Digit `index` as a canvas of `side` x `side` shows it that reads `place` (x, y) for its pixel (x, y).
-    fn warped(&self, index: usize, side: usize, place: impl Fn(f64, f64) -> [f64; 2]) -> Vec<f32> {
-        let value = |i: usize| {
-            let [x, y] = place((i % side) as f64, (i / side) as f64);
-            let (left, top) = (x.floor(), y.floor());
-            let (fx, fy) = (x - left, y - top);
-            #[expect(clippy::cast_possible_truncation, reason = "what is far outside is outside")]
-            let (j, i) = (left as i64, top as i64);
-            let row = |i: i64| (1.0 - fx) * self.pixel(index, i, j) + fx * self.pixel(index, i, j + 1);
-            #[expect(clippy::cast_possible_truncation, reason = "rounded to f32 once")]
-            let mixed = ((1.0 - fy) * row(i) + fy * row(i + 1)) as f32;
-            mixed
-        };
-        (0..side * side).map(value).collect()
-    }
-
-    /// Turned by `angle` about its centre, scaled, and its centre moved to (x, y).
-    fn turned(&self, index: usize, side: usize, angle: f64, scale: f64, [x, y]: [f64; 2]) -> Vec<f32> {
-        let (sin, cos) = angle.sin_cos();
-        self.warped(index, side, |px, py| {
-            let (dx, dy) = ((px - x) / scale, (py - y) / scale);
-            [CENTRE + cos * dx + sin * dy, CENTRE - sin * dx + cos * dy]
-        })
+    fn of(task: Task, digits: Digits, seed: u64) -> Self {
+        let places = (0..DIGIT * DIGIT).map(|i| [i % DIGIT, i / DIGIT].map(|v| v as f64 / CENTRE - 1.0));
+        let spline = if task == Task::Elastic { spline::weights(places) } else { Vec::new() };
+        Self { task, digits, seed, spline }
     }
 
     fn rts(&self, index: usize, random: &mut Numbers) -> Vec<f32> {
@@ -106,7 +59,7 @@ impl Distorted {
         let scale = random.between(0.7, 1.2);
         let room = (side - DIGIT) as f64;
         let place = [CENTRE + random.between(0.0, room), CENTRE + random.between(0.0, room)];
-        self.turned(index, side, angle, scale, place)
+        self.digits.turned(index, side, angle, scale, place)
     }
 
     fn projected(&self, index: usize, random: &mut Numbers) -> Vec<f32> {
@@ -116,7 +69,7 @@ impl Distorted {
         let moved = corners.map(|corner| corner.map(|v| CENTRE + scale * (v - CENTRE) + 5.0 * random.normal()));
         // Corners on a line have no projection: the digit stays as it is.
         let h = projection(moved, corners).unwrap_or([1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
-        self.warped(index, DIGIT, |x, y| {
+        self.digits.warped(index, DIGIT, |x, y| {
             let below = h[6] * x + h[7] * y + 1.0;
             [(h[0] * x + h[1] * y + h[2]) / below, (h[3] * x + h[4] * y + h[5]) / below]
         })
@@ -124,7 +77,7 @@ impl Distorted {
 
     fn elastic(&self, index: usize, random: &mut Numbers) -> Vec<f32> {
         let points = spline::controls().map(|control| control.map(|v| CENTRE * (v + 1.0) + 1.5 * random.normal()));
-        self.warped(index, DIGIT, |x, y| {
+        self.digits.warped(index, DIGIT, |x, y| {
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "pixels of the canvas")]
             let weights = &self.spline[y as usize * DIGIT + x as usize];
             std::array::from_fn(|part| weights.iter().zip(&points).map(|(w, p)| w * p[part]).sum())
@@ -136,13 +89,13 @@ impl Distorted {
         let side = Task::TranslatedCluttered.side();
         let room = (side - DIGIT) as f64;
         let place = [CENTRE + random.between(0.0, room), CENTRE + random.between(0.0, room)];
-        let mut canvas = self.turned(index, side, 0.0, 1.0, place);
+        let mut canvas = self.digits.turned(index, side, 0.0, 1.0, place);
         for _ in 0..6 {
-            let other = random.below(self.labels.len());
+            let other = random.below(self.digits.labels.len());
             let [from_y, from_x] = [(); 2].map(|()| random.below(DIGIT - PIECE + 1));
             let [to_y, to_x] = [(); 2].map(|()| random.below(side - PIECE + 1));
             for (y, x) in (0..PIECE * PIECE).map(|i| (i / PIECE, i % PIECE)) {
-                let seen = self.pixels[(other * DIGIT + from_y + y) * DIGIT + from_x + x];
+                let seen = self.digits.pixels[(other * DIGIT + from_y + y) * DIGIT + from_x + x];
                 let slot = &mut canvas[(to_y + y) * side + to_x + x];
                 *slot = slot.max(seen);
             }
@@ -153,7 +106,7 @@ impl Distorted {
 
 impl Dataset for Distorted {
     fn len(&self) -> usize {
-        self.labels.len()
+        self.digits.labels.len()
     }
 
     fn tensors(&self) -> Vec<(String, TensorType)> {
@@ -162,53 +115,24 @@ impl Dataset for Distorted {
     }
 
     fn example(&self, index: usize, visit: u64) -> Result<Vec<Array>> {
-        let Some(&(mut label)) = self.labels.get(index) else {
-            return Err(Error::shape("digits", format!("example {index} of {}", self.labels.len())));
+        let Some(&(mut label)) = self.digits.labels.get(index) else {
+            return Err(Error::shape("digits", format!("example {index} of {}", self.digits.labels.len())));
         };
-        let mut random = Numbers { draws: Draws::new(self.seed, &format!("digit {index} visit {visit}")), drawn: 0 };
+        let mut random = Numbers::new(self.seed, &format!("digit {index} visit {visit}"));
         let values = match self.task {
-            Task::Rotated => self.turned(index, DIGIT, random.between(-90.0, 90.0).to_radians(), 1.0, [CENTRE; 2]),
+            Task::Rotated => self.digits.turned(index, DIGIT, random.between(-90.0, 90.0).to_radians(), 1.0, [CENTRE; 2]),
             Task::RotatedTranslatedScaled => self.rts(index, &mut random),
             Task::Projected => self.projected(index, &mut random),
             Task::Elastic => self.elastic(index, &mut random),
             Task::TranslatedCluttered => self.cluttered(index, &mut random),
             Task::Addition => {
-                let other = random.below(self.labels.len());
-                label += self.labels[other];
+                let other = random.below(self.digits.labels.len());
+                label += self.digits.labels[other];
                 [self.rts(index, &mut random), self.rts(other, &mut random)].concat()
             }
         };
         let image = Array::new([self.task.channels(), self.task.side(), self.task.side()], values)?;
         Ok(vec![image, Array::scalar(label)])
-    }
-}
-
-/// Numbers drawn one after the other.
-struct Numbers {
-    draws: Draws,
-    drawn: usize,
-}
-
-impl Numbers {
-    /// The source, and the place of the next number.
-    fn next(&mut self) -> (Draws, usize) {
-        self.drawn += 1;
-        (self.draws, self.drawn - 1)
-    }
-
-    fn between(&mut self, low: f64, high: f64) -> f64 {
-        let (draws, at) = self.next();
-        low + (high - low) * f64::from(draws.uniform(at))
-    }
-
-    fn normal(&mut self) -> f64 {
-        let (draws, at) = self.next();
-        f64::from(draws.normal(at))
-    }
-
-    fn below(&mut self, count: usize) -> usize {
-        let (draws, at) = self.next();
-        (draws.bits(at) % count as u64) as usize
     }
 }
 
@@ -253,11 +177,11 @@ mod tests {
     #[test]
     fn a_turn_moves_what_is_off_the_centre() {
         let digits = digits(Task::Rotated);
-        let [centre, quarter] = [0.0, 90f64].map(|a| digits.turned(1, DIGIT, a.to_radians(), 1.0, [CENTRE; 2]));
+        let [centre, quarter] = [0.0, 90f64].map(|a| digits.digits.turned(1, DIGIT, a.to_radians(), 1.0, [CENTRE; 2]));
         assert_eq!(centre[13 * 28 + 20], 1.0);
         // (6.5, -0.5) from the centre, turned with y downwards: (0.5, 6.5).
         assert!((quarter[20 * 28 + 14] - 1.0).abs() < 1e-5, "{:?}", quarter.iter().position(|&v| v > 0.5));
-        let doubled = digits.turned(1, DIGIT, 0.0, 2.0, [CENTRE; 2]);
+        let doubled = digits.digits.turned(1, DIGIT, 0.0, 2.0, [CENTRE; 2]);
         assert!(doubled[12 * 28 + 26] > 0.5, "6.5 to the right became 13");
     }
 

@@ -1,0 +1,174 @@
+//! FCN-32s, FCN-16s and FCN-8s of any width, for scenes whose sides are multiples of 32.
+//!
+//! ```text
+//! image (n, 3, h, w) through five stages of two convolutions of 3 x 3 and a pooling that halves:
+//! pool3 /8  -> score_pool3 ------------------------------------------------------------------- + -> upscore8 x8 -> crop to the image
+//! pool4 /16 -> score_pool4 ----------------------------- + -> upscore_pool4 x2 -> crop to pool3 '
+//! pool5 /32 -> fc6 -> fc7 -> score_fr -> upscore2 x2 -> crop to pool4 '
+//! ```
+//!
+//! Layers have the names of [`Fcn`](crate::models::fcn::Fcn)'s. As there, score layers are zero at first, upsampling is bilinear and not
+//! learned, biases learn twice as fast and do not decay, and crops follow from where layers' pixels lie. What differs: the first
+//! convolution is padded by 1, not by 100, which would make 17 times as many pixels of 64 x 64, so fc6 is of 3 x 3, padded by 1; and what
+//! was upsampled is cropped to a pooling's scores, which are the smaller ones here. Stages have two convolutions and as many channels as
+//! one likes. The image's RGB of 0..1 becomes 4 (v - 0.5), about -1 to 1, as there is no trunk that wants something else.
+
+use super::CLASSES;
+use crate::array::TensorType;
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Var};
+use crate::models::caffe::{self, Layer, Net, Network, Parameter, Window};
+use crate::models::fcn::Variant;
+use crate::models::vgg16;
+use crate::nn::{Weights, init};
+use crate::ops::{number, scaled};
+
+/// A fully convolutional network of chosen width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct NarrowFcn {
+    /// FCN-32s, FCN-16s or FCN-8s.
+    pub variant: Variant,
+    /// How many classes, the background among them.
+    pub classes: usize,
+    /// The channels of each stage.
+    pub channels: [usize; 5],
+    /// Those of fc6 and fc7.
+    pub hidden: usize,
+}
+
+impl NarrowFcn {
+    /// For scenes of digits: 210,000 numbers to learn, 14 million multiplications for an image of 64 x 64.
+    pub const fn new(variant: Variant) -> Self {
+        Self { variant, classes: CLASSES, channels: [8, 16, 32, 48, 64], hidden: 128 }
+    }
+
+    /// The network that `weights` are of, by their shapes.
+    ///
+    /// # Errors
+    /// If `weights` lack a layer.
+    pub fn of(variant: Variant, weights: &Weights) -> Result<Self> {
+        let outputs = |name: &str| weights.sizes::<4>(&format!("{name}.weight")).map(|sizes| sizes[0]);
+        let mut channels = [0; 5];
+        for (stage, channels) in channels.iter_mut().enumerate() {
+            *channels = outputs(&format!("conv{}_1", stage + 1))?;
+        }
+        Ok(Self { variant, classes: outputs("score_fr")?, channels, hidden: outputs("fc6")? })
+    }
+
+    /// What training starts from: He's normal kernels, zero biases and score layers. Upsampling is not among them, as it does not
+    /// change.
+    ///
+    /// # Errors
+    /// If the network's numbers make no sense.
+    pub fn initial(&self, seed: u64) -> Result<Weights> {
+        let learned = self.learned()?;
+        let trunk = caffe::random_trunk(learned.clone(), seed);
+        caffe::initial(learned, &trunk, seed)
+    }
+
+    /// What training starts from after a network with fewer skips, of whose weights it takes all that it has itself; further score layers
+    /// are zero, so that it starts by saying what that one says.
+    ///
+    /// # Errors
+    /// If a layer of the trunk is missing from `weights`, or has another shape, by name.
+    pub fn after(&self, weights: &Weights) -> Result<Weights> {
+        caffe::initial(self.learned()?, weights, 0)
+    }
+
+    fn learned(&self) -> Result<Vec<Parameter>> {
+        Ok(self.parameters()?.into_iter().filter(Parameter::learned).collect())
+    }
+
+    /// Every weight, by name and shape, upsampling among them.
+    ///
+    /// # Errors
+    /// If the network's numbers make no sense.
+    pub fn parameters(&self) -> Result<Vec<Parameter>> {
+        let image = Graph::new().input("image", TensorType::f32([1, 3, 32, 32]))?;
+        Ok(self.build(None, &image, false)?.parameters)
+    }
+
+    /// The network over an `image` (n, 3, h, w), RGB of 0..1. Its last layer, `score`, is (n, classes, h, w). Upsampling that is not among
+    /// the weights is bilinear.
+    ///
+    /// # Errors
+    /// If `image` has another shape, its sides are no multiples of 32, or a tensor is missing from `weights` or has another shape.
+    pub fn forward(&self, weights: &Weights, image: &Var) -> Result<Network> {
+        self.build(Some(&self.complete(weights)?), image, false)
+    }
+
+    /// The same for training: what is learned is a state of the graph, and in [`Network::learned`] with its multipliers.
+    ///
+    /// # Errors
+    /// As [`NarrowFcn::forward`]; if the graph has states of these names.
+    pub fn trainable(&self, weights: &Weights, image: &Var) -> Result<Network> {
+        self.build(Some(&self.complete(weights)?), image, true)
+    }
+
+    /// The scores (n, classes, h, w) of a built network.
+    ///
+    /// # Errors
+    /// If it is of another kind.
+    pub fn score(network: &Network) -> Result<Var> {
+        let score = network.layer("score").ok_or_else(|| Error::shape("fcn", "the network has no layer 'score'"))?;
+        Ok(score.output.clone())
+    }
+
+    /// The weights, with the upsampling that they lack.
+    fn complete(&self, weights: &Weights) -> Result<Weights> {
+        let missing = self.parameters()?.into_iter().filter(|p| !p.learned() && !weights.contains(&p.name));
+        let kernel = |p: Parameter| {
+            let kernel = init::upsampling(p.shape[0], p.shape[3]);
+            (p.name, kernel)
+        };
+        Ok(weights.replaced(weights.source(), missing.map(kernel)))
+    }
+
+    fn build(&self, weights: Option<&Weights>, image: &Var, learning: bool) -> Result<Network> {
+        let known = matches!(self.variant, Variant::Fcn32s | Variant::Fcn16s | Variant::Fcn8s);
+        if !known || self.classes == 0 || self.hidden == 0 || self.channels.contains(&0) {
+            return Err(Error::shape("fcn", format!("{self:?}: it must be fcn32s, fcn16s or fcn8s, with classes and channels")));
+        }
+        let [_, _, h, w] = *image.shape() else {
+            return Err(Error::shape("fcn", format!("an image is (n, 3, h, w), not {}", image.ty())));
+        };
+        if h % 32 != 0 || w % 32 != 0 || h * w == 0 {
+            return Err(Error::shape("fcn", format!("the sides of {} are no multiples of 32", image.ty())));
+        }
+        let data = scaled(&image.sub(&number(image, 0.5)?)?, 4.0)?;
+        let (mut net, data) = Net::new(weights, &data)?;
+        if learning {
+            net.learn([2.0, 0.0]);
+        }
+        let upscore = self.upscore(&mut net, &data)?;
+        net.crop("score", &upscore, &data)?;
+        Ok(net.finish())
+    }
+
+    /// The scores, upsampled to the image's resolution and larger than it.
+    fn upscore(&self, net: &mut Net<'_>, data: &Layer) -> Result<Layer> {
+        let conv = |net: &mut Net<'_>, name: &str, x: &Layer, outputs: usize| net.conv_relu(name, x, outputs, Window::new(3, 1));
+        let pool = |net: &mut Net<'_>, name: &str, x: &Layer| net.max_pool(name, x, 2);
+        let [_, _, pool3, pool4, pool5] = vgg16::stages(net, data, self.channels.map(|channels| (2, channels)), 1, conv, pool)?;
+        let fc6 = net.conv_relu("fc6", &pool5, self.hidden, Window::new(3, 1))?;
+        let fc7 = net.conv_relu("fc7", &fc6, self.hidden, Window::new(1, 0))?;
+        let score_fr = net.score("score_fr", &fc7, self.classes)?;
+        if self.variant == Variant::Fcn32s {
+            return net.upscore("upscore", &score_fr, 64, 32);
+        }
+        let fused = self.skip(net, "upscore2", &score_fr, "pool4", &pool4)?;
+        if self.variant == Variant::Fcn16s {
+            return net.upscore("upscore16", &fused, 32, 16);
+        }
+        let fused = self.skip(net, "upscore_pool4", &fused, "pool3", &pool3)?;
+        net.upscore("upscore8", &fused, 16, 8)
+    }
+
+    /// Doubles `x` and adds the scores of `pool` where both lie over the same pixels.
+    fn skip(&self, net: &mut Net<'_>, up: &str, x: &Layer, pool: &str, features: &Layer) -> Result<Layer> {
+        let upsampled = net.upscore(up, x, 4, 2)?;
+        let scores = net.score(&format!("score_{pool}"), features, self.classes)?;
+        let cropped = net.crop(&format!("{up}c"), &upsampled, &scores)?;
+        net.fuse(&format!("fuse_{pool}"), &cropped, &scores)
+    }
+}

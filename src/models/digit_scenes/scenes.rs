@@ -1,0 +1,183 @@
+//! Scenes of digits: up to three of MNIST over a texture, with the class of each pixel.
+//!
+//! A digit is scaled by 0.8 to 2, all of its ink lies on the canvas, and it has a grey of its own, which is at least 0.25 away from the mean of
+//! what it covers. Where its ink is i, a pixel p becomes `p + i (grey - p)`. A later digit covers an earlier one, and so do the labels:
+//!
+//! | ink | label |
+//! |---|---|
+//! | above 0.5 | the digit's |
+//! | 0.1 to 0.5 | 255, no class |
+//! | less | what was there before |
+
+use super::texture::texture;
+use super::{CLASSES, VOID};
+use crate::array::{Array, DType, TensorType};
+use crate::error::{Error, Result};
+use crate::models::digits::Digits;
+use crate::models::numbers::Numbers;
+use crate::train::Dataset;
+use std::path::Path;
+
+/// Most digits of a scene.
+const MOST: usize = 3;
+/// By how much a digit is scaled.
+const SCALES: [f64; 2] = [0.8, 2.0];
+/// How far from a digit's centre there may be ink: half of the 20 pixels that MNIST's digits are brought to, and what centring by mass
+/// moves them by.
+const REACH: f64 = 12.0;
+/// How far a digit's grey is from what it covers.
+const CONTRAST: f64 = 0.25;
+
+/// Scenes with the tensors `image`, f32 (3, side, side) of 0..1, and `label`, i32 (side, side).
+#[derive(Clone, Debug)]
+pub struct Scenes {
+    side: usize,
+    digits: Digits,
+    seed: u64,
+}
+
+impl Scenes {
+    /// Of digits (n, 28, 28) of 0 to 255 and their labels (n), 0 to 9, as MNIST's files hold them; at most `most` of them. There are as
+    /// many scenes as digits: scene i has digit i, and the others are drawn.
+    ///
+    /// # Errors
+    /// If shapes or dtypes are others, there are none, a label is no digit, or the side is less than 48, into which no large digit fits.
+    pub fn new(side: usize, images: &Array, labels: &Array, most: usize, seed: u64) -> Result<Self> {
+        Self::of(side, Digits::new(images, labels, most)?, seed)
+    }
+
+    /// Of the files `<part>-images-idx3-ubyte` and `<part>-labels-idx1-ubyte` of a folder; `part` is `train` or `t10k`.
+    ///
+    /// # Errors
+    /// If a file cannot be read or holds something else; as [`Scenes::new`].
+    pub fn open(side: usize, folder: &Path, part: &str, most: usize, seed: u64) -> Result<Self> {
+        Self::of(side, Digits::open(folder, part, most)?, seed)
+    }
+
+    fn of(side: usize, digits: Digits, seed: u64) -> Result<Self> {
+        if (side as f64) < 2.0 * REACH * SCALES[1] {
+            return Err(Error::shape("scenes", format!("a canvas of {side} x {side}; digits need 48 x 48")));
+        }
+        if let Some(label) = digits.labels.iter().find(|label| !(0..CLASSES as i32 - 1).contains(*label)) {
+            return Err(Error::shape("scenes", format!("a digit is labelled {label}; 0 to 9 are possible")));
+        }
+        Ok(Self { side, digits, seed })
+    }
+
+    /// Draws digit `index` somewhere on the canvas.
+    fn add(&self, index: usize, image: &mut [f32], label: &mut [i32], random: &mut Numbers) {
+        let scale = random.between(SCALES[0], SCALES[1]);
+        let reach = REACH * scale;
+        let centre = [(); 2].map(|()| random.between(reach - 0.5, self.side as f64 - 0.5 - reach));
+        let ink = self.digits.turned(index, self.side, 0.0, scale, centre);
+        let pixels = self.side * self.side;
+        let covered: f64 = ink.iter().enumerate().map(|(i, v)| f64::from(v * (0..3).map(|c| image[c * pixels + i]).sum::<f32>())).sum();
+        let all: f64 = ink.iter().map(|v| 3.0 * f64::from(*v)).sum();
+        #[expect(clippy::cast_possible_truncation, reason = "rounded to f32 once")]
+        let grey = grey(covered / all.max(f64::MIN_POSITIVE), random.between(0.0, 1.0)) as f32;
+        for (i, pixel) in image.iter_mut().enumerate() {
+            *pixel += ink[i % pixels] * (grey - *pixel);
+        }
+        for (slot, ink) in label.iter_mut().zip(ink) {
+            match ink {
+                ink if ink > 0.5 => *slot = self.digits.labels[index] + 1,
+                ink if ink > 0.1 => *slot = VOID,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// A grey of 0..1 for `uniform` of 0..1, all that are [`CONTRAST`] away from `mean` equally likely.
+fn grey(mean: f64, uniform: f64) -> f64 {
+    let (below, above) = ((mean - CONTRAST).max(0.0), (1.0 - mean - CONTRAST).max(0.0));
+    let at = uniform * (below + above);
+    if at < below { at } else { mean + CONTRAST + at - below }
+}
+
+impl Dataset for Scenes {
+    fn len(&self) -> usize {
+        self.digits.labels.len()
+    }
+
+    fn tensors(&self) -> Vec<(String, TensorType)> {
+        let image = TensorType::f32([3, self.side, self.side]);
+        vec![("image".to_owned(), image), ("label".to_owned(), TensorType::new(DType::I32, [self.side, self.side]))]
+    }
+
+    fn example(&self, index: usize, visit: u64) -> Result<Vec<Array>> {
+        if index >= self.len() {
+            return Err(Error::shape("scenes", format!("example {index} of {}", self.len())));
+        }
+        let mut random = Numbers::new(self.seed, &format!("scene {index} visit {visit}"));
+        let mut image = texture(self.side, &mut random);
+        let mut label = vec![0; self.side * self.side];
+        for _ in 0..random.below(MOST) {
+            self.add(random.below(self.len()), &mut image, &mut label, &mut random);
+        }
+        self.add(index, &mut image, &mut label, &mut random);
+        Ok(vec![Array::new([3, self.side, self.side], image)?, Array::new([self.side, self.side], label)?])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two digits, labelled 3 and 4: a block of full ink, and one of 0.3.
+    fn scenes(side: usize) -> Result<Scenes> {
+        let inside = |i: usize| (9..19).contains(&(i / 28 % 28)) && (9..19).contains(&(i % 28));
+        let images = Array::from_fn([2, 28, 28], |i| if inside(i) { [255, 76][i / 784] } else { 0i32 });
+        Scenes::new(side, &images, &Array::from_fn([2], |i| i as i32 + 3), 9, 7)
+    }
+
+    #[test]
+    fn a_scene_is_the_same_at_each_visit_and_another_at_the_next() {
+        let scenes = scenes(64).unwrap();
+        let [first, again, later] = [0, 0, 1].map(|visit| scenes.example(1, visit).unwrap());
+        assert_eq!(first, again);
+        assert!(first[0] != later[0] && first[0] != scenes.example(0, 0).unwrap()[0]);
+        assert!(first.iter().zip(scenes.tensors()).all(|(a, (_, ty))| a.ty() == ty));
+        assert!(scenes.example(2, 0).is_err());
+    }
+
+    #[test]
+    fn labels_follow_the_ink() {
+        let scenes = scenes(64).unwrap();
+        let mut several = 0;
+        for visit in 0..20 {
+            let [image, label] = <[Array; 2]>::try_from(scenes.example(0, visit).unwrap()).unwrap();
+            assert!(image.to_f64().iter().all(|v| (-1e-6..=1.0 + 1e-6).contains(v)));
+            let (pixels, labels) = (image.values::<f32>().unwrap(), label.values::<i32>().unwrap());
+            assert!(labels.iter().all(|l| [0, 4, 255].contains(l)), "ink of 0.3 is void, and the other class is 4");
+            let ink = labels.iter().filter(|l| **l == 4).count();
+            // A block of 10 x 10, scaled: half ink lies half a pixel outside of it.
+            assert!(ink as f64 >= (10.0f64 * 0.8 - 1.0).powi(2), "{ink} pixels of ink");
+            let rim = |at: usize| labels[at] == 255 && (labels[at - 1] == 4 || labels[at + 1] == 4);
+            assert!((1..4095).any(rim), "there is a rim around it");
+            // The last digit lies on top: where its ink is full all is of one grey.
+            let greys: Vec<[f32; 3]> = (0..4096).filter(|i| labels[*i] == 4).map(|i| [0, 1, 2].map(|c| pixels[4096 * c + i])).collect();
+            let is_grey = |rgb: &&[f32; 3]| (rgb[0] - rgb[1]).abs() < 1e-6 && (rgb[1] - rgb[2]).abs() < 1e-6;
+            assert!(greys.iter().filter(is_grey).count() >= 36);
+            // More than one block and its rim can have.
+            several += usize::from(labels.iter().filter(|l| **l == 255).count() > 200 || ink > 420);
+        }
+        assert!(several > 0, "some have more than one digit");
+    }
+
+    #[test]
+    fn a_grey_keeps_its_distance() {
+        for (mean, uniform) in [0.0, 0.1, 0.25, 0.5, 0.8, 1.0].into_iter().flat_map(|m| [0.0, 0.3, 0.6, 0.999].map(|u| (m, u))) {
+            let grey = grey(mean, uniform);
+            assert!((0.0..=1.0).contains(&grey) && (grey - mean).abs() > CONTRAST - 1e-9, "{grey} over {mean}");
+        }
+    }
+
+    #[test]
+    fn what_makes_no_scene_is_refused() {
+        assert!(scenes(47).unwrap_err().to_string().contains("47 x 47"));
+        let images = Array::full([1, 28, 28], 0i32);
+        let error = Scenes::new(64, &images, &Array::full([1], 10i32), 1, 0).unwrap_err().to_string();
+        assert!(error.contains("labelled 10"), "{error}");
+    }
+}

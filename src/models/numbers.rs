@@ -1,0 +1,40 @@
+//! Random numbers drawn one after the other, for examples that are made.
+
+use crate::nn::init::Draws;
+
+/// Numbers that depend on a seed, a name and how many were drawn before.
+#[derive(Clone, Debug)]
+pub(super) struct Numbers {
+    draws: Draws,
+    drawn: usize,
+}
+
+impl Numbers {
+    pub(super) fn new(seed: u64, name: &str) -> Self {
+        Self { draws: Draws::new(seed, name), drawn: 0 }
+    }
+
+    /// The source, and the place of the next number.
+    fn next(&mut self) -> (Draws, usize) {
+        self.drawn += 1;
+        (self.draws, self.drawn - 1)
+    }
+
+    /// Uniform.
+    pub(super) fn between(&mut self, low: f64, high: f64) -> f64 {
+        let (draws, at) = self.next();
+        low + (high - low) * f64::from(draws.uniform(at))
+    }
+
+    /// Normal, of mean 0 and deviation 1.
+    pub(super) fn normal(&mut self) -> f64 {
+        let (draws, at) = self.next();
+        f64::from(draws.normal(at))
+    }
+
+    /// One of 0 to `count`, which is left out.
+    pub(super) fn below(&mut self, count: usize) -> usize {
+        let (draws, at) = self.next();
+        (draws.bits(at) % count as u64) as usize
+    }
+}

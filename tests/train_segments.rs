@@ -1,0 +1,217 @@
+//! Fully convolutional networks learn to segment: on digits of MNIST over textures a short training finds more than the background.
+//!
+//! `scripts/mnist.sh` fetches the digits.
+#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+mod common;
+#[path = "common/program.rs"]
+mod program;
+
+use common::{Bound, compare, gpu, random};
+use foveate::array::{Array, DType, TensorType};
+use foveate::graph::Graph;
+use foveate::models::digit_scenes::{CLASSES, NarrowFcn, Scenes, VOID};
+use foveate::models::fcn::Variant;
+use foveate::nn::Weights;
+use foveate::nn::loss::{CrossEntropy, cross_entropy};
+use foveate::nn::metrics::Confusion;
+use foveate::nn::optimiser::{Adam, Optimiser};
+use foveate::nn::schedule::Schedule;
+use foveate::plan::{Device, Plan};
+use foveate::train::{Loader, Objective, Trainer};
+use program::{assert_code, foveate, text};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const SIDE: usize = 64;
+const BATCH: usize = 8;
+const STEPS: usize = 200;
+const VARIANTS: [Variant; 3] = [Variant::Fcn32s, Variant::Fcn16s, Variant::Fcn8s];
+
+fn mnist() -> PathBuf {
+    let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), Into::into);
+    let folder = folder.join("mnist");
+    assert!(folder.join("train-images-idx3-ubyte").exists(), "{} is missing; run scripts/mnist.sh", folder.display());
+    folder
+}
+
+fn scenes(part: &str, most: usize, seed: u64) -> Arc<Scenes> {
+    Arc::new(Scenes::open(SIDE, &mnist(), part, most, seed).unwrap())
+}
+
+/// What a short training of `fcn` makes of the test's scenes.
+fn learned(fcn: NarrowFcn, seed: u64) -> Confusion {
+    let graph = Graph::new();
+    let image = graph.input("image", TensorType::f32([BATCH, 3, SIDE, SIDE])).unwrap();
+    let label = graph.input("label", TensorType::new(DType::I32, [BATCH, SIDE, SIDE])).unwrap();
+    let network = fcn.trainable(&fcn.initial(seed).unwrap(), &image).unwrap();
+    let options = CrossEntropy { ignore_index: Some(VOID), ..CrossEntropy::default() };
+    let loss = cross_entropy(&NarrowFcn::score(&network).unwrap(), &label, &options).unwrap();
+    let objective = Objective { loss, metrics: Vec::new(), parameters: network.learned };
+    let schedule = Schedule::Cosine { base: 3e-3, last: 0.0, warm_up: 20, steps: STEPS as u64 };
+    let mut trainer = Trainer::new(gpu(), &objective, &Optimiser::Adam(Adam::default()), schedule, None).unwrap();
+    for batch in Loader::shuffled(scenes("train", 60_000, seed), BATCH, seed, 0).unwrap().take(STEPS) {
+        trainer.step(&batch.unwrap().inputs()).unwrap();
+    }
+
+    let weights = trainer.weights().unwrap();
+    assert_eq!(NarrowFcn::of(fcn.variant, &weights).unwrap(), fcn, "what was learned is a checkpoint");
+    let graph = Graph::new();
+    let image = graph.input("image", TensorType::f32([BATCH, 3, SIDE, SIDE])).unwrap();
+    let found = NarrowFcn::score(&fcn.forward(&weights, &image).unwrap()).unwrap().argmax(1, false, false).unwrap();
+    let mut plan = Plan::compile(gpu(), &[&found]).unwrap();
+    let mut confusion = Confusion::new(CLASSES).unwrap();
+    for batch in Loader::in_order(scenes("t10k", 100, 0), BATCH).unwrap() {
+        let batch = batch.unwrap();
+        let found = plan.run(&[("image", batch.get("image").unwrap())]).unwrap();
+        confusion.add(&batch.counted(batch.get("label").unwrap()).unwrap(), &batch.counted(&found[0]).unwrap()).unwrap();
+    }
+    confusion
+}
+
+/// The mean IU of saying that all is background, on the same scenes.
+fn background_alone() -> f64 {
+    let mut confusion = Confusion::new(CLASSES).unwrap();
+    for batch in Loader::in_order(scenes("t10k", 100, 0), BATCH).unwrap() {
+        let batch = batch.unwrap();
+        let truth = batch.counted(batch.get("label").unwrap()).unwrap();
+        confusion.add(&truth, &Array::full(truth.shape(), 0i32)).unwrap();
+    }
+    confusion.mean_iou().unwrap()
+}
+
+#[test]
+fn skips_find_what_coarse_scores_cannot() {
+    let nothing = background_alone();
+    let [coarse, fine] = [Variant::Fcn32s, Variant::Fcn8s].map(|variant| learned(NarrowFcn::new(variant), 1));
+    let iou = |confusion: &Confusion| confusion.mean_iou().unwrap();
+    println!("mean IU: {nothing:.4} background alone, {:.4} FCN-32s, {:.4} FCN-8s", iou(&coarse), iou(&fine));
+    println!("FCN-8s: {:?}", fine.ious());
+    assert!(iou(&fine) > 1.5 * nothing, "{} after training, {nothing} of background alone", iou(&fine));
+}
+
+#[test]
+fn a_flipped_image_has_flipped_scores() {
+    // Kernels that are the same from left to right and upside down: whatever lies a pixel off then shows.
+    let even = |name: &str, array: &Array| {
+        let drawn = random(array.shape(), name.len() as u64 + array.len() as u64);
+        let (values, &[.., kh, kw]) = (drawn.values::<f32>().unwrap(), array.shape()) else { return drawn };
+        let places = |i: usize| {
+            let (plane, y, x) = (i / (kh * kw), i / kw % kh, i % kw);
+            [(y, x), (kh - 1 - y, x), (y, kw - 1 - x), (kh - 1 - y, kw - 1 - x)].map(|(y, x)| (plane * kh + y) * kw + x)
+        };
+        Array::from_fn(array.shape(), |i| places(i).iter().map(|at| values[*at]).sum::<f32>() / 4.0)
+    };
+    for variant in VARIANTS {
+        let fcn = NarrowFcn { channels: [2, 3, 2, 3, 4], hidden: 5, classes: 3, variant };
+        let start = fcn.initial(1).unwrap();
+        let arrays = start.names().map(|name| (name.to_owned(), even(name, start.get(name).unwrap()))).collect::<Vec<_>>();
+        let weights = Weights::from_arrays("even", arrays);
+        let graph = Graph::new();
+        let image = graph.input("image", TensorType::f32([1, 3, 64, 96])).unwrap();
+        let scores = |image: &foveate::graph::Var| NarrowFcn::score(&fcn.forward(&weights, image).unwrap()).unwrap();
+        let turned = scores(&image.flip(&[2, 3]).unwrap()).flip(&[2, 3]).unwrap();
+        let mut plan = Plan::compile(Device::Cpu, &[&scores(&image), &turned]).unwrap();
+        let found = plan.run(&[("image", &random(&[1, 3, 64, 96], 5))]).unwrap();
+        assert_eq!(found[0].shape(), [1, 3, 64, 96]);
+        let scale = found[0].to_f64().iter().fold(0.0, |most: f64, v| most.max(v.abs()));
+        assert!(scale > 1e-3, "{variant:?}: there are scores");
+        // The same sums in another order: sixteen layers of at most 45 terms.
+        let bound = Bound::Near { absolute: 16.0 * 45.0 * 2f64.powi(-24) * scale, relative: 0.0 };
+        compare(&found[1], &found[0], None, bound).unwrap();
+    }
+}
+
+#[test]
+fn a_network_starts_by_saying_what_the_one_with_fewer_skips_says() {
+    let coarse = NarrowFcn { channels: [2; 5], hidden: 4, ..NarrowFcn::new(Variant::Fcn32s) };
+    let drawn = coarse.initial(3).unwrap();
+    let scored = ["score_fr.weight", "score_fr.bias"].map(|name| (name.to_owned(), random(drawn.get(name).unwrap().shape(), 4)));
+    let weights = drawn.replaced("FCN-32s", scored);
+    let graph = Graph::new();
+    let image = graph.constant(random(&[1, 3, 64, 64], 1)).unwrap();
+    let networks = VARIANTS.map(|variant| {
+        let fcn = NarrowFcn { variant, ..coarse };
+        fcn.forward(&fcn.after(&weights).unwrap(), &image).unwrap()
+    });
+    let output = |network: usize, name: &str| networks[network].layer(name).unwrap().output.clone();
+    let wanted = [
+        (0, "score_fr"),
+        (1, "score_fr"),
+        (1, "upscore2c"),
+        (1, "fuse_pool4"),
+        (2, "fuse_pool4"),
+        (2, "upscore_pool4c"),
+        (2, "fuse_pool3"),
+    ];
+    let outputs = wanted.map(|(network, name)| output(network, name));
+    let found = Plan::compile(Device::Cpu, &outputs.iter().collect::<Vec<_>>()).unwrap().run(&[]).unwrap();
+    assert!(found[0].to_f64().iter().any(|v| v.abs() > 0.1));
+    for (same, as_this) in [(1, 0), (3, 2), (4, 3), (6, 5)] {
+        assert_eq!(found[same], found[as_this], "{:?} and {:?}", wanted[same], wanted[as_this]);
+    }
+    let error = coarse.after(&drawn.replaced("wider", [("fc6.bias".to_owned(), random(&[5], 1))])).unwrap_err().to_string();
+    assert!(error.contains("'fc6.bias'"), "{error}");
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let fcn = NarrowFcn::new(Variant::Fcn8s);
+    let weights = fcn.initial(1).unwrap();
+    let refused = |fcn: NarrowFcn, shape: &[usize]| {
+        let image = Graph::new().input("image", TensorType::f32(shape)).unwrap();
+        fcn.forward(&weights, &image).unwrap_err().to_string()
+    };
+    assert!(refused(fcn, &[1, 3, 64, 48]).contains("multiples of 32"));
+    assert!(refused(fcn, &[1, 1, 64, 64]).contains("[1, 1, 64, 64]"));
+    assert!(refused(NarrowFcn { hidden: 64, ..fcn }, &[1, 3, 64, 64]).contains("'fc6.weight'"));
+    assert!(refused(NarrowFcn { variant: Variant::FcnAlexNet, ..fcn }, &[1, 3, 64, 64]).contains("fcn8s"));
+}
+
+const RECIPE: &str = r#"# A small run
+[network]
+system = "fcn-digits"
+variant = "fcn8s"
+channels = [2, 2, 4, 4, 4]
+hidden = 8
+train_examples = 20
+test_examples = 5
+
+[train]
+batch = 4
+steps = 4
+report = 2
+evaluate = 2
+
+[optimiser]
+kind = "sgd"
+momentum = 0.9
+
+[schedule]
+kind = "fixed"
+base = 0.01
+"#;
+
+#[test]
+fn a_recipe_is_run_and_draws_what_it_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(at("small.toml"), RECIPE).unwrap();
+    let train = |more: &[&str]| {
+        let (recipe, data, output) = (at("small.toml"), mnist().display().to_string(), at("run"));
+        foveate(&[&["train", &recipe, "--data", &data, "--output", &output], more].concat())
+    };
+    let done = train(&["--steps", "2"]);
+    assert_code(&done, 0);
+    let said = text(&done.stdout);
+    assert!(said.contains("step 2: loss") && said.contains("mean_iu") && said.contains("20 examples, 5 for tests"), "{said}");
+    assert_code(&train(&["--resume"]), 0);
+    let log = std::fs::read_to_string(folder.path().join("run/log.csv")).unwrap();
+    assert!(log.starts_with("step,loss,rate,batch_accuracy,mean_iu,pixel_accuracy\n") && log.lines().count() == 3, "{log}");
+    for name in ["scenes.png", "truth.png"] {
+        let picture = foveate::array::picture::Picture::open(folder.path().join("run").join(name)).unwrap();
+        assert_eq!(picture.size.w, 2 * 2 * 3 * SIDE, "four scenes, two beside each other, and again with classes");
+    }
+    let weights = Weights::open(folder.path().join("run/checkpoint.safetensors")).unwrap();
+    assert_eq!(NarrowFcn::of(Variant::Fcn8s, &weights).unwrap().channels, [2, 2, 4, 4, 4]);
+}
