@@ -5,6 +5,7 @@
 mod common;
 mod ideas;
 mod photo;
+mod stages;
 
 use common::{Bound, compare, fixture, gpu};
 use foveate::array::{Array, TensorType};

@@ -1,6 +1,7 @@
 //! Fully convolutional networks on scenes of digits, as a recipe names them.
 
 use super::experiment::{Experiment, Inputs};
+use foveate::Result;
 use foveate::array::{Array, DType, Literal, picture};
 use foveate::graph::{Graph, Var};
 use foveate::models::digit_scenes::{CLASSES, NarrowFcn, Scenes, VOID, name};
@@ -10,7 +11,6 @@ use foveate::nn::loss::{CrossEntropy, cross_entropy};
 use foveate::nn::metrics::Confusion;
 use foveate::nn::{Random, Weights};
 use foveate::train::{Batch, Dataset, Objective};
-use foveate::Result;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
