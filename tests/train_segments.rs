@@ -103,7 +103,7 @@ fn a_flipped_image_has_flipped_scores() {
         Array::from_fn(array.shape(), |i| places(i).iter().map(|at| values[*at]).sum::<f32>() / 4.0)
     };
     for variant in VARIANTS {
-        let fcn = NarrowFcn { channels: [2, 3, 2, 3, 4], hidden: 5, classes: 3, variant };
+        let fcn = NarrowFcn { stages: [(1, 2), (2, 3), (1, 2), (2, 3), (1, 4)], hidden: 5, classes: 3, variant };
         let start = fcn.initial(1).unwrap();
         let arrays = start.names().map(|name| (name.to_owned(), even(name, start.get(name).unwrap()))).collect::<Vec<_>>();
         let weights = Weights::from_arrays("even", arrays);
@@ -124,7 +124,7 @@ fn a_flipped_image_has_flipped_scores() {
 
 #[test]
 fn a_network_starts_by_saying_what_the_one_with_fewer_skips_says() {
-    let coarse = NarrowFcn { channels: [2; 5], hidden: 4, ..NarrowFcn::new(Variant::Fcn32s) };
+    let coarse = NarrowFcn { stages: [(1, 2); 5], hidden: 4, ..NarrowFcn::new(Variant::Fcn32s) };
     let drawn = coarse.initial(3).unwrap();
     let scored = ["score_fr.weight", "score_fr.bias"].map(|name| (name.to_owned(), random(drawn.get(name).unwrap().shape(), 4)));
     let weights = drawn.replaced("FCN-32s", scored);
@@ -172,6 +172,7 @@ const RECIPE: &str = r#"# A small run
 [network]
 system = "fcn-digits"
 variant = "fcn8s"
+convolutions = [1, 2, 1, 1, 1]
 channels = [2, 2, 4, 4, 4]
 hidden = 8
 train_examples = 20
@@ -213,5 +214,5 @@ fn a_recipe_is_run_and_draws_what_it_found() {
         assert_eq!(picture.size.w, 2 * 2 * 3 * SIDE, "four scenes, two beside each other, and again with classes");
     }
     let weights = Weights::open(folder.path().join("run/checkpoint.safetensors")).unwrap();
-    assert_eq!(NarrowFcn::of(Variant::Fcn8s, &weights).unwrap().channels, [2, 2, 4, 4, 4]);
+    assert_eq!(NarrowFcn::of(Variant::Fcn8s, &weights).unwrap().stages, [(1, 2), (2, 2), (1, 4), (1, 4), (1, 4)]);
 }
