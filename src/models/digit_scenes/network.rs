@@ -37,7 +37,7 @@ pub struct NarrowFcn {
 }
 
 impl NarrowFcn {
-    /// For scenes of digits: 139,000 numbers to learn, 5 million multiplications for an image of 64 x 64.
+    /// For scenes of digits: 140,000 numbers to learn, 5 million multiplications for an image of 64 x 64.
     pub const fn new(variant: Variant) -> Self {
         Self { variant, classes: CLASSES, stages: [(1, 8), (1, 16), (1, 32), (1, 48), (1, 64)], hidden: 128 }
     }
