@@ -1,5 +1,5 @@
 //! A trainer's run: what a checkpoint holds, what ends a run, and the command line around it.
-#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail where it stands")]
 
 mod common;
 #[path = "common/program.rs"]

@@ -1,7 +1,7 @@
 //! Spatial transformers learn: on digits of MNIST that are turned, scaled and moved, a network with one makes fewer errors than the same without.
 //!
 //! `scripts/mnist.sh` fetches the digits.
-#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail where it stands")]
 
 mod common;
 

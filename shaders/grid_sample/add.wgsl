@@ -1,7 +1,7 @@
 // grid_sample/add: one invocation per element of the output's gradient adds it, weighted, to the pixels that its sample has read.
 #import index
 #import divide
-#import fixed
+#import fixed_sum
 #import sides
 
 override WORKGROUP: u32 = 64u;
@@ -53,17 +53,5 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         for (var j = 0u; j < side; j++) {
             add(params.sums_start + 2u * (row + x.at[j]), fixed_words(term * y.weight[i] * x.weight[j]));
         }
-    }
-}
-
-// Adds a term to the two words from `at` on. Each time that the lower one runs over, one invocation sees it.
-fn add(at: u32, words: vec2<u32>) {
-    var high = words.y;
-    if (words.x != 0u) {
-        let before = atomicAdd(&sums[at], words.x);
-        high += select(0u, 1u, before + words.x < before);
-    }
-    if (high != 0u) {
-        atomicAdd(&sums[at + 1u], high);
     }
 }

@@ -17,6 +17,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     conv2d,
     divide,
     fixed,
+    fixed_sum,
     floats,
     formats,
     index,

@@ -44,6 +44,23 @@ fn grid_sample() {
     });
 }
 
+#[test]
+fn grid_sample3d() {
+    // Of the positions along x and y two thirds, and inside, outside and mirrored ones along z.
+    let flat = places(3, 4, false);
+    let flat = flat.values::<f32>().unwrap();
+    let depth = |p: f32| ((2.0 * p + 1.0) / 3.0 - 1.0) * 4096.0;
+    let along_z = [0.3, 1.7, -0.7, 2.7].map(|p| depth(p).round() / 4096.0);
+    let grid = Array::from_fn([1, 1, 2, 2, 3], |i| if i % 3 == 2 { along_z[i / 3] } else { flat[2 * (i / 3) + i % 3] });
+    let inputs = [around(&[1, 2, 3, 3, 4], 1), grid];
+    for mode in [SampleMode::Bilinear, SampleMode::Nearest] {
+        for padding in PADDINGS {
+            let options = GridSample { mode, padding, align_corners: false };
+            check(&format!("{options:?}"), &inputs, |v| v[0].grid_sample3d(&v[1], options));
+        }
+    }
+}
+
 /// The pixel that all places read has the sum.
 #[test]
 fn places_that_meet_add_up() {

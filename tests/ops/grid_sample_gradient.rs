@@ -1,10 +1,11 @@
 //! The gradients of `grid_sample`, by input and by grid: case tables.
 
 use super::grid_sample::options;
-use crate::common::{Bound, Case, Elsewhere, check, check_on, fixture, narrow_gpu, random};
-use foveate::array::{Array, Hw};
-use foveate::ops::{GridSample, GridSampleByGrid, GridSampleByInput, PaddingMode, SampleMode};
+use crate::common::{Bound, Case, Elsewhere, Expect, check, check_on, fixture, narrow_gpu, random};
+use foveate::array::{Array, Dhw, Hw};
+use foveate::ops::{GridSample, GridSample3dByGrid, GridSample3dByInput, GridSampleByGrid, GridSampleByInput, Op, PaddingMode, SampleMode};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// What a case has for both of its gradients.
 struct Given {
@@ -41,8 +42,9 @@ impl Given {
 /// Rows for every gradient that the fixture has for `case`.
 fn rows(numbers: &HashMap<String, Array>, case: &str, pixels: f64) -> Vec<Case> {
     let [input, grid, grad] = ["input", "grid", "grad"].map(|name| numbers[&format!("{case}/{name}")].clone());
-    let (h, w) = (input.shape()[2], input.shape()[3]);
-    let given = Given { places: grid.shape()[1] * grid.shape()[2], pixels, side: h.max(w) as f64, channels: input.shape()[1] };
+    let (sides, channels) = (input.shape()[2..].to_vec(), input.shape()[1]);
+    let longest = sides.iter().copied().max().unwrap_or(1) as f64;
+    let given = Given { places: grad.len() / channels / grad.shape()[0], pixels, side: longest, channels };
     let mut found = Vec::new();
     for (key, output) in numbers {
         let parts: Vec<&str> = key.split('/').collect();
@@ -51,13 +53,18 @@ fn rows(numbers: &HashMap<String, Array>, case: &str, pixels: f64) -> Vec<Case> 
             continue;
         }
         let options = options(name);
-        found.push(if by == "by_input" {
-            let op = GridSampleByInput { size: Hw::new(h, w), options };
-            Case::new(key, op, vec![grid.clone(), grad.clone()], given.by_input(options.mode)).outputs(vec![output.clone()])
-        } else {
-            let inputs = vec![input.clone(), grid.clone(), grad.clone()];
-            Case::new(key, GridSampleByGrid { options }, inputs, given.by_grid()).outputs(vec![output.clone()])
-        });
+        let op: Arc<dyn Op> = match (by, sides.as_slice()) {
+            ("by_input", &[h, w]) => Arc::new(GridSampleByInput { size: Hw::new(h, w), options }),
+            ("by_input", &[d, h, w]) => Arc::new(GridSample3dByInput { size: Dhw::new(d, h, w), options }),
+            (_, &[_, _]) => Arc::new(GridSampleByGrid { options }),
+            _ => Arc::new(GridSample3dByGrid { options }),
+        };
+        let (inputs, bound) = match by {
+            "by_input" => (vec![grid.clone(), grad.clone()], given.by_input(options.mode)),
+            _ => (vec![input.clone(), grid.clone(), grad.clone()], given.by_grid()),
+        };
+        let expect = Expect::Outputs(vec![output.clone()]);
+        found.push(Case { name: key.clone(), op, inputs, expect, bound, dispatches: 0, kernel: None });
     }
     found
 }
@@ -69,6 +76,33 @@ fn pytorch() {
     let cases: Vec<Case> = table.iter().flat_map(|(case, pixels)| rows(&numbers, case, *pixels)).collect();
     assert_eq!(cases.len(), 18 + 12 + 6 + 4 + 2 * (18 + 12) + 2 * (9 + 6));
     check(cases);
+}
+
+#[test]
+fn pytorch_of_volumes() {
+    let numbers = fixture("grid_sample_gradient");
+    let table = [("volume", 9.0), ("volume by quarters of 4", 7.0), ("volume by quarters of 5", 7.0)];
+    let cases: Vec<Case> = table.iter().flat_map(|(case, pixels)| rows(&numbers, case, *pixels)).collect();
+    assert_eq!(cases.len(), 12 + 6 + 2 * (6 + 3));
+    check(cases);
+}
+
+/// Many channels on a GPU, and cut along volumes.
+#[test]
+fn volumes() {
+    let (grid, grads) = (places(&[2, 2, 3, 5, 3], 2), random(&[2, 37, 2, 3, 5], 3));
+    let given = Given { places: 30, pixels: 6.0, side: 5.0, channels: 37 };
+    let options = GridSample { padding: PaddingMode::Border, ..Default::default() };
+    let by_input = GridSample3dByInput { size: Dhw::new(3, 4, 5), options };
+    let by_grid = vec![random(&[2, 37, 3, 4, 5], 1), grid.clone(), grads.clone()];
+    check(vec![Case::new("teams", Elsewhere::gpu(GridSample3dByGrid { options }), by_grid.clone(), given.by_grid())]);
+    check_on(
+        &narrow_gpu(16 << 10),
+        vec![
+            Case::new("by input", by_input, vec![grid, grads], given.by_input(SampleMode::Bilinear)).dispatches(12),
+            Case::new("by grid", GridSample3dByGrid { options }, by_grid, given.by_grid()).dispatches(2),
+        ],
+    );
 }
 
 fn places(shape: &[usize], seed: u64) -> Array {

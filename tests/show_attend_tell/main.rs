@@ -3,7 +3,10 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod estimator;
+mod learning;
 mod published;
+mod recurrent;
 mod rnn;
 mod search;
 mod training;

@@ -16,6 +16,8 @@ pub(super) const BUILT_IN: &[(&str, &str)] = &[
     ("rotated-st-fcn", include_str!("../../../examples/recipes/rotated-st-fcn.toml")),
     ("rotated-cnn", include_str!("../../../examples/recipes/rotated-cnn.toml")),
     ("rotated-st-cnn", include_str!("../../../examples/recipes/rotated-st-cnn.toml")),
+    ("rts-fcn", include_str!("../../../examples/recipes/rts-fcn.toml")),
+    ("rts-st-fcn", include_str!("../../../examples/recipes/rts-st-fcn.toml")),
     ("rts-cnn", include_str!("../../../examples/recipes/rts-cnn.toml")),
     ("rts-st-cnn", include_str!("../../../examples/recipes/rts-st-cnn.toml")),
     ("projected-st-cnn", include_str!("../../../examples/recipes/projected-st-cnn.toml")),

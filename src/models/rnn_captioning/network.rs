@@ -1,7 +1,7 @@
 //! The equations in a graph: what is computed once per photo, and what for each word.
 
 use super::{Config, Form};
-use crate::array::Array;
+use crate::array::{Array, DType};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
 use crate::nn::Weights;
@@ -77,6 +77,27 @@ impl<'a> Parameters<'a> {
 /// # Errors
 /// If a parameter is missing or of another shape, by name; if `features` have another size or `steps` is 0.
 pub fn greedy(graph: &Graph, weights: &Weights, config: Config, features: &Var, steps: usize) -> Result<(Var, Var)> {
+    unroll(graph, weights, config, features, steps, None)
+}
+
+/// The logarithms of the probabilities of given `words`, i32 (B, T), each after those before it, (B, T): what training makes large.
+/// The parameters are states of the graph after [`Weights::as_states`].
+///
+/// # Errors
+/// If a parameter is missing or of another shape, by name; if `features` have another size or the words are not i32 (B, T).
+pub fn forced(graph: &Graph, weights: &Weights, config: Config, features: &Var, words: &Var) -> Result<Var> {
+    match (words.shape(), features.shape()) {
+        (&[photos, steps], &[all, _]) if photos == all && words.dtype() == DType::I32 => {
+            unroll(graph, weights, config, features, steps, Some(words)).map(|(_, logs)| logs)
+        }
+        _ => {
+            let reason = format!("words are i32 (photos, words), not {} for features {}", words.ty(), features.ty());
+            Err(Error::shape("rnn_captioning", reason))
+        }
+    }
+}
+
+fn unroll(graph: &Graph, weights: &Weights, config: Config, features: &Var, steps: usize, forced: Option<&Var>) -> Result<(Var, Var)> {
     let parameters = Parameters::new(graph, weights, config)?;
     let image = parameters.image(features)?;
     let mut word = graph.constant(Array::full([features.shape()[0], 1], 0i32))?;
@@ -88,7 +109,10 @@ pub fn greedy(graph: &Graph, weights: &Weights, config: Config, features: &Var, 
             Form::NeuralTalk { once } => !once || t == 0,
         };
         let (h, log) = parameters.step(&word.squeeze(1)?, state.as_ref(), fed.then_some(&image))?;
-        word = log.argmax(-1, true, false)?;
+        word = match forced {
+            Some(words) => words.narrow(1, t, 1)?,
+            None => log.argmax(-1, true, false)?,
+        };
         logs.push(log.gather_elements(1, &word)?);
         words.push(word.clone());
         state = Some(h);

@@ -6,7 +6,6 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
 use crate::nn::Weights;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 const NAME: &str = "show_attend_tell";
 
@@ -48,10 +47,12 @@ pub struct Step {
     pub alpha: Var,
     /// How much of it counts, (B, 1), if the network has a gate.
     pub beta: Option<Var>,
+    /// The one place that it looks at, i32 (B, 1), unless attention is soft.
+    pub place: Option<Var>,
 }
 
 impl Decoder {
-    /// The decoder of `weights` in `graph`.
+    /// The decoder of `weights` in `graph`, whose states the parameters are after [`Weights::as_states`]: then training changes them.
     ///
     /// # Errors
     /// If a parameter is missing or of another shape, or there is a layer that `config` has not: all by name.
@@ -62,7 +63,8 @@ impl Decoder {
             return Err(Error::unsupported(NAME, format!("a parameter '{name}', for which {config:?} has no place")));
         }
         let parameters = wanted.into_iter().map(|(name, shape)| {
-            let var = graph.parameter(Arc::clone(weights.shaped(&name, &shape)?))?;
+            weights.shaped(&name, &shape)?;
+            let var = weights.var(graph, &name)?;
             Ok((name, var))
         });
         let parameters = parameters.collect::<Result<_>>()?;
@@ -139,7 +141,7 @@ impl Decoder {
     /// If the sizes do not belong together.
     pub fn step(&self, image: &Annotated, state: &State, previous: Option<&Var>, attention: &Attention, index: usize) -> Result<Step> {
         let State { h, c } = state;
-        let (context, alpha) = self.attend(image, h, attention, index)?;
+        let (context, alpha, place) = self.attend(image, h, attention, index)?;
         let beta = if self.config.selector {
             let bias = self.parameter("decoder_b_sel")?;
             Some(h.matmul(self.parameter("decoder_W_sel")?)?.add(bias)?.sigmoid()?)
@@ -159,17 +161,17 @@ impl Decoder {
         let h = o.sigmoid()?.mul(&c.tanh()?)?;
 
         let log_probabilities = self.readout(&h, previous, &z)?.log_softmax(-1)?;
-        Ok(Step { state: State { h, c }, log_probabilities, alpha, beta })
+        Ok(Step { state: State { h, c }, log_probabilities, alpha, beta, place })
     }
 
-    /// The context (B, D) before its gate, and alpha (B, L). The bias `c_tt` of the scores changes no softmax and is left out.
-    fn attend(&self, image: &Annotated, h: &Var, attention: &Attention, index: usize) -> Result<(Var, Var)> {
+    /// The context (B, D) before its gate, alpha (B, L), and the place (B, 1) if there is one. The bias `c_tt` of the scores changes no softmax and is left out.
+    fn attend(&self, image: &Annotated, h: &Var, attention: &Attention, index: usize) -> Result<(Var, Var, Option<Var>)> {
         let Annotated { annotations, projected } = image;
         let query = h.matmul(self.parameter("decoder_Wd_att")?)?;
         let score = self.parameter("decoder_U_att")?.reshape([self.config.features])?;
         let (expected, alpha) = annotations.additive_attention(projected, &query, &score, None)?;
         let place = match attention {
-            Attention::Soft => return Ok((expected, alpha)),
+            Attention::Soft => return Ok((expected, alpha, None)),
             Attention::Hard => alpha.argmax(-1, true, false)?,
             Attention::Sampled(numbers) => {
                 let (batch, places) = (alpha.shape()[0], alpha.shape()[1]);
@@ -185,7 +187,7 @@ impl Decoder {
                 passed.cast(DType::I32)?.reduce_sum(&[1], true)?.minimum(&last)?
             }
         };
-        Ok((annotations.gather_nd(&place, 1)?, alpha))
+        Ok((annotations.gather_nd(&place, 1)?, alpha, Some(place)))
     }
 
     fn readout(&self, h: &Var, previous: Option<&Var>, z: &Var) -> Result<Var> {

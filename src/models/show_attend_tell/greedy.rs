@@ -17,6 +17,8 @@ pub struct Unrolled {
     pub alphas: Var,
     /// How much of it counted, (B, T), if the network has a gate.
     pub betas: Option<Var>,
+    /// The places that it looked at, i32 (B, T), unless attention is soft.
+    pub places: Option<Var>,
 }
 
 impl Decoder {
@@ -49,7 +51,8 @@ impl Decoder {
             return Err(Error::shape("show_attend_tell", "a caption of 0 words"));
         }
         let (image, mut state) = self.begin(annotations)?;
-        let (mut words, mut logs, mut alphas, mut betas) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut words, mut logs, mut alphas) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut betas, mut places) = (Vec::new(), Vec::new());
         let mut previous: Option<Var> = None;
         for t in 0..steps {
             let step = self.step(&image, &state, previous.as_ref(), attention, t)?;
@@ -67,14 +70,17 @@ impl Decoder {
             logs.push(step.log_probabilities.gather_elements(1, &word)?);
             alphas.push(step.alpha.unsqueeze(1)?);
             betas.extend(step.beta);
+            places.extend(step.place);
             words.push(word);
         }
         let joined = |parts: &[Var]| concat(&parts.iter().collect::<Vec<_>>(), 1);
+        let if_any = |parts: &[Var]| (!parts.is_empty()).then(|| joined(parts)).transpose();
         Ok(Unrolled {
             words: joined(&words)?,
             log_probabilities: joined(&logs)?,
             alphas: joined(&alphas)?,
-            betas: if betas.is_empty() { None } else { Some(joined(&betas)?) },
+            betas: if_any(&betas)?,
+            places: if_any(&places)?,
         })
     }
 }

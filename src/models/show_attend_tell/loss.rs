@@ -1,8 +1,14 @@
 //! What training makes small.
+//!
+//! Soft attention is trained by [`sentence_loss`] and [`doubly_stochastic`](super::doubly_stochastic). Hard attention,
+//! [`Attention::Sampled`](super::Attention::Sampled) by uniform numbers, by [`sentence_loss`] given the draws and
+//! [`hard_attention_loss`], which teaches it where to look.
 
-use crate::array::Array;
-use crate::error::Result;
+use super::Unrolled;
+use crate::array::{Array, DType};
+use crate::error::{Error, Result};
 use crate::graph::Var;
+use crate::nn::loss::{Reinforce, reinforce};
 
 /// The mean over images of the sum over words of -ln(p + 1e-8), where `mask` is 1: of log probabilities and mask (B, T).
 ///
@@ -11,4 +17,42 @@ use crate::graph::Var;
 pub fn sentence_loss(log_probabilities: &Var, mask: &Var) -> Result<Var> {
     let least = mask.graph().constant(Array::scalar(1e-8f32))?;
     log_probabilities.exp()?.add(&least)?.log()?.neg()?.mul(mask)?.reduce_sum(&[1], false)?.reduce_mean(&[], false)
+}
+
+/// What a caption was worth, (B): the mean over its T words of ln p, 0 where `mask` is 0: of log probabilities and mask (B, T). The
+/// published code rewards the mean, not the sum. [`moving_average`](crate::nn::loss::moving_average) of it with a decay of 0.9 is the
+/// published baseline.
+///
+/// # Errors
+/// If they do not belong together.
+pub fn caption_reward(log_probabilities: &Var, mask: &Var) -> Result<Var> {
+    log_probabilities.mul(mask)?.reduce_mean(&[1], false)
+}
+
+/// What is small where places were likely whose captions were worth more than `baseline`, one number: the term of
+/// [`reinforce`](crate::nn::loss::reinforce) of a whole caption, whose gradient teaches where to look.
+///
+/// ```text
+/// R[b]       = mean over t of mask ln p(word)                          caption_reward, no gradient
+/// log p(s)   = sum over t of mask ln alpha[b, t, place[b, t]]
+/// H[b]       = -sum over t of mask sum over i of alpha ln alpha
+/// loss       = -mean over b of (lambda_r (R - baseline) log p(s) + lambda_e H)
+/// ```
+///
+/// Alphas below 1e-8 count as that, and have no gradient.
+///
+/// # Errors
+/// If the places were not drawn or chosen, or the shapes do not belong together.
+pub fn hard_attention_loss(made: &Unrolled, mask: &Var, baseline: &Var, weights: Reinforce) -> Result<Var> {
+    let Some(places) = &made.places else {
+        return Err(Error::shape("hard_attention_loss", "attention is soft: there is no place that it looked at"));
+    };
+    if mask.shape() != places.shape() || mask.dtype() != DType::F32 {
+        return Err(Error::shape("hard_attention_loss", format!("mask {} of places {}", mask.ty(), places.ty())));
+    }
+    let logs = made.alphas.clip(Some(1e-8), None)?.log()?;
+    let of_caption = |of_words: &Var| of_words.mul(mask)?.reduce_sum(&[1], false);
+    let log_probability = of_caption(&logs.gather_elements(2, &places.unsqueeze(2)?)?.squeeze(2)?)?;
+    let entropy = of_caption(&made.alphas.mul(&logs)?.reduce_sum(&[2], false)?.neg()?)?;
+    reinforce(&caption_reward(&made.log_probabilities, mask)?, &log_probability, Some(&entropy), baseline, weights)
 }

@@ -15,7 +15,7 @@
 use super::layers::{Layers, Network, Output, max_pool};
 use super::{Localisation, Transform, Transformer};
 use crate::array::{Hw, TensorType};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::Var;
 use crate::ops::{AvgPool2d, Conv2d, concat};
 
@@ -99,7 +99,7 @@ impl Mnist {
     /// an experiment have the same number, about 400,000.
     ///
     /// # Errors
-    /// As [`Network::tensors`].
+    /// As [`Network::tensors`]; if transformers alone have more.
     pub fn fitted(mut self, parameters: usize) -> Result<Self> {
         let (mut low, mut high) = (1, 4097);
         while high - low > 1 {
@@ -108,7 +108,12 @@ impl Mnist {
             if self.parameters()? <= parameters { low = middle } else { high = middle }
         }
         self.classifier = self.classifier.of_width(low);
-        Ok(self)
+        match self.parameters()? {
+            least if least > parameters => {
+                Err(Error::shape("stn", format!("a network of at most {parameters} parameters; with one unit or filter it has {least}")))
+            }
+            _ => Ok(self),
+        }
     }
 
     fn classify(&self, layers: &mut Layers<'_>, x: &Var, ceil: bool) -> Result<Var> {

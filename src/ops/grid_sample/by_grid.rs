@@ -16,7 +16,7 @@
 use super::{GridSample, SampleMode, Side};
 use crate::array::{Array, TensorType};
 use crate::error::{Error, Result};
-use crate::gpu::{Kernel, Launch, kernel, params};
+use crate::gpu::{Capabilities, Kernel, Launch, kernel, params};
 use crate::ops::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, groups, launch_rows, rounded, u32_of};
 
 params! {
@@ -90,11 +90,7 @@ impl Op for GridSampleByGrid {
         let [images, channels, h, w] = [0, 1, 2, 3].map(|i| site.inputs[0].shape[i]);
         let area = site.outputs[0].shape[1] * site.outputs[0].shape[2];
         let side = |size: usize| Side::new(size, self.options.align_corners);
-        // Channels are shared where there are many of them and few places; a software adapter is busy with any number.
-        let mut team = 1u32;
-        while !site.device.software && team < WORKGROUP && channels > 4 * team as usize && images * area * (team as usize) < 1 << 16 {
-            team *= 2;
-        }
+        let team = team(site.device, images * area, channels);
         let row = [site.inputs[0], site.inputs[1], site.inputs[2]].map(|t| t.elements() as u64 / images as u64);
         let launches = launch_rows(self.name(), site.device, images, &row.map(|r| r * 4), |part| {
             let [from, at, grads] = row.map(|r| site.device.window(part.start as u64 * r..part.end as u64 * r, 4));
@@ -123,6 +119,16 @@ impl Op for GridSampleByGrid {
         })?;
         Ok(vec![Candidate::of(launches)])
     }
+}
+
+/// How many invocations share the channels of a place: several where there are many of them and few places, but on a software adapter,
+/// which is busy with any number.
+pub(super) fn team(device: &Capabilities, places: usize, channels: usize) -> u32 {
+    let mut team = 1;
+    while !device.software && team < WORKGROUP && channels > 4 * team as usize && places.saturating_mul(team as usize) < 1 << 16 {
+        team *= 2;
+    }
+    team
 }
 
 /// Refuses a gradient of another type than what it is the gradient of.

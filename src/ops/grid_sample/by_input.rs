@@ -30,9 +30,10 @@ use super::by_grid::check_output_grad;
 use super::{GridSample, Side, check_sides};
 use crate::array::{Array, Hw, TensorType};
 use crate::error::{Error, Result};
-use crate::gpu::{Kernel, Launch, kernel, params};
+use crate::gpu::{Capabilities, Kernel, Launch, Window, kernel, params};
 use crate::ops::clear::clear;
 use crate::ops::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, rounded, u32_of};
+use std::ops::Range;
 
 params! {
     struct LargestParams { area: u32, team: u32, count: u32, grad_skip: u32 }
@@ -88,10 +89,7 @@ impl Op for GridSampleByInput {
         let input = TensorType::f32([grad.shape[0], grad.shape[1], self.size.h, self.size.w]);
         input.checked_elements()?;
         check_output_grad(self.name(), grad, &self.options.infer(&[&input, grid])?)?;
-        let (h, w) = (grad.shape[2], grad.shape[3]);
-        if h.checked_mul(w).is_none_or(|area| area > MOST_PLACES) {
-            return Err(Error::unsupported(self.name(), format!("{h} x {w} places of an image; 2^28 are the most")));
-        }
+        Sums::check_places(self.name(), &grad.shape[2..])?;
         Ok(vec![input])
     }
 
@@ -117,65 +115,112 @@ impl Op for GridSampleByInput {
                 }
             }
         }
-        for (sums, grads) in output.chunks_exact_mut(h * w).zip(grads.chunks_exact(area)) {
-            if !grads.iter().all(|g| g.is_finite()) {
-                sums.fill(f64::NAN);
-            }
-        }
+        Sums::without_scale(&mut output, grads, h * w, area);
         Ok(vec![rounded(&[images, channels, h, w], output)?])
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
-        let [images, channels, out_h, out_w] = [0, 1, 2, 3].map(|i| site.inputs[1].shape[i]);
-        let (area, plane) = (out_h * out_w, self.size.area());
+        let shape = &site.inputs[1].shape;
         let side = |size: usize| Side::new(size, self.options.align_corners);
-        let bits = area.next_power_of_two().trailing_zeros();
-        // A plane's two words for each sum, and one for its largest gradient, in fours at worst. An image's grid counts for each of its
-        // planes, since a part may show but one of them.
-        let row_bytes = [8 * plane + 16, 8 * area, 4 * area, 4 * plane].map(|bytes| bytes as u64);
-        let (mut filling, mut scratch) = (Vec::new(), 0);
-        let sums = launch_rows(self.name(), site.device, images * channels, &row_bytes, |planes| {
-            let window =
-                |range: std::ops::Range<usize>, each: usize| site.device.window((range.start * each) as u64..(range.end * each) as u64, 4);
-            let shown = planes.start / channels..planes.end.div_ceil(channels);
-            let (at, grads, to) = (window(shown, 2 * area), window(planes.clone(), area), window(planes.clone(), plane));
-            let sums_start = planes.len().next_multiple_of(4);
-            let (clear, bytes) = clear(sums_start + 2 * planes.len() * plane, 0);
-            scratch = bytes.max(scratch);
-
-            // About 32 elements an invocation.
-            let team = area.div_ceil(32);
-            let count = planes.len() * team;
-            let params = LargestParams { area: u32_of(area), team: u32_of(team), count: u32_of(count), grad_skip: grads.skip };
-            let largest = Launch::new(&LARGEST, &params, groups(count, WORKGROUP)).input_window(1, &grads).scratch_mut(0);
-
-            let count = planes.len() * area;
+        let sums = Sums { images: shape[0], channels: shape[1], places: shape[2] * shape[3], pixels: self.size.area(), coordinates: 2 };
+        sums.candidates(self.name(), site.device, |part| {
             let params = AddParams {
                 input_size: [u32_of(self.size.w), u32_of(self.size.h)],
                 span: [side(self.size.w).span as f32, side(self.size.h).span as f32],
                 low: side(self.size.w).low as f32,
-                area: u32_of(area),
-                channels: u32_of(channels),
-                count: u32_of(count),
-                first_channel: u32_of(planes.start % channels),
+                area: u32_of(sums.places),
+                channels: u32_of(sums.channels),
+                count: u32_of(part.count),
+                first_channel: u32_of(part.first_channel),
                 // Rows are whole pairs and windows start at multiples of 8 bytes or at the row itself.
-                grid_skip: at.skip / 2,
-                grad_skip: grads.skip,
-                sums_start: u32_of(sums_start),
-                bits,
+                grid_skip: part.grid.skip / 2,
+                grad_skip: part.grads.skip,
+                sums_start: u32_of(part.sums_start),
+                bits: part.bits,
             };
-            let add = Launch::new(&ADD, &params, groups(count, WORKGROUP))
+            Launch::new(&ADD, &params, groups(part.count, WORKGROUP))
                 .constant("MODE", self.options.mode as u32)
                 .constant("PADDING", self.options.padding as u32)
-                .input_window(0, &at)
-                .input_window(1, &grads)
-                .scratch_mut(0);
+        })
+    }
+}
+
+/// Fixed-point sums over the places of planes, or of volumes: the launches around the one that adds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sums {
+    pub images: usize,
+    pub channels: usize,
+    /// Places of an image.
+    pub places: usize,
+    /// Pixels of a plane.
+    pub pixels: usize,
+    /// Coordinates of a place.
+    pub coordinates: usize,
+}
+
+/// The planes that one launch adds to.
+pub(super) struct Part {
+    /// Elements of the output's gradient.
+    pub count: usize,
+    /// The first plane's channel; the window of the grid begins with that plane's image.
+    pub first_channel: usize,
+    pub grid: Window,
+    pub grads: Window,
+    /// Words of scratch memory before the first sum.
+    pub sums_start: usize,
+    /// 2^bits are at least as many as an image has places.
+    pub bits: u32,
+}
+
+impl Sums {
+    /// Refuses more places of an image than a scale can be found for.
+    pub fn check_places(op: &'static str, sides: &[usize]) -> Result<()> {
+        match sides.iter().try_fold(1usize, |places, &side| places.checked_mul(side)) {
+            Some(places) if places <= MOST_PLACES => Ok(()),
+            _ => Err(Error::unsupported(op, format!("{sides:?} places of an image; 2^28 are the most"))),
+        }
+    }
+
+    /// In `output`, planes of `pixels`, NaN where `grads`, planes of `places`, have a number that is none.
+    pub fn without_scale(output: &mut [f64], grads: &[f32], pixels: usize, places: usize) {
+        for (sums, grads) in output.chunks_exact_mut(pixels).zip(grads.chunks_exact(places)) {
+            if !grads.iter().all(|g| g.is_finite()) {
+                sums.fill(f64::NAN);
+            }
+        }
+    }
+
+    /// The launches for inputs grid and output's gradient; `add` makes the one that adds, but for its buffers.
+    pub fn candidates(self, op: &'static str, device: &Capabilities, add: impl Fn(&Part) -> Launch) -> Result<Vec<Candidate>> {
+        let Self { images, channels, places, pixels, coordinates } = self;
+        let bits = places.next_power_of_two().trailing_zeros();
+        // A plane's two words for each sum, and one for its largest gradient, in fours at worst. An image's grid counts for each of its
+        // planes, since a part may show but one of them.
+        let row_bytes = [8 * pixels + 16, 4 * coordinates * places, 4 * places, 4 * pixels].map(|bytes| bytes as u64);
+        let (mut filling, mut scratch) = (Vec::new(), 0);
+        let sums = launch_rows(op, device, images * channels, &row_bytes, |planes| {
+            let window = |range: Range<usize>, each: usize| device.window((range.start * each) as u64..(range.end * each) as u64, 4);
+            let shown = planes.start / channels..planes.end.div_ceil(channels);
+            let (grid, grads) = (window(shown, coordinates * places), window(planes.clone(), places));
+            let output = window(planes.clone(), pixels);
+            let sums_start = planes.len().next_multiple_of(4);
+            let (clear, bytes) = clear(sums_start + 2 * planes.len() * pixels, 0);
+            scratch = bytes.max(scratch);
+
+            // About 32 elements an invocation.
+            let team = places.div_ceil(32);
+            let count = planes.len() * team;
+            let params = LargestParams { area: u32_of(places), team: u32_of(team), count: u32_of(count), grad_skip: grads.skip };
+            let largest = Launch::new(&LARGEST, &params, groups(count, WORKGROUP)).input_window(1, &grads).scratch_mut(0);
+
+            let part = Part { count: planes.len() * places, first_channel: planes.start % channels, grid, grads, sums_start, bits };
+            let add = add(&part).input_window(0, &part.grid).input_window(1, &part.grads).scratch_mut(0);
             filling.push([clear, largest, add]);
 
-            let count = planes.len() * plane;
-            let params =
-                SumsParams { plane: u32_of(plane), count: u32_of(count), sums_start: u32_of(sums_start), bits, output_skip: to.skip };
-            Launch::new(&SUMS, &params, groups(count, WORKGROUP)).scratch(0).output_window(0, &to)
+            let count = planes.len() * pixels;
+            let (plane, count, sums_start) = (u32_of(pixels), u32_of(count), u32_of(sums_start));
+            let params = SumsParams { plane, count, sums_start, bits, output_skip: output.skip };
+            Launch::new(&SUMS, &params, groups(planes.len() * pixels, WORKGROUP)).scratch(0).output_window(0, &output)
         })?;
         let launches = filling.into_iter().zip(sums).flat_map(|([clear, largest, add], sums)| [clear, largest, add, sums]).collect();
         Ok(vec![Candidate { launches, scratch: vec![scratch], ..Candidate::default() }])

@@ -42,7 +42,7 @@
 //! as on either side of it. The pixels' sums are fixed-point numbers, so that their order makes no difference: see [`by_input`].
 //!
 //! Volumes have a third side, along which all is as along the others: input (N, C, D, H, W), grid (N, OD, OH, OW, 3) of x, y, z,
-//! output (N, C, OD, OH, OW), of eight voxels each where images have four pixels. There is no bicubic for them, and no gradient.
+//! output (N, C, OD, OH, OW), of eight voxels each where images have four pixels. There is no bicubic for them. Their gradients are those above, with a side more.
 //!
 //! ONNX: `GridSample`. PyTorch: `torch.nn.functional.grid_sample`. Source: Jaderberg et al., Spatial Transformer Networks (2015).
 
@@ -50,11 +50,13 @@ mod by_grid;
 mod by_input;
 mod taps;
 mod volume;
+mod volume_gradient;
 
 pub use by_grid::GridSampleByGrid;
 pub use by_input::GridSampleByInput;
 pub(crate) use taps::{FAR, Side, cubic_weights};
 pub use volume::GridSample3d;
+pub use volume_gradient::{GridSample3dByGrid, GridSample3dByInput};
 
 use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, planes_per_thread, rounded};
 use super::{the_gradient, u32_of, zeros};
@@ -90,6 +92,8 @@ pub(super) const KERNELS: &[&Kernel] = &[
     &by_input::LARGEST,
     &by_input::ADD,
     &by_input::SUMS,
+    &volume_gradient::BY_GRID3D,
+    &volume_gradient::ADD3D,
 ];
 
 /// How values between pixels are found.

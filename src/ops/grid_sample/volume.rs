@@ -1,13 +1,12 @@
 //! `grid_sample3d`: a volume read at given places, by the formulas of `grid_sample` along three sides.
 
-use super::{GridSample, SampleMode, Side, check_sides};
+use super::{GridSample, GridSample3dByGrid, GridSample3dByInput, SampleMode, Side, check_sides};
 use crate::array::{Array, DType, Dhw, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
 use crate::graph::Var;
-use crate::ops::{
-    Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, planes_per_thread, rounded, u32_of,
-};
+use crate::ops::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, planes_per_thread, rounded};
+use crate::ops::{the_gradient, u32_of, zeros};
 
 params! {
     struct Params {
@@ -125,5 +124,17 @@ impl Op for GridSample3d {
                 .output_window(0, &to)
         })?;
         Ok(vec![Candidate::of(launches)])
+    }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let (grad, input, grid) = (the_gradient(self.name(), output_grads)?, &inputs[0], &inputs[1]);
+        let options = self.0;
+        let size = Dhw::new(input.shape()[2], input.shape()[3], input.shape()[4]);
+        let by_input = grid.apply1(GridSample3dByInput { size, options }, &[grad])?;
+        let by_grid = match options.mode {
+            SampleMode::Nearest => zeros(grid, grid.shape())?,
+            SampleMode::Bilinear | SampleMode::Bicubic => input.apply1(GridSample3dByGrid { options }, &[grid, grad])?,
+        };
+        Ok(vec![Some(by_input), Some(by_grid)])
     }
 }

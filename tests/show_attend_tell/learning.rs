@@ -1,0 +1,233 @@
+//! Show, Attend and Tell learns where to look from captions alone: scenes of four digits on a grid of 2 x 2 cells, read in raster order.
+//!
+//! The annotation of a cell is what its digit looks like, where the cell is, and a little noise: 16 numbers each, without a
+//! convolutional network before them. No cell is ever named to the network.
+
+use crate::common::{gpu, random_below};
+use foveate::array::{Array, DType, TensorType};
+use foveate::graph::{Graph, Var};
+use foveate::models::show_attend_tell::{
+    Attention, Config, Decoder, END, caption_reward, doubly_stochastic, hard_attention_loss, sentence_loss,
+};
+use foveate::nn::init::normal;
+use foveate::nn::loss::{Reinforce, moving_average};
+use foveate::nn::optimiser::{Adam, Optimiser};
+use foveate::nn::schedule::Schedule;
+use foveate::nn::{Random, Weights};
+use foveate::plan::Plan;
+use foveate::train::{Arrays, Loader, Objective, Trainer};
+use std::sync::Arc;
+
+const CELLS: usize = 4;
+const FEATURES: usize = 16;
+const BATCH: usize = 32;
+const TESTED: usize = 256;
+/// The filler between two digits, which needs no look; behind it the words of the ten digits.
+const AND: i32 = 2;
+const FIRST_DIGIT: i32 = 3;
+
+const NETWORK: Config = Config {
+    words: 13,
+    embedding: 16,
+    hidden: 32,
+    features: FEATURES,
+    init_layers: 1,
+    attention_layers: 2,
+    output_layers: 1,
+    selector: true,
+    previous_to_output: true,
+    context_to_output: true,
+    dropout: false,
+};
+
+/// What is said of the words of four digits.
+type Caption = fn(&[i32]) -> Vec<i32>;
+
+/// All four and the end, a filler between each two.
+fn with_fillers(d: &[i32]) -> Vec<i32> {
+    vec![d[0], AND, d[1], AND, d[2], AND, d[3], END]
+}
+
+/// The first and the last: nothing need be seen of the other cells, but there are as many words as cells.
+fn corners(d: &[i32]) -> Vec<i32> {
+    vec![d[0], AND, d[3], END]
+}
+
+/// The four alone.
+fn digits_alone(d: &[i32]) -> Vec<i32> {
+    d.to_vec()
+}
+
+/// Annotations (count, 4, 16) and the words that are said of them, (count, T).
+fn scenes(count: usize, seed: u64, caption: Caption) -> (Array, Array) {
+    let signs = |name: &str, rows: usize| normal(&[rows, FEATURES], 1.0, name, 1).to_f64().iter().map(|v| v.signum()).collect::<Vec<_>>();
+    let (looks, cells) = (signs("digits", 10), signs("cells", CELLS));
+    let noise = normal(&[count, CELLS, FEATURES], 0.05, "noise", seed).to_f64();
+    let digits = random_below(&[count * CELLS], seed, 10);
+    let digits = digits.values::<i32>().unwrap();
+    let annotations = Array::from_fn([count, CELLS, FEATURES], |i| {
+        let (cell, k) = (i / FEATURES, i % FEATURES);
+        (looks[digits[cell] as usize * FEATURES + k] + cells[cell % CELLS * FEATURES + k] + noise[i]) as f32
+    });
+    let named: Vec<i32> = digits.iter().map(|d| d + FIRST_DIGIT).collect();
+    let words = named.chunks(CELLS).flat_map(caption).collect::<Vec<_>>();
+    (annotations, Array::new([count, words.len() / count], words).unwrap())
+}
+
+/// What a training is of.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// Soft attention, with this weight of the penalty.
+    Soft(f32),
+    /// One cell for each word, drawn.
+    Hard,
+}
+
+impl Kind {
+    /// The gate belongs to soft attention: where draws are noise at first it closes before they are worth anything.
+    fn network(self) -> Config {
+        match self {
+            Self::Soft(_) => NETWORK,
+            Self::Hard => Config { selector: false, attention_layers: 1, ..NETWORK },
+        }
+    }
+}
+
+/// A network after `steps` steps of 32 scenes, and the captions' losses.
+fn trained(caption: Caption, kind: Kind, steps: usize) -> (Weights, Vec<f64>) {
+    let config = kind.network();
+    let start = config.initial(1).unwrap();
+    let (weights, graph) = (start.clone().as_states(), Graph::new());
+    let (annotations, words) = scenes(2048, 1, caption);
+    let length = words.shape()[1];
+    let a = graph.input("annotations", TensorType::f32([BATCH, CELLS, FEATURES])).unwrap();
+    let w = graph.input("words", TensorType::new(DType::I32, [BATCH, length])).unwrap();
+    let mask = graph.constant(Array::full([BATCH, length], 1.0f32)).unwrap();
+    let attention = match kind {
+        Kind::Soft(_) => Attention::Soft,
+        Kind::Hard => Attention::Sampled(Random::new(&graph, 1).unwrap().uniform(&[BATCH, length]).unwrap()),
+    };
+    let decoder = Decoder::new(&graph, &weights, config).unwrap();
+    let made = decoder.forced(&a, &w, &mask, &attention).unwrap();
+    let entropy = sentence_loss(&made.log_probabilities, &mask).unwrap();
+    let of_attention = match kind {
+        Kind::Soft(weight) => doubly_stochastic(&made.alphas, weight).unwrap(),
+        Kind::Hard => {
+            let baseline = moving_average("baseline", &caption_reward(&made.log_probabilities, &mask).unwrap(), 0.9).unwrap();
+            // The reward is the mean of a caption's words, its loss their sum: with their number as its weight both are of one scale.
+            let rewarded = Reinforce { reward: length as f32, entropy: 0.02 };
+            hard_attention_loss(&made, &mask, &baseline, rewarded).unwrap()
+        }
+    };
+    let loss = entropy.add(&of_attention).unwrap();
+    // The scalar bias of the scores changes no softmax, and is not part of the graph.
+    let parameters = weights.states(&graph).into_iter().filter(|p| p.name != "decoder_c_tt").collect();
+    let objective = Objective { loss, metrics: vec![("words".to_owned(), entropy)], parameters };
+    let adam = Optimiser::Adam(Adam::default());
+    let schedule = Schedule::Cosine { base: 1e-2, last: 1e-2, warm_up: 20, steps: steps as u64 };
+    let mut trainer = Trainer::new(gpu(), &objective, &adam, schedule, None).unwrap();
+    let data = Arrays::new(vec![("annotations".to_owned(), annotations), ("words".to_owned(), words)]).unwrap();
+    let batches = Loader::shuffled(Arc::new(data), BATCH, 1, 0).unwrap().take(steps);
+    let losses = batches.map(|batch| trainer.step(&batch.unwrap().inputs()).unwrap().metrics[0]).collect();
+    let after = trainer.weights().unwrap();
+    let learnt: Vec<(String, Array)> = after.names().map(|name| (name.to_owned(), Array::clone(after.get(name).unwrap()))).collect();
+    (start.replaced("the trained network", learnt), losses)
+}
+
+/// What a network says of scenes that it has not seen, word after word as it chose them, and where it looked.
+struct Said {
+    exact: f64,
+    /// (scenes, T, cells).
+    alphas: Vec<f64>,
+    /// (scenes, T), if there is a gate.
+    betas: Vec<f64>,
+    length: usize,
+}
+
+fn said(weights: &Weights, caption: Caption, kind: Kind) -> Said {
+    let (annotations, words) = scenes(TESTED, 2, caption);
+    let (graph, length) = (Graph::new(), words.shape()[1]);
+    let a = graph.input("annotations", annotations.ty()).unwrap();
+    let attention = if matches!(kind, Kind::Soft(_)) { Attention::Soft } else { Attention::Hard };
+    let made = Decoder::new(&graph, weights, kind.network()).unwrap().greedy(&a, length, &attention).unwrap();
+    let outputs: Vec<&Var> = [&made.words, &made.alphas].into_iter().chain(&made.betas).collect();
+    let found = Plan::compile(gpu(), &outputs).unwrap().run(&[("annotations", &annotations)]).unwrap();
+    let rows = |array: &Array| array.values::<i32>().unwrap().chunks(length).map(<[i32]>::to_vec).collect::<Vec<_>>();
+    let right = rows(&found[0]).iter().zip(rows(&words)).filter(|(found, wanted)| *found == wanted).count();
+    Said {
+        exact: right as f64 / TESTED as f64,
+        alphas: found[1].to_f64(),
+        betas: found.get(2).map(Array::to_f64).unwrap_or_default(),
+        length,
+    }
+}
+
+impl Said {
+    /// How often alpha is largest at the cell of the digit that is named, and how much of it lies there, where word `stride` k names
+    /// digit k.
+    fn at_named_cells(&self, stride: usize) -> (f64, f64) {
+        let looks = self.alphas.chunks(self.length * CELLS).flat_map(|scene| {
+            (0..CELLS).map(move |k| {
+                let alpha = &scene[stride * k * CELLS..][..CELLS];
+                (f64::from(u8::from(alpha.iter().all(|v| *v <= alpha[k]))), alpha[k])
+            })
+        });
+        let (first, mass) = looks.fold((0.0, 0.0), |sum, look| (sum.0 + look.0, sum.1 + look.1));
+        let count = (TESTED * CELLS) as f64;
+        (first / count, mass / count)
+    }
+
+    /// How far what the alphas of all words add up to at a cell is from 1, in the mean.
+    fn from_one(&self) -> f64 {
+        let scenes = self.alphas.chunks(self.length * CELLS);
+        let off = |scene: &[f64]| (0..CELLS).map(|i| (1.0 - scene.iter().skip(i).step_by(CELLS).sum::<f64>()).abs()).sum::<f64>();
+        scenes.map(off).sum::<f64>() / (TESTED * CELLS) as f64
+    }
+
+    /// The mean gate of the words whose number leaves `rest` when divided by 2, the last one left out.
+    fn gate(&self, rest: usize) -> f64 {
+        let of = |scene: &[f64]| scene.iter().take(self.length - 1).skip(rest).step_by(2).copied().collect::<Vec<_>>();
+        let all: Vec<f64> = self.betas.chunks(self.length).flat_map(of).collect();
+        all.iter().sum::<f64>() / all.len() as f64
+    }
+}
+
+#[test]
+fn soft_attention_looks_at_the_digit_that_it_names() {
+    let (weights, losses) = trained(with_fillers, Kind::Soft(1.0), 240);
+    let said = said(&weights, with_fillers, Kind::Soft(1.0));
+    let (first, mass) = said.at_named_cells(2);
+    let (digits, fillers) = (said.gate(0), said.gate(1));
+    println!("soft: losses {:.2} to {:.3}, captions right {:.3}", losses[0], losses[losses.len() - 1], said.exact);
+    println!("alpha largest at the named cell {first:.3}, mass there {mass:.3}; gate {digits:.3} at digits, {fillers:.3} at fillers");
+    // By chance one caption of 10,000 is right, one look of four, and a quarter of the mass.
+    assert!(said.exact >= 0.9, "{} of the captions are right", said.exact);
+    assert!(first >= 0.9, "alpha is largest at the named cell in {first}");
+    assert!(mass >= 0.5, "the mass at the named cell is {mass}");
+    assert!(fillers + 0.1 < digits, "the gate is {fillers} at fillers, {digits} at digits");
+}
+
+#[test]
+fn the_penalty_has_every_cell_seen_about_once() {
+    let [without, with] = [0.0, 1.0].map(|weight| {
+        let said = said(&trained(corners, Kind::Soft(weight), 150).0, corners, Kind::Soft(weight));
+        println!("weight {weight}: captions right {:.3}, column sums off 1 by {:.3}", said.exact, said.from_one());
+        assert!(said.exact >= 0.9, "weight {weight}: {} of the captions are right", said.exact);
+        said.from_one()
+    });
+    // Two cells are never named: without the penalty what is looked at is looked at twice.
+    assert!(with < 0.2 && without > 0.5, "column sums are off 1 by {with} with the penalty, {without} without");
+}
+
+#[test]
+fn hard_attention_learns_from_what_its_draws_were_worth() {
+    let (weights, losses) = trained(digits_alone, Kind::Hard, 250);
+    let said = said(&weights, digits_alone, Kind::Hard);
+    let (first, mass) = said.at_named_cells(1);
+    let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+    let (early, late) = (mean(&losses[..20]), mean(&losses[losses.len() - 20..]));
+    println!("hard: losses {early:.2} to {late:.3}, captions right {:.3}, {first:.3} at the named cell, mass {mass:.3}", said.exact);
+    assert!(late < 0.3 * early, "the loss went from {early} to {late}");
+    assert!(said.exact >= 0.5, "{} of the captions are right", said.exact);
+    assert!(first >= 0.6 && mass >= 0.5, "alpha is largest at the named cell in {first}, with {mass} of it");
+}
