@@ -1,7 +1,7 @@
 //! Fully convolutional networks learn to segment: of a few scenes of digits over textures FCN-8s learns more than the background.
 //!
 //! `scripts/mnist.sh` fetches the digits.
-#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test may fail where it stands")]
 
 mod common;
 #[path = "common/program.rs"]
