@@ -28,7 +28,9 @@ pub(super) struct Segments {
     /// Pixels of a scene's side, a multiple of 32.
     #[serde(default = "sixty_four")]
     side: usize,
-    /// The channels of the five stages.
+    /// How many convolutions each of the five stages has.
+    convolutions: Option<[usize; 5]>,
+    /// And of how many channels.
     channels: Option<[usize; 5]>,
     /// Those of fc6 and fc7.
     hidden: Option<usize>,
@@ -58,7 +60,10 @@ impl Segments {
             VariantName::Fcn16s => Variant::Fcn16s,
             VariantName::Fcn8s => Variant::Fcn8s,
         });
-        NarrowFcn { channels: self.channels.unwrap_or(usual.channels), hidden: self.hidden.unwrap_or(usual.hidden), ..usual }
+        let convolutions = self.convolutions.unwrap_or(usual.stages.map(|(convolutions, _)| convolutions));
+        let channels = self.channels.unwrap_or(usual.stages.map(|(_, channels)| channels));
+        let stages = std::array::from_fn(|stage| (convolutions[stage], channels[stage]));
+        NarrowFcn { stages, hidden: self.hidden.unwrap_or(usual.hidden), ..usual }
     }
 
     fn built(&self, weights: &Weights, inputs: &Inputs) -> Result<Network> {
@@ -68,7 +73,8 @@ impl Segments {
 
 impl Experiment for Segments {
     fn name(&self) -> String {
-        let NarrowFcn { variant, channels, hidden, .. } = self.network();
+        let NarrowFcn { variant, stages, hidden, .. } = self.network();
+        let channels = stages.map(|(_, channels)| channels);
         format!("digits over textures of {0} x {0}, {1} of {channels:?} and {hidden} channels", self.side, variant.name())
     }
 

@@ -1,7 +1,7 @@
 //! FCN-32s, FCN-16s and FCN-8s of any width, for scenes whose sides are multiples of 32.
 //!
 //! ```text
-//! image (n, 3, h, w) through five stages of two convolutions of 3 x 3 and a pooling that halves:
+//! image (n, 3, h, w) through five stages of convolutions of 3 x 3 and a pooling that halves:
 //! pool3 /8  -> score_pool3 ------------------------------------------------------------------- + -> upscore8 x8 -> crop to the image
 //! pool4 /16 -> score_pool4 ----------------------------- + -> upscore_pool4 x2 -> crop to pool3 '
 //! pool5 /32 -> fc6 -> fc7 -> score_fr -> upscore2 x2 -> crop to pool4 '
@@ -10,8 +10,8 @@
 //! Layers have the names of [`Fcn`](crate::models::fcn::Fcn)'s. As there, score layers are zero at first, upsampling is bilinear and not
 //! learned, biases learn twice as fast and do not decay, and crops follow from where layers' pixels lie. What differs: the first
 //! convolution is padded by 1, not by 100, which would make 17 times as many pixels of 64 x 64, so fc6 is of 3 x 3, padded by 1; and what
-//! was upsampled is cropped to a pooling's scores, which are the smaller ones here. Stages have two convolutions and as many channels as
-//! one likes. The image's RGB of 0..1 becomes 4 (v - 0.5), about -1 to 1, as there is no trunk that wants something else.
+//! was upsampled is cropped to a pooling's scores, which are the smaller ones here. Stages have as many
+//! convolutions and channels as one likes. The image's RGB of 0..1 becomes 4 (v - 0.5), about -1 to 1, as there is no trunk that wants something else.
 
 use super::CLASSES;
 use crate::array::TensorType;
@@ -30,16 +30,16 @@ pub struct NarrowFcn {
     pub variant: Variant,
     /// How many classes, the background among them.
     pub classes: usize,
-    /// The channels of each stage.
-    pub channels: [usize; 5],
+    /// How many convolutions each stage has, and of how many channels.
+    pub stages: [(usize, usize); 5],
     /// Those of fc6 and fc7.
     pub hidden: usize,
 }
 
 impl NarrowFcn {
-    /// For scenes of digits: 210,000 numbers to learn, 14 million multiplications for an image of 64 x 64.
+    /// For scenes of digits: 140,000 numbers to learn, 5 million multiplications for an image of 64 x 64.
     pub const fn new(variant: Variant) -> Self {
-        Self { variant, classes: CLASSES, channels: [8, 16, 32, 48, 64], hidden: 128 }
+        Self { variant, classes: CLASSES, stages: [(1, 8), (1, 16), (1, 32), (1, 48), (1, 64)], hidden: 128 }
     }
 
     /// The network that `weights` are of, by their shapes.
@@ -48,11 +48,12 @@ impl NarrowFcn {
     /// If `weights` lack a layer.
     pub fn of(variant: Variant, weights: &Weights) -> Result<Self> {
         let outputs = |name: &str| weights.sizes::<4>(&format!("{name}.weight")).map(|sizes| sizes[0]);
-        let mut channels = [0; 5];
-        for (stage, channels) in channels.iter_mut().enumerate() {
-            *channels = outputs(&format!("conv{}_1", stage + 1))?;
+        let mut stages = [(0, 0); 5];
+        for (stage, (convolutions, channels)) in (1..).zip(&mut stages) {
+            *channels = outputs(&format!("conv{stage}_1"))?;
+            *convolutions = (1..).take_while(|j| weights.contains(&format!("conv{stage}_{j}.weight"))).count();
         }
-        Ok(Self { variant, classes: outputs("score_fr")?, channels, hidden: outputs("fc6")? })
+        Ok(Self { variant, classes: outputs("score_fr")?, stages, hidden: outputs("fc6")? })
     }
 
     /// What training starts from: He's normal kernels, zero biases and score layers. Upsampling is not among them, as it does not
@@ -126,7 +127,11 @@ impl NarrowFcn {
 
     fn build(&self, weights: Option<&Weights>, image: &Var, learning: bool) -> Result<Network> {
         let known = matches!(self.variant, Variant::Fcn32s | Variant::Fcn16s | Variant::Fcn8s);
-        if !known || self.classes == 0 || self.hidden == 0 || self.channels.contains(&0) {
+        if !known
+            || self.classes == 0
+            || self.hidden == 0
+            || self.stages.iter().any(|(convolutions, channels)| convolutions * channels == 0)
+        {
             return Err(Error::shape("fcn", format!("{self:?}: it must be fcn32s, fcn16s or fcn8s, with classes and channels")));
         }
         let [_, _, h, w] = *image.shape() else {
@@ -149,7 +154,7 @@ impl NarrowFcn {
     fn upscore(&self, net: &mut Net<'_>, data: &Layer) -> Result<Layer> {
         let conv = |net: &mut Net<'_>, name: &str, x: &Layer, outputs: usize| net.conv_relu(name, x, outputs, Window::new(3, 1));
         let pool = |net: &mut Net<'_>, name: &str, x: &Layer| net.max_pool(name, x, 2);
-        let [_, _, pool3, pool4, pool5] = vgg16::stages(net, data, self.channels.map(|channels| (2, channels)), 1, conv, pool)?;
+        let [_, _, pool3, pool4, pool5] = vgg16::stages(net, data, self.stages, 1, conv, pool)?;
         let fc6 = net.conv_relu("fc6", &pool5, self.hidden, Window::new(3, 1))?;
         let fc7 = net.conv_relu("fc7", &fc6, self.hidden, Window::new(1, 0))?;
         let score_fr = net.score("score_fr", &fc7, self.classes)?;

@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn labels_follow_the_ink() {
         let scenes = scenes(64).unwrap();
-        let mut several = 0;
+        let (mut several, mut rims) = (0, 0);
         for visit in 0..20 {
             let [image, label] = <[Array; 2]>::try_from(scenes.example(0, visit).unwrap()).unwrap();
             assert!(image.to_f64().iter().all(|v| (-1e-6..=1.0 + 1e-6).contains(v)));
@@ -154,7 +154,8 @@ mod tests {
             // A block of 10 x 10, scaled: half ink lies half a pixel outside of it.
             assert!(ink as f64 >= (10.0f64 * 0.8 - 1.0).powi(2), "{ink} pixels of ink");
             let rim = |at: usize| labels[at] == 255 && (labels[at - 1] == 4 || labels[at + 1] == 4);
-            assert!((1..4095).any(rim), "there is a rim around it");
+            // It is less than a pixel wide around so sharp a block, and can lie between pixels.
+            rims += usize::from((1..4095).any(rim));
             // The last digit lies on top: where its ink is full all is of one grey.
             let greys: Vec<[f32; 3]> = (0..4096).filter(|i| labels[*i] == 4).map(|i| [0, 1, 2].map(|c| pixels[4096 * c + i])).collect();
             let is_grey = |rgb: &&[f32; 3]| (rgb[0] - rgb[1]).abs() < 1e-6 && (rgb[1] - rgb[2]).abs() < 1e-6;
@@ -163,6 +164,7 @@ mod tests {
             several += usize::from(labels.iter().filter(|l| **l == 255).count() > 200 || ink > 420);
         }
         assert!(several > 0, "some have more than one digit");
+        assert!(rims > 0, "there are rims");
     }
 
     #[test]
