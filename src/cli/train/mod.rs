@@ -20,9 +20,9 @@ A recipe is a TOML file that names a network, its data, loss, optimiser and sche
 the program are listed by --list and lie under examples/recipes. The output folder gets
   checkpoint.safetensors   weights, optimiser, random numbers, step; loads as the network's weights
   log.csv, curves.png      what was reported
-  recipe.toml              what was trained
+  recipe.toml              the recipe, without --steps and --seed
 and pictures of what the network looks at or finds. Ctrl-C ends a run after its step and saves; --resume goes
-on with the same numbers as if it had not ended. A loss that is no finite number ends it too, and the node that
+on with the same numbers as if it had not ended, given the same recipe and --seed. A loss that is no finite number ends it too, and the node that
 made it so is named.
 
 Data: MNIST's four IDX files in one folder, train-images-idx3-ubyte and so on; scripts/mnist.sh fetches

@@ -78,7 +78,15 @@ impl Run {
             if trainer.steps() >= recipe.train.steps || STOPPED.load(Ordering::Relaxed) {
                 break;
             }
-            let progress = trainer.step(&batch?.inputs())?;
+            let progress = match trainer.step(&batch?.inputs()) {
+                Ok(progress) => progress,
+                Err(error) => {
+                    // The states are those before the step: what was learnt until then is not lost.
+                    bar.finish_and_clear();
+                    self.save(&mut trainer, &log)?;
+                    return Err(error);
+                }
+            };
             sum = (sum.0 + progress.loss, sum.1 + 1);
             let step = progress.step;
             bar.set_position(step);
