@@ -47,6 +47,7 @@ const NO_ADAPTER: &str = "no GPU adapter was found: install your GPU's Vulkan dr
 const WANTED: Features = Features::TIMESTAMP_QUERY
     .union(Features::SHADER_F16)
     .union(Features::SHADER_F64)
+    .union(Features::SHADER_INT64)
     .union(Features::SUBGROUP)
     .union(Features::PIPELINE_CACHE);
 

@@ -69,6 +69,12 @@ impl Capabilities {
         }
     }
 
+    /// Whether a subgroup is one vector of 8 lanes of a CPU, and shaders have 64-bit integers: for kernels that load little and share
+    /// what they load by shuffles, which on a CPU cost next to nothing.
+    pub fn has_lanes(&self) -> bool {
+        self.software && self.subgroup_sizes == (8, 8) && self.features.contains(Features::SUBGROUP | Features::SHADER_INT64)
+    }
+
     /// The most bytes that one storage binding can show a shader.
     pub fn max_binding(&self) -> u64 {
         self.limits.max_storage_buffer_binding_size

@@ -13,6 +13,13 @@ pub struct Kernel {
     pub header: &'static str,
 }
 
+impl Kernel {
+    /// Whether it is one for [`Capabilities::has_lanes`](super::Capabilities::has_lanes), and so needs more than WebGPU's baseline.
+    pub fn needs_lanes(&self) -> bool {
+        self.name.ends_with("/lanes")
+    }
+}
+
 /// One field of a `Params` struct.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {

@@ -149,9 +149,11 @@ fn kernels_are_chosen_by_device_and_shape() {
     let (vulkan, metal) = (wgpu::Backend::Vulkan, wgpu::Backend::Metal);
     let dense: [&[usize]; 2] = [&[1, 16, 9, 9], &[16, 16, 3, 3]];
     let aligned: [&[usize]; 2] = [&[1, 16, 8, 8], &[16, 16, 3, 3]];
-    assert_eq!(on(true, vulkan, padded(1), dense[0], dense[1]), "conv2d/register");
+    assert_eq!(on(true, vulkan, padded(1), dense[0], dense[1]), "conv2d/lanes");
+    let without = |device: &mut Capabilities| device.subgroup_sizes = (4, 4);
+    assert_eq!(launches(&padded(1), without, &dense)[0], "conv2d/register");
     assert_eq!(on(false, vulkan, padded(1), dense[0], dense[1]), "conv2d/tile");
-    assert_eq!(on(true, metal, padded(1), aligned[0], aligned[1]), "conv2d/register");
+    assert_eq!(on(true, metal, padded(1), aligned[0], aligned[1]), "conv2d/lanes");
     // Whole vectors only where a component's store might become a vector's.
     assert_eq!(on(true, metal, padded(1), dense[0], dense[1]), "conv2d/direct");
     let depthwise = Conv2d { groups: 16, ..padded(1) };
@@ -161,8 +163,30 @@ fn kernels_are_chosen_by_device_and_shape() {
     assert_eq!(on(false, metal, depthwise, aligned[0], &[16, 1, 3, 3]), "conv2d/depthwise");
     assert_eq!(on(true, vulkan, PLAIN, &[1, 16, 1, 1], &[16, 16, 1, 1]), "matmul/gemv");
     let far = Conv2d { dilation: Hw::new(1, 50), ..PLAIN };
-    assert_eq!(on(true, vulkan, far, &[1, 2, 1, 200], &[2, 2, 1, 3]), "conv2d/direct");
+    assert_eq!(on(true, vulkan, far, &[1, 2, 1, 200], &[2, 2, 1, 3]), "conv2d/lanes");
+    assert_eq!(on(false, vulkan, far, &[1, 2, 1, 200], &[2, 2, 1, 3]), "conv2d/direct");
     assert_eq!(on(false, vulkan, padded(1), dense[0], &[3, 16, 3, 3]), "conv2d/register");
+}
+
+/// The kernel of lavapipe's lanes takes a row of the kernel in steps: all of it, equal parts, or one tap at a time.
+#[test]
+fn steps_of_a_row_of_taps() {
+    let case = |name: &str, attributes: Conv2d, input: &[usize], weight: &[usize]| {
+        let inputs = vec![random(input, 1), random(weight, 2), random(&weight[..1], 3)];
+        Case::new(name, attributes, inputs, terms(weight))
+    };
+    let mut cases: Vec<Case> = [1, 2, 4, 5, 6, 7, 8, 9, 10, 11]
+        .into_iter()
+        .map(|w| case(&format!("{w} taps, {} apart", 1 + w % 2), strided(1 + w % 2), &[2, 2, 3, 24], &[17, 2, 2, w]))
+        .collect();
+    cases.extend([
+        case("aligned rows, 8 taps, padded", padded(3), &[1, 2, 4, 32], &[16, 2, 8, 8]),
+        case("four planes at a time", PLAIN, &[2, 8, 5, 9], &[24, 8, 1, 1]),
+        case("four planes of groups", Conv2d { groups: 2, ..PLAIN }, &[1, 16, 4, 8], &[18, 8, 1, 1]),
+        case("points at a distance", strided(2), &[1, 4, 9, 21], &[9, 4, 1, 1]),
+        case("groups of 8 channels and fewer", Conv2d { groups: 3, ..padded(1) }, &[1, 6, 6, 40], &[15, 2, 3, 3]),
+    ]);
+    check(cases);
 }
 
 #[test]

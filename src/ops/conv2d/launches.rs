@@ -35,6 +35,7 @@ params! {
 }
 
 static REGISTER: Kernel = kernel!("conv2d/register", Params, header: UNFINISHED_FOUR);
+static LANES: Kernel = kernel!("conv2d/lanes", Params, header: UNFINISHED_FOUR);
 static TILE: Kernel = kernel!("conv2d/tile", Params, header: UNFINISHED_FOUR);
 static DEPTHWISE: Kernel = kernel!("conv2d/depthwise", Params, header: UNFINISHED_FOUR);
 /// What the direct kernel is told of the numbers: their type, and `x * y + sum`.
@@ -45,16 +46,21 @@ const INTEGERS: &str = "alias Scalar = i32;\nalias Element = vec4<i32>;\n#import
     fn multiply_add(x: Scalar, y: vec4<i32>, sum: vec4<i32>) -> vec4<i32> { return x * y + sum; }\n";
 static DIRECT: Kernel = kernel!("conv2d/direct", Params, header: "alias Scalar = f32;\nalias Element = vec4<f32>;\n#import unfinished\n\
     fn multiply_add(x: Scalar, y: vec4<f32>, sum: vec4<f32>) -> vec4<f32> { return fma(vec4(x), y, sum); }\n");
-pub(in crate::ops) const KERNELS: &[&Kernel] = &[&REGISTER, &TILE, &DEPTHWISE, &DIRECT];
+pub(in crate::ops) const KERNELS: &[&Kernel] = &[&REGISTER, &LANES, &TILE, &DEPTHWISE, &DIRECT];
 
 /// Channels that a thread of the register kernel computes.
 const ROWS: usize = 8;
+
+/// Neighbours of a kernel's row that a step of the lanes kernel spells out at most.
+const MOST_TAPS: usize = 7;
 
 /// The kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// 8 channels of a strip of pixels a thread: for software adapters, and for few channels elsewhere.
     Register,
+    /// 8 or 16 channels of a strip a thread, weights from lane to lane: for software adapters with subgroups of 8.
+    Lanes,
     /// `size` channels x `size` pixels a workgroup, through shared memory: for GPUs.
     Tile { size: u32, depth: u32 },
     /// A thread walks down a strip of one channel that has one input channel.
@@ -108,6 +114,9 @@ fn kinds(device: &Capabilities, sizes: &Sizes) -> Vec<Kind> {
         kinds.extend(large_tile(device, sizes));
         kinds.push(Kind::Tile { size: 64, depth: 16 });
     }
+    if device.has_lanes() {
+        kinds.push(Kind::Lanes);
+    }
     kinds.extend([Kind::Register, Kind::Direct]);
     kinds
 }
@@ -149,6 +158,7 @@ impl Work<'_> {
     fn launch(&self, kind: Kind) -> Option<Launch> {
         match kind {
             Kind::Register => self.register(),
+            Kind::Lanes => self.lanes(),
             Kind::Tile { size, depth } => Some(self.tile(size, depth)),
             Kind::Depthwise => self.depthwise(),
             Kind::Direct => Some(finished(self.direct(FLOATS), self.finish, Items::Row { whole: false })),
@@ -163,7 +173,7 @@ impl Work<'_> {
 
     fn register(&self) -> Option<Launch> {
         let sizes = self.sizes;
-        let strips = self.strips(vectors_for(sizes.output.w, 4))?;
+        let strips = self.strips(vectors_for(sizes.output.w, 4), sizes.span())?;
         let across = sizes.output.h * sizes.output.w.div_ceil(strips.pixels());
         let threads = blocks(sizes, self.part.channels.len(), ROWS) * across * self.part.images.len();
         let launch = self.start(&REGISTER, groups(threads, self.small_group()), 0);
@@ -172,9 +182,23 @@ impl Work<'_> {
         Some(self.strips_finished(launch, &strips))
     }
 
+    fn lanes(&self) -> Option<Launch> {
+        let sizes = self.sizes;
+        let rows = if sizes.group_outputs() > ROWS { 2 * ROWS } else { ROWS };
+        let divisor = |of: usize, most: usize| (1..=most).rev().find(|d| of.is_multiple_of(*d)).unwrap_or(1);
+        let taps = if sizes.dilation.w == 1 { divisor(sizes.kernel.w, MOST_TAPS) } else { 1 };
+        let planes = if sizes.kernel.area() > 1 || !sizes.group_inputs().is_multiple_of(4) { 1 } else { 4 };
+        let strips = self.strips(vectors_for(sizes.output.w, 4), taps)?;
+        let across = self.part.images.len() * sizes.output.h * sizes.output.w.div_ceil(strips.pixels());
+        let count = blocks(sizes, self.part.channels.len(), rows) as u64 * groups(across, 8);
+        let launch = self.start(&LANES, count, 0);
+        let launch = launch.constant("ROWS", u32_of(rows)).constant("TAPS", u32_of(taps)).constant("PLANES", u32_of(planes));
+        Some(self.strips_finished(launch.constant("STRIDE", u32_of(sizes.stride.w)), &strips))
+    }
+
     fn depthwise(&self) -> Option<Launch> {
         let Sizes { kernel, stride, dilation, output, .. } = *self.sizes;
-        let strips = self.strips(vectors_for(output.w, if kernel.h.max(kernel.w) > 3 { 2 } else { 4 }))?;
+        let strips = self.strips(vectors_for(output.w, if kernel.h.max(kernel.w) > 3 { 2 } else { 4 }), self.sizes.span())?;
         let columns = self.planes() * output.w.div_ceil(strips.pixels());
         // Rows that a thread goes down: as many as leave enough threads, for above each segment it reads some in vain.
         let (most, enough) = if self.device.software { (output.h, 64) } else { (8, 1 << 15) };
@@ -220,9 +244,9 @@ impl Work<'_> {
     }
 
     /// Strips of up to `vectors` vectors. On GPUs, neighbouring threads then read neighbouring vectors only with one each.
-    fn strips(&self, vectors: u32) -> Option<Strips> {
+    fn strips(&self, vectors: u32, taps: usize) -> Option<Strips> {
         let vectors = if self.device.software { vectors } else { 1 };
-        let strips = Strips::of(self.sizes, vectors, self.windows.input.1, self.windows.output.1)?;
+        let strips = Strips::of(self.sizes, vectors, taps, self.windows.input.1, self.windows.output.1)?;
         // Elsewhere a driver may write a whole vector where one component is meant, over a neighbour's.
         (strips.aligned_output || self.device.backend == wgpu::Backend::Vulkan).then_some(strips)
     }

@@ -74,6 +74,11 @@ impl Sizes {
         self.group_inputs() * self.kernel.area()
     }
 
+    /// Neighbours along a row from a pixel's first tap to its last.
+    pub(super) fn span(&self) -> usize {
+        (self.kernel.w - 1) * self.dilation.w + 1
+    }
+
     /// Whether every output pixel sees the whole input and there is but one of each channel: a fully connected layer.
     pub(in crate::ops) fn is_linear(&self) -> bool {
         self.groups == 1 && self.kernel == self.input && self.padding == Pads::default()

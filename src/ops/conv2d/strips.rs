@@ -20,18 +20,19 @@ pub(super) struct Strips {
 
 impl Strips {
     /// Strips of `vectors` vectors, or fewer if more input than a thread can hold lies under so many; `None` if even
-    /// one is too many. The skips are what the kernel adds to indices.
-    pub(super) fn of(sizes: &Sizes, vectors: u32, input_skip: u32, output_skip: u32) -> Option<Self> {
+    /// one is too many. The skips are what the kernel adds to indices; it reads a row of the kernel `taps` neighbours at a time.
+    pub(super) fn of(sizes: &Sizes, vectors: u32, taps: usize, input_skip: u32, output_skip: u32) -> Option<Self> {
         let aligned = |width: usize| width.is_multiple_of(4);
-        // Strips start at multiples of 4, and so do rows if the width is one: then all strips start alike within a vector.
+        // Strips start at multiples of 4, and so do rows if the width is one: then all strips start alike within a vector, and go on
+        // so from taps to taps if these are whole vectors or all there are.
         #[expect(clippy::cast_possible_truncation, reason = "modulo 4 is meant")]
         let start = input_skip.wrapping_sub(sizes.padding.left as u32) % 4;
-        let shift = if aligned(sizes.input.w) { start } else { 4 };
+        let alike = aligned(sizes.input.w) && (sizes.span() <= taps || aligned(taps));
+        let shift = if alike { start } else { 4 };
         // The last pixel's last tap, counted from the first pixel's first; and what lies before that in its vector.
         let loads = |vectors: u32| {
             let pixels = (4 * vectors as usize - 1).checked_mul(sizes.stride.w)?;
-            let taps = (sizes.kernel.w - 1).checked_mul(sizes.dilation.w)?;
-            Some((pixels.checked_add(taps)?.checked_add(1 + shift.min(3) as usize)?).div_ceil(4))
+            Some((pixels.checked_add(taps)?.checked_add(shift.min(3) as usize)?).div_ceil(4))
         };
         let mut vectors = vectors;
         while loads(vectors).is_none_or(|l| l > MOST_LOADS) {
