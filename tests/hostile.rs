@@ -445,6 +445,10 @@ fn vision(dice: &mut Dice<'_>) -> Made {
             let [image, block, stride, dilation, before, after] = <[Vec<usize>; 6]>::try_from(lists).unwrap();
             let op = Col2im { image, block: block.clone(), stride, dilation, before, after };
             let count = op.block.iter().fold(1usize, |n, &b| n.saturating_mul(b)).min(64);
+            if dice.yes() {
+                let images = [&x[..2], &op.image[..]].concat();
+                return (Arc::new(Im2col(op)), f32s(&[&images]), count);
+            }
             let input = vec![x[0], x[1] * count, dice.dim() * dice.dim()];
             (Arc::new(op), f32s(&[&input]), count)
         }

@@ -175,7 +175,14 @@ fn a_recipe_is_run_and_resumed() {
     let refused = train(&parts, &[]);
     assert_code(&refused, 1);
     assert!(text(&refused.stderr).contains("--resume"), "{}", text(&refused.stderr));
-    assert_code(&train(&parts, &["--resume"]), 0);
+    let other = train(&parts, &["--resume", "--seed", "2"]);
+    assert_code(&other, 1);
+    assert!(text(&other.stderr).contains("another recipe") && text(&other.stderr).contains("'train'"), "{}", text(&other.stderr));
+    // Without --steps it has made all that it was to make.
+    assert!(text(&train(&parts, &["--resume"]).stdout).contains("3 steps in"));
+    assert_code(&train(&parts, &["--resume", "--steps", "6"]), 0);
+    let kept = text(&std::fs::read(folder.path().join("parts/recipe.toml")).unwrap());
+    assert!(kept.contains("steps = 6") && kept.contains("parameters = 45000"), "{kept}");
     let bytes = |run: &str, name: &str| std::fs::read(folder.path().join(run).join(name)).unwrap();
     let states = |run: &str| Weights::open(folder.path().join(run).join("checkpoint.safetensors")).unwrap();
     for name in states("whole").names() {

@@ -12,21 +12,20 @@
 //! | input | (N, C * K, L), K the block's elements |
 //! | output | (N, C, image...) |
 //!
-//! Each output gathers its own terms, so nothing is added atomically. The gradient, of images alone, is each block's elements: a
-//! convolution whose kernels have a single 1.
+//! Each output gathers its own terms, so nothing is added atomically. The gradient is each block's elements: [`Im2col`](super::Im2col).
 //!
 //! ONNX: `Col2Im`. PyTorch: `fold`.
 
 use super::{
-    Candidate, Conv2d, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, rounded, the_gradient, u32_of,
+    Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, rounded, the_gradient, u32_of,
 };
-use crate::array::{Array, DType, Hw, Pads, TensorType, elements};
+use crate::array::{Array, DType, TensorType, elements};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
 use crate::graph::Var;
 
 params! {
-    struct Params {
+    pub(super) struct Params {
         image: [u32; 4],
         block: [u32; 4],
         counts: [u32; 4],
@@ -70,16 +69,16 @@ impl Col2im {
         Self { stride: all(1), dilation: all(1), before: all(0), after: all(0), image, block }
     }
 
-    /// How many blocks there are along each dimension.
-    fn counts(&self) -> Result<Vec<usize>> {
-        let wrong = |reason: String| Error::shape("col2im", reason);
+    /// How many blocks there are along each dimension, for operator `op`.
+    pub(super) fn counts(&self, op: &'static str) -> Result<Vec<usize>> {
+        let wrong = |reason: String| Error::shape(op, reason);
         let rank = self.image.len();
         let lists = [&self.block, &self.stride, &self.dilation, &self.before, &self.after];
         if lists.iter().any(|list| list.len() != rank) {
             return Err(wrong(format!("{self:?} must have {rank} numbers in each list")));
         }
         if rank == 0 || rank > 3 {
-            return Err(Error::unsupported("col2im", format!("{rank} spatial dimensions; there are 1, 2 or 3")));
+            return Err(Error::unsupported(op, format!("{rank} spatial dimensions; there are 1, 2 or 3")));
         }
         let count = |d: usize| {
             let [image, block, stride, dilation, before, after] =
@@ -97,6 +96,19 @@ impl Col2im {
             }
         };
         (0..rank).map(count).collect()
+    }
+
+    /// What kernels are told, but for how much there is to do and where.
+    pub(super) fn params(&self, counts: &[usize]) -> Params {
+        Params {
+            image: spatial(&self.image, 1),
+            block: spatial(&self.block, 1),
+            counts: spatial(counts, 1),
+            stride: spatial(&self.stride, 1),
+            dilation: spatial(&self.dilation, 1),
+            before: spatial(&self.before, 0),
+            ..Params::default()
+        }
     }
 }
 
@@ -119,7 +131,7 @@ impl Op for Col2im {
         check_inputs(self.name(), inputs, 1..=1)?;
         check_rank(self.name(), "input", inputs[0], 3, "(N, C * K, L)")?;
         check_dtype(self.name(), "input", inputs[0], DType::F32)?;
-        let (blocks, block) = (elements(&self.counts()?), elements(&self.block));
+        let (blocks, block) = (elements(&self.counts(self.name())?), elements(&self.block));
         let [n, rows, columns] = [0, 1, 2].map(|i| inputs[0].shape[i]);
         if rows % block != 0 || columns != blocks {
             let reason = format!("input {} must have {block} rows for each channel and {blocks} columns, one for each block", inputs[0]);
@@ -131,7 +143,7 @@ impl Op for Col2im {
     }
 
     fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
-        let counts = self.counts()?;
+        let counts = self.counts(self.name())?;
         let input = inputs[0].to_f64();
         let (block, blocks, area) = (elements(&self.block), elements(&counts), elements(&self.image));
         let planes = inputs[0].shape()[0] * (inputs[0].shape()[1] / block);
@@ -152,51 +164,27 @@ impl Op for Col2im {
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
-        let counts = self.counts()?;
+        let counts = self.counts(self.name())?;
         let area = elements(&self.image);
         let row = [elements(&self.block) * elements(&counts), area].map(|r| r as u64);
         // A plane of the output and the columns that make it are contiguous.
         let planes = site.outputs[0].elements() / area;
         let launches = launch_rows(self.name(), site.device, planes, &row.map(|r| r * 4), |part| {
             let [from, to] = row.map(|r| site.device.window(part.start as u64 * r..part.end as u64 * r, 4));
-            let params = Params {
-                image: spatial(&self.image, 1),
-                block: spatial(&self.block, 1),
-                counts: spatial(&counts, 1),
-                stride: spatial(&self.stride, 1),
-                dilation: spatial(&self.dilation, 1),
-                before: spatial(&self.before, 0),
-                count: u32_of(part.len() * area),
-                input_skip: from.skip,
-                output_skip: to.skip,
-            };
-            Launch::new(&COL2IM, &params, groups(part.len() * area, WORKGROUP)).input_window(0, &from).output_window(0, &to)
+            let count = part.len() * area;
+            let params = Params { count: u32_of(count), input_skip: from.skip, output_skip: to.skip, ..self.params(&counts) };
+            Launch::new(&COL2IM, &params, groups(count, WORKGROUP)).input_window(0, &from).output_window(0, &to)
         })?;
         Ok(vec![Candidate::of(launches)])
     }
 
-    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
-        let grad = the_gradient(self.name(), output_grads)?;
-        let (&[_, channels, _, _], &[kh, kw]) = (grad.shape(), &self.block[..]) else {
-            return Err(Error::unsupported(self.name(), format!("the gradient of {} spatial dimensions", self.image.len())));
-        };
-        // Tap k of each channel's block is an output channel of its own.
-        let taps = kh * kw;
-        let taken = Array::from_fn([channels * taps, 1, kh, kw], |i| f32::from(u8::from(i / taps % taps == i % taps)));
-        let pair = |list: &[usize]| Hw::new(list[0], list[1]);
-        let attributes = Conv2d {
-            stride: pair(&self.stride),
-            dilation: pair(&self.dilation),
-            padding: Pads { top: self.before[0], left: self.before[1], bottom: self.after[0], right: self.after[1] },
-            groups: channels,
-        };
-        let blocks = grad.conv2d(&grad.graph().constant(taken)?, None, attributes)?;
-        Ok(vec![Some(blocks.reshape(inputs[0].shape())?)])
+    fn gradient(&self, _: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        Ok(vec![Some(the_gradient(self.name(), output_grads)?.im2col(self.clone())?)])
     }
 }
 
 /// The row-major coordinates of element `flat`.
-fn coordinates(flat: usize, shape: &[usize]) -> Vec<usize> {
+pub(super) fn coordinates(flat: usize, shape: &[usize]) -> Vec<usize> {
     crate::array::strides(shape).into_iter().zip(shape).map(|(row, size)| flat / row % size).collect()
 }
 

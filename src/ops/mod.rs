@@ -75,6 +75,7 @@ ops! {
     gather_nd,
     global_pool2d,
     grid_sample,
+    im2col,
     layer_norm,
     logical,
     lp_pool,

@@ -65,4 +65,7 @@ fn blocks_that_overlap() {
         Col2im { stride: vec![1, 2], dilation: vec![2, 1], before: vec![1, 0], after: vec![0, 1], ..Col2im::new([4, 5], [2, 3]) };
     // 3 rows of blocks and 2 columns, 2 x 3 elements of 2 channels.
     check("col2im", &[around(&[2, 12, 6], 1)], |v| v[0].col2im(attributes.clone()));
+    check("im2col", &[around(&[2, 2, 4, 5], 1)], |v| v[0].im2col(attributes.clone()));
+    let volume = Col2im::new([2, 3, 3], [1, 2, 2]);
+    check("col2im of a volume", &[around(&[1, 4, 8], 1)], |v| v[0].col2im(volume.clone()));
 }

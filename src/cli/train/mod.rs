@@ -10,7 +10,7 @@ mod settings;
 use super::DeviceArgs;
 use clap::Args;
 use foveate::Result;
-use recipe::{BUILT_IN, Recipe};
+use recipe::{BUILT_IN, Changes, Recipe};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -20,10 +20,10 @@ A recipe is a TOML file that names a network, its data, loss, optimiser and sche
 the program are listed by --list and lie under examples/recipes. The output folder gets
   checkpoint.safetensors   weights, optimiser, random numbers, step; loads as the network's weights
   log.csv, curves.png      what was reported
-  recipe.toml              the recipe, without --steps and --seed
+  recipe.toml              the recipe with --steps and --seed, as it was run
 and pictures of what the network looks at or finds. Ctrl-C ends a run after its step and saves; --resume goes
-on with the same numbers as if it had not ended, given the same recipe and --seed. A loss that is no finite number ends it too, and the node that
-made it so is named.
+on with the same numbers as if it had not ended, and refuses another recipe than the run's; --steps may change.
+A loss that is no finite number ends it too, and the node that made it so is named.
 
 Data: MNIST's four IDX files in one folder, train-images-idx3-ubyte and so on; scripts/mnist.sh fetches
 them to target/mnist.
@@ -68,11 +68,13 @@ impl Train {
             }
             return Ok(ExitCode::SUCCESS);
         };
-        let (text, mut recipe) = Recipe::open(&name)?;
-        recipe.train.steps = self.steps.unwrap_or(recipe.train.steps);
-        recipe.train.seed = self.seed.unwrap_or(recipe.train.seed);
         let stem = PathBuf::from(&name).file_stem().map_or_else(|| "run".into(), |stem| stem.to_os_string());
         let output = self.output.unwrap_or_else(|| PathBuf::from("runs").join(stem));
+        let before = output.join("recipe.toml");
+        let earlier = if self.resume && before.exists() { Some(recipe::read(&before.display().to_string())?) } else { None };
+        let changes = Changes { steps: self.steps, seed: self.seed };
+        let text = recipe::changed(&name, &recipe::read(&name)?, changes, earlier.as_deref().map(|text| (before.as_path(), text)))?;
+        let recipe = Recipe::parse(&name, &text)?;
         run::Run { text, recipe, data, output, resume: self.resume, device: self.device.open()? }.run()
     }
 }

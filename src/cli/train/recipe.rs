@@ -9,6 +9,7 @@ use foveate::train::Clip;
 use foveate::{Error, Result};
 use serde::Deserialize;
 use std::path::Path;
+use toml::{Table, Value};
 
 /// The recipes that come with the program.
 pub(super) const BUILT_IN: &[(&str, &str)] = &[
@@ -108,18 +109,58 @@ fn whole() -> f32 {
     1.0
 }
 
+/// The text of a file, or of a recipe that comes with the program.
+pub(super) fn read(name: &str) -> Result<String> {
+    match BUILT_IN.iter().find(|(n, _)| *n == name) {
+        Some((_, text)) => Ok((*text).to_owned()),
+        None if Path::new(name).extension().is_none() => {
+            let names: Vec<&str> = BUILT_IN.iter().map(|(n, _)| *n).collect();
+            Err(Error::model(name, format!("is no recipe that comes with the program; these do: {}", names.join(", "))))
+        }
+        None => std::fs::read_to_string(name).map_err(|e| Error::io(name, e)),
+    }
+}
+
+/// What was asked for beside the recipe.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Changes {
+    pub(super) steps: Option<u64>,
+    pub(super) seed: Option<u64>,
+}
+
+/// The text of the recipe that is really run: `text` with `changes`, and where there is an `earlier` run to go on with, with what was
+/// changed then. The text of an `earlier` run is its file's.
+///
+/// # Errors
+/// If a text is no TOML, or the earlier run was another's.
+pub(super) fn changed(name: &str, text: &str, changes: Changes, earlier: Option<(&Path, &str)>) -> Result<String> {
+    let table = |name: &str, text: &str| text.parse::<Table>().map_err(|e| Error::model(name, e.to_string()));
+    let mut recipe = table(name, text)?;
+    let earlier = earlier.map(|(path, text)| Ok((path.display().to_string(), table(&path.display().to_string(), text)?))).transpose()?;
+    for (key, given) in [("steps", changes.steps), ("seed", changes.seed)] {
+        let given = given.map(|number| i64::try_from(number).map(Value::Integer)).transpose();
+        let given = given.map_err(|_| Error::model(name, format!("--{key} must be below 2^63")))?;
+        let before = earlier.as_ref().and_then(|(_, earlier)| earlier.get("train")?.get(key).cloned());
+        if let (Some(value), Some(Value::Table(train))) = (given.or(before), recipe.get_mut("train")) {
+            train.insert(key.to_owned(), value);
+        }
+    }
+    if let Some((path, mut earlier)) = earlier {
+        if let (Some(Value::Table(train)), Some(steps)) = (earlier.get_mut("train"), recipe.get("train").and_then(|t| t.get("steps"))) {
+            train.insert("steps".to_owned(), steps.clone());
+        }
+        if earlier != recipe {
+            let other = recipe.iter().find(|(key, value)| earlier.get(*key) != Some(value)).map_or("what it lacks", |(key, _)| key);
+            return Err(Error::model(path, format!("was run by another recipe than {name}: they differ in '{other}'")));
+        }
+    }
+    Ok(recipe.to_string())
+}
+
 impl Recipe {
-    /// The text and the recipe of a file, or of one that comes with the program.
-    pub(super) fn open(name: &str) -> Result<(String, Self)> {
-        let text = match BUILT_IN.iter().find(|(n, _)| *n == name) {
-            Some((_, text)) => (*text).to_owned(),
-            None if Path::new(name).extension().is_none() => {
-                let names: Vec<&str> = BUILT_IN.iter().map(|(n, _)| *n).collect();
-                return Err(Error::model(name, format!("is no recipe that comes with the program; these do: {}", names.join(", "))));
-            }
-            None => std::fs::read_to_string(name).map_err(|e| Error::io(name, e))?,
-        };
-        let recipe: Self = toml::from_str(&text).map_err(|e| Error::model(name, e.to_string()))?;
+    /// The recipe `text`, which errors call `name`.
+    pub(super) fn parse(name: &str, text: &str) -> Result<Self> {
+        let recipe: Self = toml::from_str(text).map_err(|e| Error::model(name, e.to_string()))?;
         let Train { batch, report, evaluate, clip_norm, clip_value, .. } = recipe.train;
         if batch == 0 || report == 0 || evaluate == 0 {
             return Err(Error::model(name, "batch, report and evaluate must be at least 1"));
@@ -127,7 +168,7 @@ impl Recipe {
         if clip_norm.is_some() && clip_value.is_some() {
             return Err(Error::model(name, "clip_norm and clip_value exclude each other"));
         }
-        Ok((text, recipe))
+        Ok(recipe)
     }
 
     pub(super) fn clip(&self) -> Option<Clip> {
@@ -152,15 +193,17 @@ mod tests {
     #[test]
     fn recipes_that_come_along_are_read() {
         for (name, _) in BUILT_IN {
-            Recipe::open(name).unwrap();
+            let changes = Changes { steps: Some(7), seed: None };
+            let recipe = Recipe::parse(name, &changed(name, &read(name).unwrap(), changes, None).unwrap()).unwrap();
+            assert_eq!((recipe.train.steps, recipe.train.seed), (7, 1));
         }
-        let error = Recipe::open("unknown").unwrap_err().to_string();
+        let error = read("unknown").unwrap_err().to_string();
         assert!(error.contains("rotated-st-cnn"), "{error}");
     }
 
     #[test]
     fn what_means_nothing_is_refused() {
-        let (text, _) = Recipe::open("rotated-fcn").unwrap();
+        let text = read("rotated-fcn").unwrap();
         for (from, to, reason) in [
             ("batch = 256", "batch = 256\nbach = 3", "bach"),
             ("batch = 256", "batch = 0", "at least 1"),
@@ -168,11 +211,8 @@ mod tests {
             ("task = \"rotated\"", "task = \"rotten\"", "rotten"),
             ("[train]", "[train]\nclip_norm = 1.0\nclip_value = 1.0", "exclude"),
         ] {
-            let folder = tempfile::tempdir().unwrap();
-            let path = folder.path().join("recipe.toml");
             assert!(text.contains(from), "{from}");
-            std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
-            let error = Recipe::open(&path.display().to_string()).unwrap_err().to_string();
+            let error = Recipe::parse("recipe.toml", &text.replacen(from, to, 1)).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");
         }
     }

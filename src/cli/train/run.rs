@@ -73,7 +73,7 @@ impl Run {
         let bar = ProgressBar::new(recipe.train.steps).with_position(trainer.steps());
         bar.set_style(style());
         let batches = Loader::shuffled(learnt, recipe.train.batch, recipe.train.seed, trainer.steps())?;
-        let mut sum = (0.0, 0u32);
+        let (mut sum, mut saved) = ((0.0, 0u32), self.resume.then(|| trainer.steps()));
         for batch in batches {
             if trainer.steps() >= recipe.train.steps || STOPPED.load(Ordering::Relaxed) {
                 break;
@@ -96,6 +96,7 @@ impl Run {
                 bar.set_message(format!("loss {loss:.4}, rate {:.2e}", progress.rate));
                 let metrics = trainer.metrics().iter().map(String::as_str).zip(progress.metrics.iter().copied());
                 log.add(step, &[("loss", loss), ("rate", progress.rate)].into_iter().chain(metrics).collect::<Vec<_>>());
+                log.save(output.join("log.csv"))?;
             }
             if step.is_multiple_of(recipe.train.evaluate) || step == recipe.train.steps {
                 let scores = evaluation.run(&trainer.weights()?, &self)?;
@@ -104,9 +105,12 @@ impl Run {
                 let line = format!("step {step}: loss {:.4}, {}", log.last("loss").unwrap_or(progress.loss), text.join(", "));
                 bar.suspend(|| println!("{line}"));
                 self.save(&mut trainer, &log)?;
+                saved = Some(step);
             }
         }
-        self.save(&mut trainer, &log)?;
+        if saved != Some(trainer.steps()) {
+            self.save(&mut trainer, &log)?;
+        }
         bar.finish_and_clear();
         let stopped = if trainer.steps() < recipe.train.steps { "; --resume goes on" } else { "" };
         println!("{} steps in {}; saved to {}{stopped}", trainer.steps(), milliseconds(begin), output.display());

@@ -3,7 +3,8 @@
 //! ```text
 //! by the input    the transposed convolution of the output's gradient with the weight, its output as large as the input; of stride 1
 //!                 and where they are few, all products of weights and gradients, W^T dY, added up where they lie (col2im)
-//! by the weight   the convolution of the input with the output's gradient as weight, images and channels exchanged,
+//! by the weight   the output's gradient times what each tap saw (im2col), image by image and then added up, where that is little;
+//!                 else the convolution of the input with the output's gradient as weight, images and channels exchanged,
 //!                 stride and dilation exchanged, and of its output the first kh rows and kw columns
 //! by the bias     the sums of the output's gradient over images and pixels
 //! ```
@@ -49,16 +50,20 @@ impl Conv2d {
             return Ok(None);
         }
         let rows = weight.reshape([m, c * kh * kw])?.swap_axes(0, 1)?;
+        rows.matmul(&grad.reshape([n, m, oh * ow])?)?.col2im(self.blocks(input, Hw::new(kh, kw))).map(Some)
+    }
+
+    /// What a kernel sees of the input at each pixel of the output.
+    fn blocks(&self, input: &Var, kernel: Hw) -> Col2im {
         let Pads { top, left, bottom, right } = self.padding;
-        let attributes = Col2im {
+        Col2im {
             image: input.shape()[2..].to_vec(),
-            block: vec![kh, kw],
+            block: vec![kernel.h, kernel.w],
             stride: vec![self.stride.h, self.stride.w],
             dilation: vec![self.dilation.h, self.dilation.w],
             before: vec![top, left],
             after: vec![bottom, right],
-        };
-        rows.matmul(&grad.reshape([n, m, oh * ow])?)?.col2im(attributes).map(Some)
+        }
     }
 
     /// The gradient (outputs, channels / groups, kh, kw) of the weight of this convolution of `input` from that of its output. Also
@@ -68,6 +73,15 @@ impl Conv2d {
             return Err(Error::shape("conv2d", format!("input must be (n, channels, h, w), it is {}", input.ty())));
         };
         let (groups, each) = (self.groups, channels / self.groups);
+        let &[_, outputs, oh, ow] = grad.shape() else { return Err(Error::shape("conv2d", format!("a gradient {}", grad.ty()))) };
+        let seen = [images, channels, kernel.area(), oh, ow].into_iter().fold(1usize, usize::saturating_mul);
+        let blocks = self.blocks(input, kernel);
+        // Output padding of a transposed convolution may leave room for more.
+        if groups == 1 && seen <= MOST_PRODUCTS && blocks.counts("conv2d")? == [oh, ow] {
+            let seen = input.im2col(blocks)?.swap_axes(1, 2)?;
+            let by_image = grad.reshape([images, outputs, oh * ow])?.matmul(&seen)?;
+            return by_image.reduce_sum(&[0], false)?.reshape([outputs, channels, kernel.h, kernel.w]);
+        }
         // (n, group, c, h, w) to (c, group, n, h, w): channels are images, and each group convolves its own.
         let input = input.reshape([images, groups, each, h, w])?.transpose([2, 1, 0, 3, 4])?.reshape([each, groups * images, h, w])?;
         let exchanged = Self { stride: self.dilation, padding: self.padding, dilation: self.stride, groups };
