@@ -6,6 +6,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod parallel;
 mod upright;
 
 use common::gpu;
