@@ -2,7 +2,7 @@
 
 use super::learning::{BATCH, CELLS, Caption, FEATURES, Kind, PLAIN, TESTED, said, scenes, seeded};
 use crate::common::gpu;
-use foveate::array::{Array, DType, TensorType};
+use foveate::array::{DType, TensorType};
 use foveate::graph::Graph;
 use foveate::models::rnn_captioning::{self, Config, Form};
 use foveate::models::show_attend_tell::{Attention, END};

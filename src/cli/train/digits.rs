@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn looks_begin_where_the_recipe_says() {
         let digits = |places: &str| -> Digits {
-            let transforms = "transforms = [\"affine\", \"attention\"]\nclassifier = \"fcn\"\nparameters = 200_000";
+            let transforms = "transforms = [\"affine\", \"attention\"]\nclassifier = \"fcn\"";
             toml::from_str(&format!("task = \"addition\"\n{transforms}\n{places}")).unwrap()
         };
         let bias = |digits: &Digits, k: usize| digits.initial(1).unwrap().get(&format!("transformer{k}.theta.bias")).unwrap().to_f64();
