@@ -271,6 +271,23 @@ fn a_transformer_goes_anywhere() {
 }
 
 #[test]
+fn a_look_begins_where_it_is_told() {
+    // A ramp from -1 at the left to 1 at the right and another one down: what is at the output's centre is the place itself.
+    let at = |i: usize| (i % 9) as f32 / 4.0 - 1.0;
+    let image = Array::from_fn([1, 2, 9, 9], |i| if i < 81 { at(i) } else { at((i - 81) / 9) });
+    for (name, transform) in TRANSFORMS {
+        let theta = Array::new([1, transform.parameters()], transform.at([0.25, -0.5])).unwrap();
+        let build = |v: &[Var]| {
+            let seen = transform.warp(&v[0], &v[1], Hw::square(9))?;
+            Ok(vec![seen.narrow(2, 4, 1)?.narrow(3, 4, 1)?.reshape([2])?])
+        };
+        let expected = Array::new([2], vec![0.25f32, -0.5]).unwrap();
+        check_composed(name, &[image.clone(), theta], build, &[&expected], Bound::Near { absolute: 2e-5, relative: 0.0 });
+        assert_eq!(transform.at([0.0; 2]), transform.identity());
+    }
+}
+
+#[test]
 fn parallel_birds_look_at_different_places() {
     assert_eq!(Birds::new(2).places(), [-0.5, 0.0, 0.5, 0.0]);
     assert_eq!(Birds::new(4).places(), [-0.5, -0.5, 0.5, -0.5, -0.5, 0.5, 0.5, 0.5]);

@@ -1,12 +1,12 @@
 //! The estimator of hard attention on the decoder itself, its expectation and variance taken over all draws there are.
 
-use crate::common::gpu;
-use foveate::array::{Array, TensorType};
+use crate::common::{Bound, compare, gpu};
+use foveate::array::{Array, DType, TensorType};
 use foveate::graph::{Graph, Var};
 use foveate::models::show_attend_tell::{Attention, Config, Decoder, Unrolled, caption_reward, hard_attention_loss};
-use foveate::nn::Weights;
 use foveate::nn::init::normal;
 use foveate::nn::loss::Reinforce;
+use foveate::nn::{Random, Weights};
 use foveate::plan::{Device, Plan};
 
 const PLACES: usize = 3;
@@ -27,7 +27,7 @@ const NETWORK: Config = Config {
     dropout: false,
 };
 
-/// Two words of `batch` copies of one image, places by the input "numbers".
+/// Two words of `batch` copies of one image, places by the input "numbers" where they are drawn.
 struct Network {
     graph: Graph,
     parameters: Vec<Var>,
@@ -37,6 +37,10 @@ struct Network {
 }
 
 fn network(batch: usize) -> foveate::Result<Network> {
+    attending(batch, |_, numbers| Attention::Sampled(numbers))
+}
+
+fn attending(batch: usize, attention: impl Fn(&Graph, Var) -> Attention) -> foveate::Result<Network> {
     let graph = Graph::new();
     let arrays = NETWORK.parameters().into_iter().map(|(name, shape)| (name.clone(), normal(&shape, 0.9, &name, 4)));
     let weights = Weights::from_arrays("drawn", arrays.collect::<Vec<_>>()).as_states();
@@ -45,7 +49,7 @@ fn network(batch: usize) -> foveate::Result<Network> {
     let words = graph.constant(Array::new([1, STEPS], vec![3i32, 2])?)?.expand([batch, STEPS])?;
     let mask = graph.constant(Array::full([batch, STEPS], 1.0f32))?;
     let numbers = graph.input("numbers", TensorType::f32([batch, STEPS]))?;
-    let made = decoder.forced(&annotations, &words, &mask, &Attention::Sampled(numbers))?;
+    let made = decoder.forced(&annotations, &words, &mask, &attention(&graph, numbers))?;
     let reward = caption_reward(&made.log_probabilities, &mask)?;
     // The scalar bias of the scores changes no softmax, and is not part of the graph.
     let parameters = weights.states(&graph).into_iter().filter(|p| p.name != "decoder_c_tt").map(|p| p.var).collect();
@@ -130,6 +134,80 @@ fn the_estimate_of_the_decoder_is_unbiased_and_a_baseline_takes_most_of_its_vari
     assert!(variances[1] < 0.5 * variances[0] && variances[0] < variances[2], "{variances:?}");
 }
 
+/// The gradients, each parameter's, of `loss` of two words of one image, for these numbers and, if it is asked for, this coin.
+fn gradients(network: &Network, loss: &Var) -> impl FnMut(&Array, bool) -> Vec<Array> + use<> {
+    let gradients = loss.gradient(&network.parameters.iter().collect::<Vec<_>>()).unwrap();
+    let mut plan = Plan::compile(gpu(), &gradients.iter().collect::<Vec<_>>()).unwrap();
+    let asked: Vec<String> = plan.inputs().map(|(name, _)| name.to_owned()).collect();
+    move |numbers, drawn| {
+        let drawn = Array::new([1], vec![drawn]).unwrap();
+        let given = [("numbers", numbers), ("drawn", &drawn)];
+        let inputs: Vec<_> = given.into_iter().filter(|(name, _)| asked.iter().any(|a| a == name)).collect();
+        plan.run(&inputs).unwrap()
+    }
+}
+
+#[test]
+fn a_coin_chooses_between_the_gradient_of_the_draws_and_that_of_the_expectation() {
+    let weights = Reinforce { reward: 1.0, entropy: 0.3 };
+    let loss = |network: &Network| {
+        let baseline = network.graph.constant(Array::scalar(-1.5f32)).unwrap();
+        let term = hard_attention_loss(&network.made, &network.mask, &baseline, weights).unwrap();
+        term.sub(&network.reward.reduce_sum(&[], false).unwrap()).unwrap()
+    };
+    let mixed = attending(1, |graph, numbers| {
+        let drawn = graph.input("drawn", TensorType::new(DType::Bool, [1])).unwrap();
+        Attention::Mixed { numbers, drawn }
+    });
+    let (mixed, hard, soft) = (mixed.unwrap(), network(1).unwrap(), attending(1, |_, _| Attention::Soft).unwrap());
+    // Soft attention's loss is the caption's, less the entropy.
+    let alphas = &soft.made.alphas;
+    let negative_entropy = alphas.mul(&alphas.log().unwrap()).unwrap().reduce_sum(&[], false).unwrap();
+    let weight = soft.graph.constant(Array::scalar(weights.entropy)).unwrap();
+    let expected = negative_entropy.mul(&weight).unwrap().sub(&soft.reward.reduce_sum(&[], false).unwrap()).unwrap();
+    let mut of_soft = gradients(&soft, &expected);
+    let (mut of_hard, mut of_mixed) = (gradients(&hard, &loss(&hard)), gradients(&mixed, &loss(&mixed)));
+    // A few units large at most, of sums that differ in their order alone.
+    let near = Bound::Near { absolute: 2e-5, relative: 2e-5 };
+    let mut differ = 0;
+    for numbers in [[0.05f32, 0.05], [0.5, 0.95], [0.95, 0.5], [0.95, 0.05]] {
+        let numbers = Array::new([1, STEPS], numbers.to_vec()).unwrap();
+        let (soft, hard) = (of_soft(&numbers, false), of_hard(&numbers, true));
+        for (drawn, wanted) in [(false, &soft), (true, &hard)] {
+            for (found, wanted) in of_mixed(&numbers, drawn).iter().zip(wanted) {
+                compare(found, wanted, None, near).unwrap_or_else(|e| panic!("drawn {drawn} by {numbers:?}: {e}"));
+            }
+        }
+        differ +=
+            soft.iter().zip(&hard).filter(|(a, b)| compare(a, b, None, Bound::Near { absolute: 1e-2, relative: 0.0 }).is_err()).count();
+    }
+    assert!(differ > 20, "the two gradients are hardly different: {differ} arrays are");
+}
+
+#[test]
+fn the_coin_is_one_for_all_and_falls_as_often_as_it_should() {
+    let graph = Graph::new();
+    let mut random = Random::new(&graph, 1).unwrap();
+    let shares = [0.0, 0.5, 1.0];
+    let coins = shares.map(|share| match Attention::mixed(&mut random, 3, 2, share).unwrap() {
+        Attention::Mixed { numbers, drawn } => {
+            assert_eq!((numbers.shape(), drawn.shape(), drawn.dtype()), (&[3, 2][..], &[1][..], DType::Bool));
+            drawn
+        }
+        other => panic!("{other:?}"),
+    });
+    let mut plan = Plan::compile(Device::Cpu, &coins.iter().collect::<Vec<_>>()).unwrap();
+    let mut counts = [0.0; 3];
+    for _ in 0..100 {
+        plan.run(&[]).unwrap().iter().zip(&mut counts).for_each(|(coin, count)| *count += coin.to_f64()[0]);
+    }
+    // The deviation of half is 5.
+    assert!(counts[0] == 0.0 && counts[2] == 100.0 && (35.0..=65.0).contains(&counts[1]), "{counts:?}");
+    for share in [-0.1, 1.1, f32::NAN] {
+        assert!(Attention::mixed(&mut random, 3, 2, share).unwrap_err().to_string().contains("is 0 to 1"), "{share}");
+    }
+}
+
 #[test]
 fn soft_attention_and_other_masks_are_refused() {
     let hard = network(2).unwrap();
@@ -139,4 +217,7 @@ fn soft_attention_and_other_masks_are_refused() {
     assert!(refused(&soft, &hard.mask).contains("attention is soft"));
     let text = refused(&hard.made, &hard.mask.narrow(1, 0, 1).unwrap());
     assert!(text.contains("mask f32[2, 1] of places i32[2, 2]"), "{text}");
+    let many = |graph: &Graph, numbers| Attention::Mixed { numbers, drawn: graph.constant(Array::full([2, 1], true)).unwrap() };
+    let text = attending(2, many).err().unwrap().to_string();
+    assert!(text.contains("bool[1], not bool[2, 1]"), "{text}");
 }

@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod estimator;
+mod growing;
 mod learning;
 mod published;
 mod recurrent;
@@ -242,7 +243,9 @@ fn parameters_of_other_shapes_are_refused_by_name() {
     assert!(text.contains("word 2 of 1 images") && text.contains("f32[1, 2]"), "{text}");
     let beam = |width, attention| BeamSearch::new(&Device::Cpu, &coco, COCO, 6, width, &attention).unwrap_err().to_string();
     assert!(beam(0, Attention::Soft).contains("0 captions") && beam(14, Attention::Soft).contains("14 captions"));
-    assert!(beam(2, Attention::Sampled(numbers)).contains("drawn"));
+    assert!(beam(2, Attention::Sampled(numbers.clone())).contains("drawn"));
+    let drawn = graph.constant(Array::new([1], vec![true]).unwrap()).unwrap();
+    assert!(beam(2, Attention::Mixed { numbers, drawn }).contains("drawn"));
 }
 
 #[test]

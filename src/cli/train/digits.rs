@@ -25,6 +25,9 @@ pub(super) struct Digits {
     #[serde(default)]
     transforms: Vec<TransformName>,
     classifier: ClassifierName,
+    /// The place, x and y of -1 to 1, where each transformer's look begins; the centre if there are none.
+    #[serde(default)]
+    places: Vec<[f32; 2]>,
     /// About how many numbers the network may have.
     #[serde(default = "published")]
     parameters: usize,
@@ -105,7 +108,16 @@ impl Experiment for Digits {
     }
 
     fn initial(&self, seed: u64) -> Result<Weights> {
-        self.network()?.init(seed)
+        let (transforms, places) = (self.transforms(), &self.places);
+        if !places.is_empty() && places.len() != transforms.len() {
+            let reason = format!("has {} places for {} transforms; there is one for each, or none at all", places.len(), transforms.len());
+            return Err(Error::model("the recipe", reason));
+        }
+        let biases = transforms.iter().zip(places).enumerate().map(|(i, (transform, place))| {
+            let bias = transform.at(*place);
+            Ok((format!("transformer{}.theta.bias", i + 1), Array::new([bias.len()], bias)?))
+        });
+        Ok(self.network()?.init(seed)?.replaced("first weights", biases.collect::<Result<Vec<_>>>()?))
     }
 
     fn data(&self, folder: &Path, seed: u64) -> Result<[Arc<dyn Dataset>; 2]> {
@@ -186,4 +198,24 @@ fn stacked(panels: &[Array]) -> Result<Array> {
         let (channel, at) = (i / rows, i % rows);
         values[at / plane].get(channel * plane + at % plane).copied().unwrap_or(0.0)
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_begin_where_the_recipe_says() {
+        let digits = |places: &str| -> Digits {
+            let transforms = "transforms = [\"affine\", \"attention\"]\nclassifier = \"fcn\"";
+            toml::from_str(&format!("task = \"addition\"\n{transforms}\n{places}")).unwrap()
+        };
+        let bias = |digits: &Digits, k: usize| digits.initial(1).unwrap().get(&format!("transformer{k}.theta.bias")).unwrap().to_f64();
+        let apart = digits("places = [[-0.5, 0.25], [0.5, 0.0]]");
+        assert_eq!(bias(&apart, 1), [1.0, 0.0, -0.5, 0.0, 1.0, 0.25]);
+        assert_eq!(bias(&apart, 2), [1.0, 0.5, 0.0]);
+        assert_eq!(bias(&digits(""), 2), [1.0, 0.0, 0.0]);
+        let error = digits("places = [[0.0, 0.0]]").initial(1).unwrap_err().to_string();
+        assert!(error.contains("1 places for 2 transforms"), "{error}");
+    }
 }

@@ -34,7 +34,7 @@ impl BeamSearch {
     /// # Errors
     /// As [`Decoder::new`]; if `width` is 0 or more than there are words, or `attention` is drawn.
     pub fn new(device: &Device, weights: &Weights, config: Config, places: usize, width: usize, attention: &Attention) -> Result<Self> {
-        if matches!(attention, Attention::Sampled(_)) {
+        if attention.is_drawn() {
             return Err(Error::unsupported(Searched::NAME, "with places that are drawn"));
         }
         Ok(Self { search: Search::new(device, &Searched { weights, config, places, attention }, width)? })

@@ -173,21 +173,31 @@ impl Decoder {
         let place = match attention {
             Attention::Soft => return Ok((expected, alpha, None)),
             Attention::Hard => alpha.argmax(-1, true, false)?,
-            Attention::Sampled(numbers) => {
-                let (batch, places) = (alpha.shape()[0], alpha.shape()[1]);
-                if numbers.dtype() != DType::F32 || !matches!(*numbers.shape(), [b, words] if b == batch && index < words) {
-                    let least = index.saturating_add(1);
-                    let reason =
-                        format!("word {index} of {batch} images takes numbers f32 ({batch}, {least} or more), not {}", numbers.ty());
-                    return Err(Error::shape(NAME, reason));
-                }
-                // As many places are passed as have sums no larger than the number; rounding may leave the last sum below it.
-                let passed = alpha.cumsum(-1, false, false)?.less_or_equal(&numbers.narrow(1, index, 1)?)?;
-                let last = self.graph.constant(Array::scalar(i32::try_from(places - 1).unwrap_or(i32::MAX)))?;
-                passed.cast(DType::I32)?.reduce_sum(&[1], true)?.minimum(&last)?
-            }
+            Attention::Sampled(numbers) | Attention::Mixed { numbers, .. } => self.draw(&alpha, numbers, index)?,
         };
-        Ok((annotations.gather_nd(&place, 1)?, alpha, Some(place)))
+        let seen = annotations.gather_nd(&place, 1)?;
+        let context = match attention {
+            Attention::Mixed { drawn, .. } if drawn.dtype() == DType::Bool && drawn.shape() == [1] => drawn.where_(&seen, &expected)?,
+            Attention::Mixed { drawn, .. } => {
+                return Err(Error::shape(NAME, format!("whether places are drawn is one truth value, bool[1], not {}", drawn.ty())));
+            }
+            _ => seen,
+        };
+        Ok((context, alpha, Some(place)))
+    }
+
+    /// The places (B, 1) that column `index` of `numbers` draws with the probabilities `alpha` (B, L).
+    fn draw(&self, alpha: &Var, numbers: &Var, index: usize) -> Result<Var> {
+        let (batch, places) = (alpha.shape()[0], alpha.shape()[1]);
+        if numbers.dtype() != DType::F32 || !matches!(*numbers.shape(), [b, words] if b == batch && index < words) {
+            let least = index.saturating_add(1);
+            let reason = format!("word {index} of {batch} images takes numbers f32 ({batch}, {least} or more), not {}", numbers.ty());
+            return Err(Error::shape(NAME, reason));
+        }
+        // As many places are passed as have sums no larger than the number; rounding may leave the last sum below it.
+        let passed = alpha.cumsum(-1, false, false)?.less_or_equal(&numbers.narrow(1, index, 1)?)?;
+        let last = self.graph.constant(Array::scalar(i32::try_from(places - 1).unwrap_or(i32::MAX)))?;
+        passed.cast(DType::I32)?.reduce_sum(&[1], true)?.minimum(&last)
     }
 
     fn readout(&self, h: &Var, previous: Option<&Var>, z: &Var) -> Result<Var> {

@@ -19,6 +19,8 @@ pub struct Unrolled {
     pub betas: Option<Var>,
     /// The places that it looked at, i32 (B, T), unless attention is soft.
     pub places: Option<Var>,
+    /// Whether it did look there, bool (1), where attention is [`Attention::Mixed`].
+    pub drawn: Option<Var>,
 }
 
 impl Decoder {
@@ -81,6 +83,7 @@ impl Decoder {
             alphas: joined(&alphas)?,
             betas: if_any(&betas)?,
             places: if_any(&places)?,
+            drawn: if let Attention::Mixed { drawn, .. } = attention { Some(drawn.clone()) } else { None },
         })
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Soft attention is trained by [`sentence_loss`] and [`doubly_stochastic`](super::doubly_stochastic). Hard attention,
 //! [`Attention::Sampled`](super::Attention::Sampled) by uniform numbers, by [`sentence_loss`] given the draws and
-//! [`hard_attention_loss`], which teaches it where to look.
+//! [`hard_attention_loss`], which teaches it where to look. [`Attention::mixed`](super::Attention::mixed) is the published mixture of both.
 
 use super::Unrolled;
 use crate::array::{Array, DType};
@@ -39,7 +39,8 @@ pub fn caption_reward(log_probabilities: &Var, mask: &Var) -> Result<Var> {
 /// loss       = -mean over b of (lambda_r (R - baseline) log p(s) + lambda_e H)
 /// ```
 ///
-/// Alphas below 1e-8 count as that, and have no gradient.
+/// Alphas below 1e-8 count as that, and have no gradient. In a step of [`Attention::Mixed`](super::Attention::Mixed) whose places were
+/// not looked at there is nothing to reward: log p(s) counts as 0, and alpha's gradient comes through the expectation.
 ///
 /// # Errors
 /// If the places were not drawn or chosen, or the shapes do not belong together.
@@ -52,7 +53,10 @@ pub fn hard_attention_loss(made: &Unrolled, mask: &Var, baseline: &Var, weights:
     }
     let logs = made.alphas.clip(Some(1e-8), None)?.log()?;
     let of_caption = |of_words: &Var| of_words.mul(mask)?.reduce_sum(&[1], false);
-    let log_probability = of_caption(&logs.gather_elements(2, &places.unsqueeze(2)?)?.squeeze(2)?)?;
+    let mut log_probability = of_caption(&logs.gather_elements(2, &places.unsqueeze(2)?)?.squeeze(2)?)?;
+    if let Some(drawn) = &made.drawn {
+        log_probability = log_probability.mul(&drawn.cast(DType::F32)?)?;
+    }
     let entropy = of_caption(&made.alphas.mul(&logs)?.reduce_sum(&[2], false)?.neg()?)?;
     reinforce(&caption_reward(&made.log_probabilities, mask)?, &log_probability, Some(&entropy), baseline, weights)
 }

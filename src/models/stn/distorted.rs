@@ -53,9 +53,24 @@ impl Distorted {
         Self { task, digits, seed, spline }
     }
 
+    /// What decides how digit `index` looks on this visit.
+    fn numbers(&self, index: usize, visit: u64) -> Numbers {
+        Numbers::new(self.seed, &format!("digit {index} visit {visit}"))
+    }
+
+    /// By how many radians, from x towards y, which is downwards, digit `index` is turned on this visit: of the tasks that turn one.
+    pub fn angle(&self, index: usize, visit: u64) -> Option<f64> {
+        let mut random = self.numbers(index, visit);
+        match self.task {
+            Task::Rotated => Some(turn(&mut random, 90.0)),
+            Task::RotatedTranslatedScaled => Some(turn(&mut random, 45.0)),
+            _ => None,
+        }
+    }
+
     fn rts(&self, index: usize, random: &mut Numbers) -> Vec<f32> {
         let side = Task::Addition.side();
-        let angle = random.between(-45.0, 45.0).to_radians();
+        let angle = turn(random, 45.0);
         let scale = random.between(0.7, 1.2);
         let room = (side - DIGIT) as f64;
         let place = [CENTRE + random.between(0.0, room), CENTRE + random.between(0.0, room)];
@@ -118,9 +133,9 @@ impl Dataset for Distorted {
         let Some(&(mut label)) = self.digits.labels.get(index) else {
             return Err(Error::shape("digits", format!("example {index} of {}", self.digits.labels.len())));
         };
-        let mut random = Numbers::new(self.seed, &format!("digit {index} visit {visit}"));
+        let mut random = self.numbers(index, visit);
         let values = match self.task {
-            Task::Rotated => self.digits.turned(index, DIGIT, random.between(-90.0, 90.0).to_radians(), 1.0, [CENTRE; 2]),
+            Task::Rotated => self.digits.turned(index, DIGIT, turn(&mut random, 90.0), 1.0, [CENTRE; 2]),
             Task::RotatedTranslatedScaled => self.rts(index, &mut random),
             Task::Projected => self.projected(index, &mut random),
             Task::Elastic => self.elastic(index, &mut random),
@@ -134,6 +149,11 @@ impl Dataset for Distorted {
         let image = Array::new([self.task.channels(), self.task.side(), self.task.side()], values)?;
         Ok(vec![image, Array::scalar(label)])
     }
+}
+
+/// An angle of up to so many degrees to either side, in radians.
+fn turn(random: &mut Numbers, most: f64) -> f64 {
+    random.between(-most, most).to_radians()
 }
 
 /// The numbers h of `x' = (h0 x + h1 y + h2) / (h6 x + h7 y + 1)`, `y' = (h3 x + h4 y + h5) / (..)` that take each of `from` to its `to`: two
@@ -183,6 +203,19 @@ mod tests {
         assert!((quarter[20 * 28 + 14] - 1.0).abs() < 1e-5, "{:?}", quarter.iter().position(|&v| v > 0.5));
         let doubled = digits.digits.turned(1, DIGIT, 0.0, 2.0, [CENTRE; 2]);
         assert!(doubled[12 * 28 + 26] > 0.5, "6.5 to the right became 13");
+    }
+
+    #[test]
+    fn angles_are_those_of_the_examples() {
+        let turned = digits(Task::Rotated);
+        let image = |visit| turned.example(1, visit).unwrap()[0].to_f64();
+        for visit in 0..3 {
+            let angle = turned.angle(1, visit).unwrap();
+            let expected = turned.digits.turned(1, DIGIT, angle, 1.0, [CENTRE; 2]);
+            assert!(angle.abs() <= 90f64.to_radians() && image(visit).iter().zip(expected).all(|(a, b)| *a == f64::from(b)));
+        }
+        assert!(digits(Task::RotatedTranslatedScaled).angle(1, 0).unwrap().abs() <= 45f64.to_radians());
+        assert_eq!(digits(Task::Addition).angle(1, 0), None);
     }
 
     #[test]

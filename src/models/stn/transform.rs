@@ -53,12 +53,18 @@ impl Transform {
 
     /// The parameters with which nothing moves, the first bias of a localisation's last layer.
     pub fn identity(self) -> Vec<f32> {
+        self.at([0.0; 2])
+    }
+
+    /// The parameters that move everything by (x, y), so that the output's centre reads that place: first biases of transformers side
+    /// by side, which otherwise all begin with the same look.
+    pub fn at(self, [x, y]: [f32; 2]) -> Vec<f32> {
         match self {
-            Self::Attention => vec![1.0, 0.0, 0.0],
-            Self::Location { .. } => vec![0.0; 2],
-            Self::Affine => vec![1.0, 0.0, 0.0, 0.0, 1.0, 0.0],
-            Self::Projective => vec![1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0],
-            Self::ThinPlateSpline => spline::controls().as_flattened().iter().map(|&v| v as f32).collect(),
+            Self::Attention => vec![1.0, x, y],
+            Self::Location { .. } => vec![x, y],
+            Self::Affine => vec![1.0, 0.0, x, 0.0, 1.0, y],
+            Self::Projective => vec![1.0, 0.0, x, 0.0, 1.0, y, 0.0, 0.0],
+            Self::ThinPlateSpline => spline::controls().iter().flat_map(|[u, v]| [*u as f32 + x, *v as f32 + y]).collect(),
         }
     }
 

@@ -1,9 +1,13 @@
-//! Spatial transformers learn: on digits of MNIST that are turned, scaled and moved, a network with one makes fewer errors than the same without.
+//! Spatial transformers learn: on digits of MNIST that are turned, scaled and moved, a network with one makes fewer errors than the
+//! same without, and what it learns is to undo what was done to the digit.
 //!
 //! `scripts/mnist.sh` fetches the digits.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail where it stands")]
 
+#[path = "../common/mod.rs"]
 mod common;
+mod parallel;
+mod upright;
 
 use common::gpu;
 use foveate::array::{Array, DType, TensorType};
@@ -15,18 +19,24 @@ use foveate::nn::optimiser::{Adam, Optimiser};
 use foveate::nn::schedule::Schedule;
 use foveate::plan::Plan;
 use foveate::train::{Loader, Objective, Trainer};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const TASK: Task = Task::RotatedTranslatedScaled;
 const BATCH: usize = 32;
 const STEPS: usize = 400;
 
-fn digits(part: &str, most: usize) -> Arc<Distorted> {
+/// The folder of MNIST's files.
+fn mnist() -> PathBuf {
     let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), Into::into);
     let folder = folder.join("mnist");
     assert!(folder.join("train-images-idx3-ubyte").exists(), "{} is missing; run scripts/mnist.sh", folder.display());
-    Arc::new(Distorted::open(TASK, &folder, part, most, 1).unwrap())
+    folder
+}
+
+/// At most so many digits of a part, `train` or `t10k`.
+fn digits(task: Task, part: &str, most: usize) -> Arc<Distorted> {
+    Arc::new(Distorted::open(task, &mnist(), part, most, 1).unwrap())
 }
 
 /// The share of test digits that a fully connected network of 100,000 parameters has wrong after a short training.
@@ -41,7 +51,7 @@ fn error(transforms: Vec<Transform>) -> f64 {
     let objective = Objective { loss, metrics: Vec::new(), parameters: weights.states(&graph) };
     let schedule = Schedule::Cosine { base: 2e-3, last: 0.0, warm_up: 20, steps: STEPS as u64 };
     let mut trainer = Trainer::new(gpu(), &objective, &Optimiser::Adam(Adam::default()), schedule, None).unwrap();
-    for batch in Loader::shuffled(digits("train", 60_000), BATCH, 1, 0).unwrap().take(STEPS) {
+    for batch in Loader::shuffled(digits(TASK, "train", 60_000), BATCH, 1, 0).unwrap().take(STEPS) {
         trainer.step(&batch.unwrap().inputs()).unwrap();
     }
 
@@ -50,7 +60,7 @@ fn error(transforms: Vec<Transform>) -> f64 {
     let found = network.forward(&graph, &trainer.weights().unwrap(), &image).unwrap().logits.argmax(1, false, false).unwrap();
     let mut plan = Plan::compile(gpu(), &[&found]).unwrap();
     let mut confusion = Confusion::new(TASK.classes()).unwrap();
-    for batch in Loader::in_order(digits("t10k", 1000), BATCH).unwrap() {
+    for batch in Loader::in_order(digits(TASK, "t10k", 1000), BATCH).unwrap() {
         let batch = batch.unwrap();
         let found: Vec<Array> = plan.run(&[("image", batch.get("image").unwrap())]).unwrap();
         confusion.add(&batch.counted(batch.get("label").unwrap()).unwrap(), &batch.counted(&found[0]).unwrap()).unwrap();
