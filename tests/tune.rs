@@ -1,5 +1,5 @@
 //! Tuning: what is measured is what plans do from then on, wrong kernels are never taken, and all of it lasts.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail where it stands")]
+#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 #[path = "common/program.rs"]
 mod program;
@@ -79,7 +79,7 @@ fn bounds_leave_steps_as_they_are() {
     }
 }
 
-/// ReLU, with a way that computes the absolute value and is its best guess.
+/// `ReLU`, with a way that computes the absolute value and is its best guess.
 #[derive(Debug)]
 struct WronglyGuessed;
 

@@ -80,7 +80,9 @@ impl Tune {
             return Ok(ExitCode::SUCCESS);
         }
         if gpu.capabilities().software && !self.software {
-            let reason = format!("{name} is a software adapter, whose times depend on what else the machine does; --software tunes for it all the same");
+            let reason = format!(
+                "{name} is a software adapter, whose times depend on what else the machine does; --software tunes for it all the same"
+            );
             return Err(Error::Device(reason));
         }
         if !(self.longest.is_finite() && self.longest > 0.0) {

@@ -16,9 +16,7 @@
 //!
 //! ONNX: `Col2Im`. PyTorch: `fold`.
 
-use super::{
-    Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, rounded, the_gradient, u32_of,
-};
+use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, rounded, the_gradient, u32_of};
 use crate::array::{Array, DType, TensorType, elements};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};

@@ -3,13 +3,13 @@
 //! Times are the least of several turns, so that what else the machine does counts little. A way that computes other numbers than the
 //! last one, which serves everywhere, is never chosen.
 
+use super::Options;
 use super::check::compare;
 use super::choose::{Chooser, key, names};
 use super::device::Compiled;
 use super::fuse::fuse;
 use super::layout::Layout;
 use super::program::{Kind, Program, Step, Value};
-use super::Options;
 use crate::array::{Array, DType, Data, TensorType};
 use crate::error::Result;
 use crate::gpu::{Choice, Gpu};
@@ -82,12 +82,7 @@ pub struct Way {
 ///
 /// # Errors
 /// If the plan cannot be compiled, or the device fails or has no timestamps.
-pub fn tune(
-    gpu: &Gpu,
-    outputs: &[&Var],
-    options: TuneOptions,
-    mut on: impl FnMut(&Tuned, usize, usize) -> ControlFlow<()>,
-) -> Result<()> {
+pub fn tune(gpu: &Gpu, outputs: &[&Var], options: TuneOptions, mut on: impl FnMut(&Tuned, usize, usize) -> ControlFlow<()>) -> Result<()> {
     let chooser = Chooser::unmeasured(gpu.capabilities(), options.plan);
     let program = Program::of(outputs)?;
     let program = if options.plan.fusion { fuse(program, chooser) } else { program };

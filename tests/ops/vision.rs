@@ -132,21 +132,11 @@ fn operators() {
 /// Each tap is the convolution with a kernel that has a single 1 there, and its columns are where `col2im` takes them from.
 #[test]
 fn im2col_takes_what_convolutions_see() {
-    let blocks = Col2im {
-        stride: vec![2, 1],
-        dilation: vec![1, 2],
-        before: vec![1, 0],
-        after: vec![0, 3],
-        ..Col2im::new([5, 6], [2, 3])
-    };
+    let blocks = Col2im { stride: vec![2, 1], dilation: vec![1, 2], before: vec![1, 0], after: vec![0, 3], ..Col2im::new([5, 6], [2, 3]) };
     let image = random(&[2, 3, 5, 6], 1);
     let taps = Array::from_fn([18, 1, 2, 3], |i| f32::from(u8::from(i / 6 % 6 == i % 6)));
-    let convolution = Conv2d {
-        stride: Hw::new(2, 1),
-        dilation: Hw::new(1, 2),
-        padding: Pads { top: 1, bottom: 0, left: 0, right: 3 },
-        groups: 3,
-    };
+    let convolution =
+        Conv2d { stride: Hw::new(2, 1), dilation: Hw::new(1, 2), padding: Pads { top: 1, bottom: 0, left: 0, right: 3 }, groups: 3 };
     let expected = convolution.reference(&[&image, &taps]).unwrap().remove(0);
     let columns = Array::new([2, 18, expected.shape()[2..].iter().product()], expected.values::<f32>().unwrap().to_vec()).unwrap();
     check(vec![Case::new("as convolved", Im2col(blocks.clone()), vec![image], Bound::Exact).outputs(vec![columns])]);
@@ -167,7 +157,12 @@ fn sizes_and_windows() {
         Case::new("a volume", volume, vec![random(&[2, 16, 24], 1)], BOUND),
         Case::new("col2im, windows", Elsewhere::windows(Col2im::new([9, 9], [2, 2])), vec![random(&[40, 4, 64], 1)], BOUND),
         Case::new("im2col of a volume", Im2col(Col2im::new([3, 4, 5], [2, 2, 2])), vec![random(&[2, 2, 3, 4, 5], 1)], Bound::Exact),
-        Case::new("im2col, windows", Elsewhere::windows(Im2col(Col2im::new([9, 9], [2, 2]))), vec![random(&[10, 4, 9, 9], 1)], Bound::Exact),
+        Case::new(
+            "im2col, windows",
+            Elsewhere::windows(Im2col(Col2im::new([9, 9], [2, 2]))),
+            vec![random(&[10, 4, 9, 9], 1)],
+            Bound::Exact,
+        ),
         Case::new("det, windows", Elsewhere::windows(Det), vec![random(&[150, 3, 3], 1)], BOUND),
         Case::new("a singular matrix", Det, vec![Array::full([3, 3], 1.0f32)], BOUND),
         Case::new("lrn, windows", Elsewhere::windows(Lrn { alpha: 1.0, ..Lrn::new(5) }), vec![random(&[9, 11, 13], 1)], BOUND),
