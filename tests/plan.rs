@@ -18,7 +18,7 @@ fn both(graph_outputs: &[&Var], inputs: &[(&str, &Array)]) -> (Vec<Array>, Vec<A
 }
 
 /// Every node by a kernel of its own.
-const APART: Options = Options { precision: Precision::F32, fusion: false };
+const APART: Options = Options { precision: Precision::F32, fusion: false, tuned: false };
 
 /// x -> ((x + 1) * x) reshaped: two kernels and an alias.
 fn small(graph: &Graph, shape: &[usize]) -> Var {

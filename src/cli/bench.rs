@@ -1,7 +1,7 @@
 //! `foveate bench`
 
 use super::AdapterArgs;
-use super::bench_cases::{Built, Case};
+use super::bench_cases::{Built, Case, CaseArgs};
 use super::bench_report::{Before, Missing, Report, Row};
 use super::ceilings::Ceilings;
 use clap::{Args, ValueEnum};
@@ -26,15 +26,11 @@ Examples:
   foveate bench --adapter nvidia --precision f32 --json ours.json
   foveate bench --against before.json          how many times faster than the rows of an earlier --json")]
 pub(super) struct Bench {
-    /// The rows to run; the built-in ones if not given
-    #[arg(long, value_name = "FILE")]
-    cases: Option<PathBuf>,
+    #[command(flatten)]
+    cases: CaseArgs,
     /// How exact products and sums are
     #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
     precision: PrecisionArg,
-    /// Only rows whose name contains this
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    only: String,
     /// Write the rows to this file too
     #[arg(long, value_name = "OUT")]
     json: Option<PathBuf>,
@@ -54,13 +50,12 @@ enum PrecisionArg {
     F32,
 }
 
-const BUILT_IN: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/cases.json"));
 const REPEATS: u32 = 10;
 const SAMPLES: u32 = 20;
 
 impl Bench {
     pub(super) fn run(self) -> Result<ExitCode> {
-        let cases = self.read()?;
+        let cases = self.cases.read()?;
         let before = self.against.as_deref().map(Before::open).transpose()?;
         let gpu = self.adapter.open()?;
         let device = gpu.capabilities();
@@ -97,19 +92,6 @@ impl Bench {
             file::write(path, (text + "\n").as_bytes())?;
         }
         Ok(ExitCode::SUCCESS)
-    }
-
-    fn read(&self) -> Result<Vec<Case>> {
-        let (name, text) = match &self.cases {
-            Some(path) => (path.display().to_string(), std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?),
-            None => ("the built-in cases".to_owned(), BUILT_IN.to_owned()),
-        };
-        let mut cases: Vec<Case> = serde_json::from_str(&text).map_err(|e| Error::model(name.clone(), e.to_string()))?;
-        cases.retain(|c| c.name.contains(&self.only));
-        if cases.is_empty() {
-            return Err(Error::model(name, format!("has no row whose name contains '{}'", self.only)));
-        }
-        Ok(cases)
     }
 
     fn row(&self, gpu: &Gpu, case: &Case) -> Result<Row> {

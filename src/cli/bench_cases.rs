@@ -1,6 +1,7 @@
 //! The rows of `benches/cases.json` as graphs, with the work that each does.
 
 use super::bench_networks::network;
+use clap::Args;
 use foveate::array::{Array, DType, Hw, Pads, elements};
 use foveate::graph::{Graph, Var};
 use foveate::ops::{
@@ -10,6 +11,37 @@ use foveate::ops::{
 use foveate::{Error, Result};
 use serde::Deserialize;
 use std::cell::{Cell, RefCell};
+use std::path::PathBuf;
+
+const BUILT_IN: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/cases.json"));
+
+/// Which rows.
+#[derive(Debug, Args)]
+pub(super) struct CaseArgs {
+    /// The rows to run; the built-in ones if not given
+    #[arg(long, value_name = "FILE")]
+    cases: Option<PathBuf>,
+    /// Only rows whose name contains this
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    only: String,
+}
+
+impl CaseArgs {
+    /// # Errors
+    /// If the file cannot be read, is not one of rows, or none of them is meant.
+    pub(super) fn read(&self) -> Result<Vec<Case>> {
+        let (name, text) = match &self.cases {
+            Some(path) => (path.display().to_string(), std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?),
+            None => ("the built-in cases".to_owned(), BUILT_IN.to_owned()),
+        };
+        let mut cases: Vec<Case> = serde_json::from_str(&text).map_err(|e| Error::model(name.clone(), e.to_string()))?;
+        cases.retain(|c| c.name.contains(&self.only));
+        if cases.is_empty() {
+            return Err(Error::model(name, format!("has no row whose name contains '{}'", self.only)));
+        }
+        Ok(cases)
+    }
+}
 
 /// One row; which fields it has depends on its operator.
 #[derive(Debug, Default, Deserialize)]

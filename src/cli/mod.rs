@@ -25,6 +25,7 @@ mod run;
 mod segment;
 mod systems;
 mod train;
+mod tune;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use foveate::Result;
@@ -62,6 +63,8 @@ enum Command {
     Devices(devices::Devices),
     /// Time the operators on the GPU
     Bench(bench::Bench),
+    /// Find the fastest kernels for a model on this GPU, and use them from now on
+    Tune(tune::Tune),
 }
 
 impl Cli {
@@ -77,6 +80,7 @@ impl Cli {
             Command::Train(command) => command.run(),
             Command::Devices(command) => command.run(),
             Command::Bench(command) => command.run(),
+            Command::Tune(command) => command.run(),
         }
     }
 }

@@ -42,7 +42,7 @@ impl DiskCache {
 }
 
 /// `$FOVEATE_CACHE_DIR`, else `foveate` under the user's cache folder.
-fn folder() -> Option<PathBuf> {
+pub(super) fn folder() -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     set("FOVEATE_CACHE_DIR")
         .or_else(|| set("XDG_CACHE_HOME").map(|p| p.join("foveate")))
@@ -69,7 +69,7 @@ fn unpack(file: &[u8]) -> Option<&[u8]> {
     (magic == MAGIC && u64::from_le_bytes(*sum) == hash(data)).then_some(data)
 }
 
-fn hash(data: &[u8]) -> u64 {
+pub(crate) fn hash(data: &[u8]) -> u64 {
     data.iter().fold(0xcbf2_9ce4_8422_2325, |h, &byte| (h ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 

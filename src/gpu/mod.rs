@@ -3,8 +3,9 @@
 //! Nothing here knows what an operator is. Operators describe their work as [`Launch`]es, which are data.
 
 mod adapter;
-mod cache;
+pub(crate) mod cache;
 mod capabilities;
+mod choices;
 mod kernel;
 mod launch;
 mod pipeline;
@@ -14,6 +15,7 @@ pub(crate) mod transfer;
 
 pub use adapter::{Adapter, GpuOptions, adapters};
 pub use capabilities::{Capabilities, Window};
+pub use choices::{Choice, Choices};
 pub use kernel::{Field, Kernel, KernelParams};
 pub(crate) use kernel::{kernel, params};
 pub use launch::{Binding, Launch, Slot};
@@ -40,6 +42,7 @@ struct Inner {
     checked: bool,
     pipelines: Mutex<HashMap<pipeline::Key, Arc<Pipeline>>>,
     cache: Option<cache::DiskCache>,
+    choices: Choices,
     /// Buffers of arrays that several plans use, for as long as one of them does.
     shared: Mutex<Vec<(Weak<Array>, Weak<wgpu::Buffer>)>>,
     buffers: AtomicU64,
@@ -87,19 +90,20 @@ impl Gpu {
     /// As [`Gpu::open`].
     pub async fn open_async(options: &GpuOptions) -> Result<Self> {
         let (device, queue) = adapter::open(options).await?;
-        let disk = if options.disk_cache { cache::DiskCache::open(&device) } else { None };
-        Ok(Self::assemble(device, queue, options.checked, disk))
+        Ok(Self::assemble(device, queue, options.checked, options.disk_cache))
     }
 
     /// Uses a device and queue that the caller already has.
     ///
     /// Operators use whatever features and limits the device was created with.
     pub fn from_device(device: wgpu::Device, queue: wgpu::Queue) -> Self {
-        Self::assemble(device, queue, false, None)
+        Self::assemble(device, queue, false, false)
     }
 
-    fn assemble(device: wgpu::Device, queue: wgpu::Queue, checked: bool, cache: Option<cache::DiskCache>) -> Self {
+    fn assemble(device: wgpu::Device, queue: wgpu::Queue, checked: bool, disk: bool) -> Self {
         let capabilities = Capabilities::read(&device, checked);
+        let cache = if disk { cache::DiskCache::open(&device) } else { None };
+        let choices = Choices::open(&capabilities, cache::folder().filter(|_| disk).as_deref());
         let inner = Inner {
             device,
             queue,
@@ -107,6 +111,7 @@ impl Gpu {
             checked,
             pipelines: Mutex::default(),
             cache,
+            choices,
             shared: Mutex::default(),
             buffers: AtomicU64::new(0),
             bind_groups: AtomicU64::new(0),
@@ -118,6 +123,11 @@ impl Gpu {
     /// What the device can do.
     pub fn capabilities(&self) -> &Capabilities {
         &self.inner.capabilities
+    }
+
+    /// Which kernels were measured to be fastest here, if any were: see [`tune`](crate::plan::tune).
+    pub fn choices(&self) -> &Choices {
+        &self.inner.choices
     }
 
     /// The wgpu device.

@@ -180,7 +180,7 @@ impl Summary {
 }
 
 /// The largest error of all outputs as a multiple of what is allowed, and the first output with one over it.
-fn compare(outputs: &[Array], expected: &[Array]) -> (f64, Option<Difference>) {
+pub(super) fn compare(outputs: &[Array], expected: &[Array]) -> (f64, Option<Difference>) {
     let (mut worst, mut difference) = (0.0, None);
     for (output, (found, want)) in outputs.iter().zip(expected).enumerate() {
         let (ratio, off) = compare_one(output, found, want);

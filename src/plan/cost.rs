@@ -1,5 +1,6 @@
 //! What a plan would take, before there is a device.
 
+use super::choose::Chooser;
 use super::layout::Layout;
 use super::program::Program;
 use super::{Options, fuse};
@@ -61,8 +62,8 @@ impl Cost {
             step.op.multiply_adds(&inputs, &outputs)
         });
         let multiply_adds = multiply_adds.fold(0, u64::saturating_add);
-        let options = Options::default();
-        let bytes = Layout::of(device, &fuse::fuse(program, device, options), options)?.bytes;
+        let chooser = Chooser::unmeasured(device, Options::default());
+        let bytes = Layout::of(chooser, &fuse::fuse(program, chooser))?.bytes;
         Ok(Self { nodes, multiply_adds, weights: bytes.constants, inputs: bytes.inputs, working: bytes.working, readback: bytes.staging })
     }
 

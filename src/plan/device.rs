@@ -1,6 +1,5 @@
 //! A program on a GPU: kernels chosen, buffers shared, bind groups made, all once.
 
-use super::Options;
 use super::layout::{Bytes, Layout, Place};
 use super::program::{Kind, Program};
 use crate::error::{Error, Result};
@@ -59,12 +58,12 @@ pub(super) struct Copy {
 }
 
 impl Compiled {
-    pub(super) fn new(gpu: &Gpu, program: &Program, options: Options) -> Result<Self> {
-        gpu.guarded(|| Self::build(gpu, program, options))
+    pub(super) fn new(gpu: &Gpu, program: &Program, layout: Layout) -> Result<Self> {
+        gpu.guarded(|| Self::build(gpu, program, layout))
     }
 
-    fn build(gpu: &Gpu, program: &Program, options: Options) -> Result<Self> {
-        let Layout { chosen, places, scratch, shared, sizes, used, bytes } = Layout::of(gpu.capabilities(), program, options)?;
+    fn build(gpu: &Gpu, program: &Program, layout: Layout) -> Result<Self> {
+        let Layout { chosen, places, scratch, shared, sizes, used, bytes } = layout;
         let storage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
         let own = |label: &str, bytes| Ok(Arc::new(gpu.create_buffer(label, bytes, storage)?));
         let pool = sizes.iter().map(|&bytes| own("intermediate values", bytes)).collect::<Result<Vec<_>>>()?;

@@ -4,11 +4,9 @@
 //! not exist. The group then stands where its last operator stood. Which operators are element-wise, and which can finish, they say
 //! themselves; a group that no kernel computes on the device stays apart.
 
-use super::Options;
-use super::layout::choose;
+use super::choose::Chooser;
 use super::program::{Kind, Program, Step};
 use crate::array::{DType, TensorType};
-use crate::gpu::Capabilities;
 use crate::ops::{Expression, Fused, Link, Source, bits, chains};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -17,11 +15,8 @@ use std::sync::Arc;
 const MOST_LINKS: usize = 16;
 
 /// `program` with groups in place of the operators that are theirs.
-pub(super) fn fuse(program: Program, device: &Capabilities, options: Options) -> Program {
-    if !options.fusion {
-        return program;
-    }
-    let mut search = Search::of(&program, device, options);
+pub(super) fn fuse(program: Program, chooser: Chooser<'_>) -> Program {
+    let mut search = Search::of(&program, chooser);
     let mut groups: HashMap<usize, Step> = HashMap::new();
     for root in (0..program.steps.len()).rev() {
         if let Some((members, step)) = search.group(root) {
@@ -44,8 +39,7 @@ pub(super) fn fuse(program: Program, device: &Capabilities, options: Options) ->
 /// What is known of the operators while groups are formed.
 struct Search<'a> {
     program: &'a Program,
-    device: &'a Capabilities,
-    options: Options,
+    chooser: Chooser<'a>,
     /// The steps that read each value, an output or a state counting as one that does not exist.
     readers: Vec<BTreeSet<usize>>,
     /// The step that computes each value, if it computes nothing else.
@@ -57,7 +51,7 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn of(program: &'a Program, device: &'a Capabilities, options: Options) -> Self {
+    fn of(program: &'a Program, chooser: Chooser<'a>) -> Self {
         let mut readers = vec![BTreeSet::new(); program.values.len()];
         let mut maker = vec![None; program.values.len()];
         for (number, step) in program.steps.iter().enumerate() {
@@ -72,7 +66,7 @@ impl<'a> Search<'a> {
             readers[value].insert(usize::MAX);
         }
         let expressions = program.steps.iter().map(|step| expression(program, step)).collect();
-        Self { program, device, options, readers, maker, expressions, taken: vec![false; program.steps.len()] }
+        Self { program, chooser, readers, maker, expressions, taken: vec![false; program.steps.len()] }
     }
 
     /// The group that ends with step `root`, if one does: its members and the step that it becomes.
@@ -162,7 +156,7 @@ impl<'a> Search<'a> {
 
     /// Whether the device has a kernel for it.
     fn computes(&self, step: &Step) -> bool {
-        choose(self.device, self.program, step, self.options).is_ok()
+        self.chooser.candidates(self.program, step).is_ok()
     }
 
     fn ty(&self, value: usize) -> &TensorType {

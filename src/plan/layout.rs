@@ -1,12 +1,11 @@
 //! How a program lies on a device: the kernel of each step, the place of each value, and the bytes they take. Needs no device.
 
+use super::choose::Chooser;
+use super::cpu;
 use super::memory::{self, Life};
-use super::program::{Kind, Program, Step};
-use super::{Options, cpu};
-use crate::array::TensorType;
-use crate::error::{Error, Result};
-use crate::gpu::{Binding, Capabilities, Slot};
-use crate::ops::{Candidate, Site};
+use super::program::{Kind, Program};
+use crate::error::Result;
+use crate::ops::Candidate;
 
 /// What is decided before anything is made.
 pub(super) struct Layout {
@@ -52,8 +51,13 @@ impl Bytes {
 }
 
 impl Layout {
-    pub(super) fn of(device: &Capabilities, program: &Program, options: Options) -> Result<Self> {
-        let chosen = program.steps.iter().map(|step| choose(device, program, step, options)).collect::<Result<Vec<_>>>()?;
+    pub(super) fn of(chooser: Chooser<'_>, program: &Program) -> Result<Self> {
+        let chosen = program.steps.iter().map(|step| chooser.choose(program, step)).collect::<Result<Vec<_>>>()?;
+        Ok(Self::with(program, chosen))
+    }
+
+    /// The layout of a program whose steps go the ways `chosen`.
+    pub(super) fn with(program: &Program, chosen: Vec<Candidate>) -> Self {
         let (places, lives, scratch) = lay_out(program, &chosen);
         let (shared, sizes) = memory::assign(&lives);
         let used = used_values(program);
@@ -65,61 +69,7 @@ impl Layout {
             working: sizes.iter().copied().fold(0, u64::saturating_add),
             staging: sum(&mut program.outputs.iter().copied()),
         };
-        Ok(Self { chosen, places, scratch, shared, sizes, used, bytes })
-    }
-}
-
-/// The first candidate that the device can run.
-pub(super) fn choose(device: &Capabilities, program: &Program, step: &Step, options: Options) -> Result<Candidate> {
-    let inputs: Vec<&TensorType> = step.inputs.iter().map(|&v| program.ty(v)).collect();
-    let outputs: Vec<&TensorType> = step.outputs.iter().map(|&v| program.ty(v)).collect();
-    let site = Site { inputs: &inputs, outputs: &outputs, device, precision: options.precision, finish: None };
-    let refused = |reason: String| Error::Device(format!("{} {}: {reason}", step.label, program.signature(step)));
-    let mut reason = "there is no kernel for it".to_owned();
-    for candidate in step.op.launch(&site)? {
-        match misfit(&site, &candidate) {
-            None => return Ok(candidate),
-            Some(why) => reason = why,
-        }
-    }
-    Err(refused(reason))
-}
-
-/// Why the device cannot run a candidate.
-fn misfit(site: &Site<'_>, candidate: &Candidate) -> Option<String> {
-    let (name, limits) = (&site.device.name, &site.device.limits);
-    let most = u64::from(limits.max_compute_workgroups_per_dimension);
-    for launch in &candidate.launches {
-        let kernel = launch.kernel.name;
-        let params = usize::from(site.device.params_in_storage);
-        if launch.bindings.len() + params > limits.max_storage_buffers_per_shader_stage as usize {
-            return Some(format!(
-                "{kernel} binds {} buffers, {name} allows {}",
-                launch.bindings.len(),
-                limits.max_storage_buffers_per_shader_stage
-            ));
-        }
-        if launch.groups > most * most {
-            return Some(format!("{kernel} needs {} workgroups, {name} allows {most} x {most}", launch.groups));
-        }
-        for binding in &launch.bindings {
-            let whole = slot_bytes(site, candidate, binding);
-            let bytes = binding.bytes.as_ref().map_or(whole, |b| b.end.min(whole) - b.start.min(whole));
-            if bytes > site.device.max_binding() {
-                let most = site.device.max_binding();
-                return Some(format!("{kernel} needs {bytes} bytes in one binding, {name} shows a shader at most {most}"));
-            }
-        }
-    }
-    None
-}
-
-fn slot_bytes(site: &Site<'_>, candidate: &Candidate, binding: &Binding) -> u64 {
-    match binding.slot {
-        Slot::Input(i) => site.inputs.get(i).map_or(0, |t| t.device_bytes()),
-        Slot::Output(i) => site.outputs.get(i).map_or(0, |t| t.device_bytes()),
-        Slot::Scratch(i) => candidate.scratch.get(i).map_or(0, |b| b.next_multiple_of(16)),
-        Slot::Absent => 0,
+        Self { chosen, places, scratch, shared, sizes, used, bytes }
     }
 }
 

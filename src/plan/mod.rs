@@ -5,6 +5,7 @@
 
 mod cache;
 mod check;
+mod choose;
 mod cost;
 mod cpu;
 mod device;
@@ -14,17 +15,21 @@ mod memory;
 mod profile;
 mod program;
 mod run;
+mod tune;
 
 pub use cache::PlanCache;
 pub use check::{Checked, Difference, Element, Summary};
 pub use cost::Cost;
 pub use profile::{Profile, Row};
+pub use tune::{TuneOptions, Tuned, Way, tune};
 
 use crate::array::{Array, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::graph::Var;
 use crate::ops::Precision;
+use choose::Chooser;
+use layout::Layout;
 use program::Program;
 use std::ops::ControlFlow;
 
@@ -66,11 +71,14 @@ pub struct Options {
     pub precision: Precision,
     /// Whether a GPU computes element-wise operators together, and with the operator before them.
     pub fusion: bool,
+    /// Whether steps go the ways that [`tune()`] measured to be fastest on the adapter, if it did. Without, all machines with the same
+    /// capabilities choose the same kernels, today and later.
+    pub tuned: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { precision: Precision::default(), fusion: true }
+        Self { precision: Precision::default(), fusion: true, tuned: true }
     }
 }
 
@@ -104,8 +112,10 @@ impl Plan {
         let program = Program::of(outputs)?;
         Ok(match device.into() {
             Device::Gpu(gpu) => {
-                let program = fuse::fuse(program, gpu.capabilities(), options);
-                let backend = Backend::Gpu(Box::new(device::Compiled::new(&gpu, &program, options)?));
+                let chooser = Chooser::of(&gpu, options);
+                let program = if options.fusion { fuse::fuse(program, chooser) } else { program };
+                let layout = Layout::of(chooser, &program)?;
+                let backend = Backend::Gpu(Box::new(device::Compiled::new(&gpu, &program, layout)?));
                 Self { program, backend }
             }
             Device::Cpu => {

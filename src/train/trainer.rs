@@ -7,7 +7,7 @@ use crate::nn::Weights;
 use crate::nn::optimiser::{Optimiser, Parameter, clip_by_global_norm, clip_by_value};
 use crate::nn::schedule::Schedule;
 use crate::ops::number;
-use crate::plan::{Device, Plan};
+use crate::plan::{Device, Options, Plan};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -87,7 +87,7 @@ impl Trainer {
         keep_finite(graph, loss)?;
         let outputs: Vec<&Var> = std::iter::once(loss).chain(metrics.iter().map(|(_, var)| var)).collect();
         Ok(Self {
-            plan: Plan::compile(device, &outputs)?,
+            plan: Plan::compile_with(device, &outputs, Options { tuned: false, ..Options::default() })?,
             parameters: parameters.iter().map(|p| p.name.clone()).collect(),
             metrics: metrics.iter().map(|(name, _)| name.clone()).collect(),
             schedule,

@@ -2,9 +2,14 @@
 
 use std::process::{Command, Output};
 
+/// The program, to be told what to do.
+pub fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_foveate"))
+}
+
 /// What `foveate` says and does with these arguments.
 pub fn foveate(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_foveate")).args(arguments).output().unwrap()
+    program().args(arguments).output().unwrap()
 }
 
 /// What it printed.

@@ -28,6 +28,12 @@ pub(super) struct Segments {
     /// Pixels of a scene's side, a multiple of 32.
     #[serde(default = "sixty_four")]
     side: usize,
+    /// Digits of a scene at most.
+    #[serde(default = "three")]
+    digits: usize,
+    /// By how much they are scaled, the least and the most: 28 pixels by 1.
+    #[serde(default = "usual_scales")]
+    scales: [f64; 2],
     /// How many convolutions each of the five stages has.
     convolutions: Option<[usize; 5]>,
     /// And of how many channels.
@@ -51,6 +57,14 @@ enum VariantName {
 
 fn sixty_four() -> usize {
     64
+}
+
+fn three() -> usize {
+    3
+}
+
+fn usual_scales() -> [f64; 2] {
+    [0.8, 2.0]
 }
 
 impl Segments {
@@ -86,7 +100,9 @@ impl Experiment for Segments {
     }
 
     fn data(&self, folder: &Path, seed: u64) -> Result<[Arc<dyn Dataset>; 2]> {
-        let open = |part, most: Option<usize>, seed| Scenes::open(self.side, folder, part, most.unwrap_or(usize::MAX), seed);
+        let open = |part, most: Option<usize>, seed| {
+            Scenes::open(self.side, folder, part, most.unwrap_or(usize::MAX), seed)?.with(self.digits, self.scales)
+        };
         // Every run is measured by the same scenes.
         Ok([Arc::new(open("train", self.train_examples, seed)?), Arc::new(open("t10k", self.test_examples, 0)?)])
     }

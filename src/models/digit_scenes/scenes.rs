@@ -1,6 +1,6 @@
-//! Scenes of digits: up to three of MNIST over a texture, with the class of each pixel.
+//! Scenes of digits: one to three of MNIST over a texture, or up to another number, with the class of each pixel.
 //!
-//! A digit is scaled by 0.8 to 2, all of its ink lies on the canvas, and it has a grey of its own, which is at least 0.25 away from the mean of
+//! A digit is scaled by 0.8 to 2, or between other bounds, all of its ink lies on the canvas, and it has a grey of its own, which is at least 0.25 away from the mean of
 //! what it covers. Where its ink is i, a pixel p becomes `p + i (grey - p)`. A later digit covers an earlier one, and so do the labels:
 //!
 //! | ink | label |
@@ -18,10 +18,6 @@ use crate::models::numbers::Numbers;
 use crate::train::Dataset;
 use std::path::Path;
 
-/// Most digits of a scene.
-const MOST: usize = 3;
-/// By how much a digit is scaled.
-const SCALES: [f64; 2] = [0.8, 2.0];
 /// How far from a digit's centre there may be ink: half of the 20 pixels that MNIST's digits are brought to, and what centring by mass
 /// moves them by.
 const REACH: f64 = 12.0;
@@ -34,6 +30,8 @@ pub struct Scenes {
     side: usize,
     digits: Digits,
     seed: u64,
+    most: usize,
+    scales: [f64; 2],
 }
 
 impl Scenes {
@@ -55,18 +53,31 @@ impl Scenes {
     }
 
     fn of(side: usize, digits: Digits, seed: u64) -> Result<Self> {
-        if (side as f64) < 2.0 * REACH * SCALES[1] {
-            return Err(Error::shape("scenes", format!("a canvas of {side} x {side}; digits need 48 x 48")));
-        }
         if let Some(label) = digits.labels.iter().find(|label| !(0..CLASSES as i32 - 1).contains(*label)) {
             return Err(Error::shape("scenes", format!("a digit is labelled {label}; 0 to 9 are possible")));
         }
-        Ok(Self { side, digits, seed })
+        Self { side, digits, seed, most: 0, scales: [0.0; 2] }.with(3, [0.8, 2.0])
+    }
+
+    /// The same scenes of one to `most` digits, each scaled by something between the two `scales`.
+    ///
+    /// # Errors
+    /// If there is to be no digit, the scales are no positive numbers in order, or the largest digit does not fit the canvas.
+    pub fn with(self, most: usize, scales: [f64; 2]) -> Result<Self> {
+        let (side, [low, high]) = (self.side, scales);
+        if most == 0 || !(low > 0.0 && low <= high && high.is_finite()) {
+            return Err(Error::shape("scenes", format!("up to {most} digits scaled by {low} to {high}")));
+        }
+        if (side as f64) < 2.0 * REACH * high {
+            let needed = (2.0 * REACH * high).ceil();
+            return Err(Error::shape("scenes", format!("a canvas of {side} x {side}; digits scaled by {high} need {needed} x {needed}")));
+        }
+        Ok(Self { most, scales, ..self })
     }
 
     /// Draws digit `index` somewhere on the canvas.
     fn add(&self, index: usize, image: &mut [f32], label: &mut [i32], random: &mut Numbers) {
-        let scale = random.between(SCALES[0], SCALES[1]);
+        let scale = random.between(self.scales[0], self.scales[1]);
         let reach = REACH * scale;
         let centre = [(); 2].map(|()| random.between(reach - 0.5, self.side as f64 - 0.5 - reach));
         let ink = self.digits.turned(index, self.side, 0.0, scale, centre);
@@ -112,7 +123,7 @@ impl Dataset for Scenes {
         let mut random = Numbers::new(self.seed, &format!("scene {index} visit {visit}"));
         let mut image = texture(self.side, &mut random);
         let mut label = vec![0; self.side * self.side];
-        for _ in 0..random.below(MOST) {
+        for _ in 0..random.below(self.most) {
             self.add(random.below(self.len()), &mut image, &mut label, &mut random);
         }
         self.add(index, &mut image, &mut label, &mut random);
