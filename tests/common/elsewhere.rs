@@ -36,6 +36,11 @@ impl Elsewhere {
         Self::new(op, |device| device.software = false)
     }
 
+    /// `op` as a software adapter runs it whose subgroups are not the 8 lanes of a vector.
+    pub fn without_lanes(op: impl Op + 'static) -> Self {
+        Self::new(op, |device| (device.software, device.subgroup_sizes) = (true, (4, 4)))
+    }
+
     /// `op` cut into the windows of a device with [`small_bindings`].
     pub fn windows(op: impl Op + 'static) -> Self {
         Self::new(op, small_bindings)

@@ -161,7 +161,7 @@ fn kernels_are_chosen_by_device_and_shape() {
     assert_eq!(on(false, vulkan, depthwise, dense[0], &[16, 1, 3, 3]), "conv2d/depthwise");
     assert_eq!(on(false, metal, depthwise, dense[0], &[16, 1, 3, 3]), "conv2d/direct");
     assert_eq!(on(false, metal, depthwise, aligned[0], &[16, 1, 3, 3]), "conv2d/depthwise");
-    assert_eq!(on(true, vulkan, PLAIN, &[1, 16, 1, 1], &[16, 16, 1, 1]), "matmul/gemv");
+    assert_eq!(on(true, vulkan, PLAIN, &[1, 16, 1, 1], &[16, 16, 1, 1]), "matmul/lanes");
     let far = Conv2d { dilation: Hw::new(1, 50), ..PLAIN };
     assert_eq!(on(true, vulkan, far, &[1, 2, 1, 200], &[2, 2, 1, 3]), "conv2d/lanes");
     assert_eq!(on(false, vulkan, far, &[1, 2, 1, 200], &[2, 2, 1, 3]), "conv2d/direct");

@@ -1,6 +1,6 @@
 //! `conv_transpose2d`: case table, and the cost of a useful product.
 
-use crate::common::{Bound, Case, check, fixture, gpu, random};
+use crate::common::{Bound, Case, Elsewhere, check, fixture, gpu, random};
 use foveate::array::{Array, Hw, Pads, TensorType};
 use foveate::graph::Graph;
 use foveate::ops::ConvTranspose2d;
@@ -16,6 +16,12 @@ fn bound(inputs: &[Array], attributes: &ConvTranspose2d) -> Bound {
 fn case(name: &str, attributes: ConvTranspose2d, inputs: Vec<Array>) -> Case {
     let bound = bound(&inputs, &attributes);
     Case::new(name, attributes, inputs, bound)
+}
+
+/// The same by one kernel alone.
+fn case_by(op: Elsewhere, attributes: ConvTranspose2d, name: &str, inputs: Vec<Array>) -> Case {
+    let bound = bound(&inputs, &attributes);
+    Case::new(name, op, inputs, bound)
 }
 
 /// Random input, weight, and bias where `bias` says so.
@@ -73,6 +79,43 @@ fn as_the_reference() {
     ]);
 }
 
+/// What the kernel of lavapipe's lanes is specialised for: taps along x, input channels of a step, where fours of inputs start, outputs
+/// that are pairs of 64 bits or not.
+#[test]
+fn steps_of_lanes() {
+    let padded = |stride, padding| ConvTranspose2d { padding: Pads::all(padding), ..strided(stride) };
+    let lanes = |name: &str, attributes: ConvTranspose2d, inputs| {
+        case_by(Elsewhere::new(attributes, |_| {}).only("conv_transpose2d/lanes"), attributes, name, inputs)
+    };
+    let uneven = ConvTranspose2d { stride: Hw::new(1, 2), output_padding: Hw::new(0, 1), ..Default::default() };
+    check(vec![
+        lanes("one tap, four channels", strided(2), inputs([1, 8, 5, 8], [8, 17, 2, 2], Some(17))),
+        lanes("one tap, odd rows", strided(2), inputs([2, 4, 5, 7], [4, 16, 2, 2], None)),
+        lanes("two taps, three channels, odd rows", padded(2, 1), inputs([1, 3, 6, 7], [3, 16, 4, 4], Some(16))),
+        lanes("two taps, whole rows", strided(2), inputs([2, 2, 5, 8], [2, 20, 4, 4], None)),
+        lanes("three taps", strided(2), inputs([1, 4, 4, 12], [4, 9, 6, 6], Some(9))),
+        lanes("four taps", padded(2, 2), inputs([1, 3, 6, 8], [3, 8, 8, 8], None)),
+        lanes("an upsampler by 8, cropped", padded(8, 3), inputs([1, 3, 5, 5], [3, 2, 16, 16], Some(2))),
+        lanes("an upsampler by 4, cropped by four", padded(4, 4), inputs([3, 3, 5, 4], [3, 3, 8, 8], None)),
+        lanes("groups", ConvTranspose2d { groups: 3, ..strided(2) }, inputs([2, 6, 6, 7], [6, 9, 4, 4], Some(27))),
+        lanes("one channel of each group", ConvTranspose2d { groups: 3, ..strided(8) }, inputs([2, 3, 4, 5], [3, 1, 16, 16], None)),
+        lanes("strides 1 and 2", uneven, inputs([1, 3, 5, 6], [3, 40, 3, 2], None)),
+        case("phases without taps", strided(4), inputs([1, 3, 5, 6], [3, 20, 2, 2], Some(20))),
+    ]);
+}
+
+#[test]
+fn without_lanes() {
+    let tile = |name: &str, attributes: ConvTranspose2d, inputs| {
+        case_by(Elsewhere::without_lanes(attributes).only("conv_transpose2d/tile"), attributes, name, inputs)
+    };
+    check(vec![
+        tile("more rows and places than a tile", strided(2), inputs([1, 17, 12, 13], [17, 33, 4, 4], Some(33))),
+        tile("groups", ConvTranspose2d { groups: 3, ..strided(2) }, inputs([2, 24, 6, 7], [24, 30, 4, 4], Some(90))),
+        tile("three images in a tile", strided(8), inputs([3, 4, 3, 3], [4, 6, 16, 16], None)),
+    ]);
+}
+
 /// The kernel that a plan takes first.
 fn kernel(attributes: ConvTranspose2d, input: [usize; 4], weight: [usize; 4]) -> String {
     let plan = plan(input, weight, attributes);
@@ -96,7 +139,7 @@ fn choices() {
         kernel(strided(2000), [1, 2, 2, 2], [2, 1, 3, 3]),
         kernel(strided(1), [1, 3, 2, 2], [3, 4, 9, 9]),
     ];
-    let wanted = ["tile", "tile", "tile", "tile", "tile", "tile", "point", "tile", "direct", "direct", "direct"];
+    let wanted = ["lanes", "lanes", "tile", "tile", "tile", "tile", "point", "tile", "direct", "direct", "direct"];
     assert_eq!(found, wanted.map(|name| format!("conv_transpose2d/{name}")));
 }
 

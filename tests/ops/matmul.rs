@@ -90,6 +90,54 @@ fn as_a_gpu_computes_it() {
     check(cases);
 }
 
+#[test]
+fn as_a_device_with_other_subgroups_computes_it() {
+    let arrays = fixture("matmul");
+    let register = ["odd", "whole vectors", "batches", "crossed batches"];
+    let mut cases: Vec<Case> =
+        register.iter().map(|name| case(&arrays, name, Elsewhere::without_lanes(Matmul).only("matmul/register"))).collect();
+    cases.extend(["linear", "linear odd"].map(|name| case(&arrays, name, Elsewhere::without_lanes(Linear).only("matmul/register"))));
+    cases.push(case(&arrays, "row by matrix", Elsewhere::without_lanes(Matmul).only("matmul/gemv")));
+    cases.push(case(&arrays, "linear of a vector", Elsewhere::without_lanes(Linear).only("matmul/gemv")));
+    check(cases);
+}
+
+/// Rows and columns that a thread of the kernel for lavapipe's lanes takes at a time, whole vectors of either factor or not, and a last
+/// step of depth that is not whole.
+#[test]
+fn blocks_and_steps_of_lanes() {
+    let lanes = |op: Elsewhere| op.only("matmul/lanes");
+    let product = |rows: usize, depth: usize, columns: usize| {
+        let inputs = vec![random(&[rows, depth], 1), random(&[depth, columns], 2)];
+        Case::new(format!("{rows} x {depth} x {columns}"), lanes(Elsewhere::new(Matmul, |_| {})), inputs, Bound::Terms(depth))
+    };
+    let layer = |rows: usize, depth: usize, columns: usize| {
+        let inputs = vec![random(&[rows, depth], 1), random(&[columns, depth], 2), random(&[columns], 3)];
+        Case::new(
+            format!("a layer of {rows} x {depth} x {columns}"),
+            lanes(Elsewhere::new(Linear, |_| {})),
+            inputs,
+            Bound::Terms(depth + 1),
+        )
+    };
+    check(vec![
+        product(2, 8, 40),
+        product(3, 6, 8),
+        product(7, 9, 66),
+        product(8, 12, 64),
+        product(9, 4, 12),
+        product(17, 5, 64),
+        product(33, 16, 33),
+        product(80, 3, 31),
+        product(70, 13, 130),
+        layer(1, 8, 40),
+        layer(4, 7, 33),
+        layer(12, 16, 36),
+        layer(20, 11, 65),
+        layer(40, 2, 4),
+    ]);
+}
+
 /// The launches of `op` on a device changed by `change`, by kernel.
 fn launches(op: impl Op, change: fn(&mut Capabilities), inputs: &[&[usize]]) -> Vec<&'static str> {
     let mut device = gpu().capabilities().clone();
@@ -134,12 +182,15 @@ fn cut_to_fit_bindings() {
 fn kernels_are_chosen_by_device_and_shape() {
     let shape = |m, n, k| [vec![m, k], vec![k, n]];
     let kernel = |change, [a, b]: [Vec<usize>; 2]| launches(Matmul, change, &[&a, &b])[0];
-    assert_eq!(kernel(|d| d.software = true, shape(64, 64, 64)), "matmul/register");
-    assert_eq!(kernel(|d| d.software = true, shape(4, 64, 64)), "matmul/gemv");
+    let software = |d: &mut Capabilities| (d.software, d.subgroup_sizes) = (true, (4, 4));
+    assert_eq!(kernel(|d| d.software = true, shape(64, 64, 64)), "matmul/lanes");
+    assert_eq!(kernel(|d| d.software = true, shape(4, 64, 64)), "matmul/lanes");
+    assert_eq!(kernel(software, shape(64, 64, 64)), "matmul/register");
+    assert_eq!(kernel(software, shape(4, 64, 64)), "matmul/gemv");
     assert_eq!(kernel(|d| d.software = false, shape(64, 64, 64)), "matmul/tile");
     assert_eq!(kernel(|d| d.software = false, shape(64, 1, 64)), "matmul/gemv");
     // Whole vectors only where a component's store might become a vector's.
-    let elsewhere = |d: &mut Capabilities| (d.software, d.backend) = (true, wgpu::Backend::Metal);
+    let elsewhere = |d: &mut Capabilities| (d.software, d.backend, d.subgroup_sizes) = (true, wgpu::Backend::Metal, (4, 4));
     assert_eq!(kernel(elsewhere, shape(64, 64, 64)), "matmul/register");
     assert_eq!(kernel(elsewhere, shape(64, 63, 64)), "matmul/tile");
 }

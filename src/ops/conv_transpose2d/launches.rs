@@ -1,5 +1,6 @@
 //! The kernels of transposed convolution, and when each is taken.
 
+use super::lanes;
 use super::parts::{Part, Target};
 use super::phases::{Axis, Run};
 use super::{Candidate, Problem};
@@ -9,7 +10,7 @@ use crate::ops::{FINISH_NUMBERS, Finish, Items, UNFINISHED, WORKGROUP, finish_nu
 use std::ops::Range;
 
 params! {
-    struct Tile {
+    pub(super) struct Tile {
         finish: [[u32; 4]; FINISH_NUMBERS],
         rows: u32, places: u32, row_tiles: u32, place_tiles: u32, groups: u32,
         slices: u32, slice_products: u32, products: u32,
@@ -56,7 +57,7 @@ static DIRECT: Kernel = kernel!("conv_transpose2d/direct", Direct,
     header: "alias Lanes = f32;\nconst LANES = 1u;\nalias Element = f32;\n#import unfinished\n");
 static POINT: Kernel = kernel!("conv_transpose2d/point", Point, header: ONE_LANE);
 static SUM: Kernel = kernel!("conv_transpose2d/sum", Sum, header: UNFINISHED);
-pub(crate) const KERNELS: &[&Kernel] = &[&TILE, &DIRECT, &POINT, &SUM];
+pub(crate) const KERNELS: &[&Kernel] = &[&TILE, &lanes::LANES, &DIRECT, &POINT, &SUM];
 
 /// Rows and places of a tile.
 const SIDE: usize = 64;
@@ -82,6 +83,7 @@ pub(super) fn candidates(problem: &Problem, finish: Option<&Finish>, device: &Ca
     {
         found.extend(point(problem, finish, device));
     }
+    found.extend(lanes::candidate(problem, finish, &parts, device));
     let tile = tile(problem, finish, &parts, device);
     let direct = Candidate::of(parts.iter().map(|part| direct(problem, finish, part, device)).collect());
     match tile {
@@ -109,19 +111,19 @@ impl Problem {
     }
 
     /// Input channels whose weights fit a binding: one range, unless the weight is too large and can be cut.
-    fn channel_ranges(&self, device: &Capabilities) -> Option<Vec<Range<usize>>> {
+    pub(super) fn channel_ranges(&self, device: &Capabilities) -> Option<Vec<Range<usize>>> {
         if self.groups > 1 {
             return Some(std::iter::once(0..self.channels).collect());
         }
         device.cut(self.channels, &[4 * self.weight_channel() as u64])
     }
 
-    fn weight_window(&self, range: &Range<usize>, device: &Capabilities) -> Window {
+    pub(super) fn weight_window(&self, range: &Range<usize>, device: &Capabilities) -> Window {
         let size = self.weight_channel() * if self.groups > 1 { self.groups } else { 1 };
         device.window((range.start * size) as u64..(range.end * size) as u64, 4)
     }
 
-    fn bias(&self) -> Option<usize> {
+    pub(super) fn bias(&self) -> Option<usize> {
         self.bias.then_some(2)
     }
 
@@ -158,19 +160,15 @@ fn slices(device: &Capabilities, workgroups: usize, length: usize, least: usize)
 }
 
 /// A class of phases: one dense matrix product.
-struct Class {
-    y: Run,
-    x: Run,
+pub(super) struct Class {
+    pub(super) y: Run,
+    pub(super) x: Run,
 }
 
 /// Matrix products over the classes of phases, and how many multiply-adds they do for each that counts.
 fn tile(problem: &Problem, finish: Option<&Finish>, parts: &[Part], device: &Capabilities) -> Option<(Candidate, u64)> {
     let problem = &Problem { y: problem.y.simplified(), x: problem.x.simplified(), ..*problem };
-    let (runs_y, runs_x) = (problem.y.runs()?, problem.x.runs()?);
-    if runs_y.len() * runs_x.len() > MOST_CLASSES {
-        return None;
-    }
-    let classes: Vec<Class> = runs_y.iter().flat_map(|&y| runs_x.iter().map(move |&x| Class { y, x })).collect();
+    let classes = Class::all(problem)?;
     let (mut work, mut tiles) = (0u64, 0);
     for class in &classes {
         let (rows, places) = (class.rows(problem.out_channels), class.places(problem.batch));
@@ -217,7 +215,14 @@ fn depth(products: usize) -> usize {
 }
 
 impl Class {
-    fn rows(&self, channels: usize) -> usize {
+    /// All classes; `None` if they are too many.
+    pub(super) fn all(problem: &Problem) -> Option<Vec<Self>> {
+        let (runs_y, runs_x) = (problem.y.runs()?, problem.x.runs()?);
+        let all = || runs_y.iter().flat_map(|&y| runs_x.iter().map(move |&x| Self { y, x })).collect();
+        (runs_y.len() * runs_x.len() <= MOST_CLASSES).then(all)
+    }
+
+    pub(super) fn rows(&self, channels: usize) -> usize {
         channels.saturating_mul(self.y.count * self.x.count)
     }
 
@@ -225,7 +230,7 @@ impl Class {
         batch.saturating_mul(self.y.places.saturating_mul(self.x.places))
     }
 
-    fn launch(
+    pub(super) fn launch(
         &self,
         problem: &Problem,
         part: &Part,
@@ -234,9 +239,33 @@ impl Class {
         slices: usize,
         device: &Capabilities,
     ) -> Launch {
+        let tiles = [self.rows(part.channels.len()), self.places(part.batch.len())].map(|n| n.div_ceil(SIDE));
+        let params = self.params(problem, part, range, target, (slices, tiles), device);
+        let x = problem.x;
+        let [weight_first, output_skip] = [params.weight_first, params.output_skip].map(|n| n as usize);
+        let fours = [self.x.count, self.x.phase + x.before, x.stride, x.output, x.kernel, x.steps().0, weight_first, output_skip];
+        let together = self.x.taps > 0 && self.x.phase.is_multiple_of(4) && fours.iter().all(|n| n.is_multiple_of(4));
+        let workgroups = tiles[0] as u64 * tiles[1] as u64 * part.groups.len() as u64 * slices as u64;
+        let launch = Launch::new(&TILE, &params, workgroups)
+            .header(if together { TOGETHER } else { APART })
+            .constant("DEPTH", u32_of(depth(params.products as usize)))
+            .input_window(0, &part.input(problem, device))
+            .input_window(1, &problem.weight_window(range, device))
+            .optional_input(problem.bias().filter(|_| params.has_bias > 0));
+        finished(target.bind(launch), target.finish(), if together { Items::Row { whole: true } } else { Items::One })
+    }
+
+    /// What a launch that cuts sums into `slices`, and rows and places into `tiles`, is told.
+    pub(super) fn params(
+        &self,
+        problem: &Problem,
+        part: &Part,
+        range: &Range<usize>,
+        target: &Target<'_>,
+        (slices, tiles): (usize, [usize; 2]),
+        device: &Capabilities,
+    ) -> Tile {
         let Problem { y, x, .. } = *problem;
-        let (rows, places) = (self.rows(part.channels.len()), self.places(part.batch.len()));
-        let (row_tiles, place_tiles) = (rows.div_ceil(SIDE), places.div_ceil(SIDE));
         let products = range.len() * self.y.taps * self.x.taps;
         let slice_products = products.div_ceil(slices).next_multiple_of(16).max(16);
         let (weight, kernel) = (problem.weight_window(range, device), y.kernel * x.kernel);
@@ -249,13 +278,12 @@ impl Class {
         let output_skip = target.skip(problem.output_elements());
         let has_bias = problem.bias && matches!(target, Target::Output(..));
         let modulo = |phase: usize, before: usize| u32_of(phase).wrapping_sub(u32_of(before));
-        let finish = target.finish();
-        let params = Tile {
-            finish: finish_numbers(finish),
-            rows: u32_of(rows),
-            places: u32_of(places),
-            row_tiles: u32_of(row_tiles),
-            place_tiles: u32_of(place_tiles),
+        Tile {
+            finish: finish_numbers(target.finish()),
+            rows: u32_of(self.rows(part.channels.len())),
+            places: u32_of(self.places(part.batch.len())),
+            row_tiles: u32_of(tiles[0]),
+            place_tiles: u32_of(tiles[1]),
             groups: u32_of(part.groups.len()),
             slices: u32_of(slices),
             slice_products: u32_of(slice_products),
@@ -295,17 +323,7 @@ impl Class {
             slice_elements: u32_of(problem.output_elements()),
             bias_first: u32_of(part.groups.start * problem.out_channels + part.channels.start),
             has_bias: has_bias.into(),
-        };
-        let fours = [self.x.count, self.x.phase + x.before, x.stride, x.output, x.kernel, x.steps().0, weight_first, output_skip];
-        let together = self.x.taps > 0 && self.x.phase.is_multiple_of(4) && fours.iter().all(|n| n.is_multiple_of(4));
-        let workgroups = row_tiles as u64 * place_tiles as u64 * part.groups.len() as u64 * slices as u64;
-        let launch = Launch::new(&TILE, &params, workgroups)
-            .header(if together { TOGETHER } else { APART })
-            .constant("DEPTH", u32_of(depth(products)))
-            .input_window(0, &input)
-            .input_window(1, &weight)
-            .optional_input(problem.bias().filter(|_| has_bias));
-        finished(target.bind(launch), finish, if together { Items::Row { whole: true } } else { Items::One })
+        }
     }
 }
 

@@ -24,6 +24,7 @@
 //! ONNX: `ConvTranspose`. PyTorch: `conv_transpose2d`, `conv_transpose1d`.
 
 mod conv_transpose1d;
+mod lanes;
 mod launches;
 mod parts;
 mod phases;

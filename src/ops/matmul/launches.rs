@@ -25,10 +25,11 @@ params! {
 }
 
 static REGISTER: Kernel = kernel!("matmul/register", Params, header: UNFINISHED_FOUR);
+static LANES: Kernel = kernel!("matmul/lanes", Params, header: UNFINISHED_FOUR);
 static GEMV: Kernel = kernel!("matmul/gemv", Params, header: UNFINISHED_FOUR);
 static TILE: Kernel = kernel!("matmul/tile", Params, header: UNFINISHED_FOUR);
 static INTEGER: Kernel = kernel!("matmul/integer", Params);
-pub(crate) const KERNELS: &[&Kernel] = &[&REGISTER, &GEMV, &TILE, &INTEGER];
+pub(crate) const KERNELS: &[&Kernel] = &[&REGISTER, &LANES, &GEMV, &TILE, &INTEGER];
 
 /// Bytes of an element, f32 or 32-bit integer.
 const F32: u64 = 4;
@@ -41,6 +42,8 @@ const MANY_TILES: usize = 256;
 enum Kind {
     /// 8 x 16 elements a thread, no shared memory: for software adapters.
     Register,
+    /// `rows` x 4 * `vectors` elements a thread, a from lane to lane: for software adapters with subgroups of 8.
+    Lanes { rows: u32, vectors: u32 },
     /// Up to four rows: each element of b is used once, so all that counts is to read it well.
     Gemv { workgroup: u32, lanes: u32, rows: u32 },
     /// `size` x `size` elements a workgroup, `depth` steps at a time through shared memory: for GPUs.
@@ -88,10 +91,11 @@ fn of_kinds(
 fn kinds(device: &Capabilities, product: &Product) -> Vec<Kind> {
     let &Product { rows, columns, depth, transposed, .. } = product;
     let baseline = Kind::Tile { size: 64, depth: 16 };
+    let lanes = device.has_lanes().then(|| lanes(product));
     if rows <= 4 {
         let rows = u32_of(rows);
         if device.software {
-            return vec![Kind::Gemv { workgroup: 8, lanes: 1, rows }, baseline];
+            return lanes.into_iter().chain([Kind::Gemv { workgroup: 8, lanes: 1, rows }, baseline]).collect();
         }
         // Neighbouring threads read along depth if b is transposed, else along columns; a lane's step is 4 deep.
         let most = if transposed { 64 } else { 8 };
@@ -99,10 +103,25 @@ fn kinds(device: &Capabilities, product: &Product) -> Vec<Kind> {
         return vec![Kind::Gemv { workgroup: 64, lanes: 1 << useful.ilog2(), rows }, baseline];
     }
     if device.software {
-        return vec![Kind::Register, baseline];
+        return lanes.into_iter().chain([Kind::Register, baseline]).collect();
     }
     let large = rows >= 128 && columns >= 128 && rows.div_ceil(128) * columns.div_ceil(128) * product.batches >= MANY_TILES;
     if large { vec![large_tile(device), baseline] } else { vec![baseline] }
+}
+
+/// The lanes kernel with as many rows and columns a thread as fit the product. A transposed b is read along depth, where many columns
+/// at a time are many places of memory at a time.
+fn lanes(product: &Product) -> Kind {
+    let &Product { rows, columns, transposed, .. } = product;
+    // Twice as much at a time where that leaves little of it idle.
+    let twice = |blocks: usize| blocks > 4 || blocks.is_multiple_of(2);
+    let tall = match rows {
+        0..=4 => u32_of(rows),
+        5..=8 => 8,
+        _ if twice(rows.div_ceil(16)) => 32,
+        _ => 16,
+    };
+    Kind::Lanes { rows: tall, vectors: if !transposed && twice(columns.div_ceil(32)) { 2 } else { 1 } }
 }
 
 /// Tiles of 128 with as deep a step as shared memory allows.
@@ -176,6 +195,7 @@ fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part, fin
 
     let (kernel, count) = match kind {
         Kind::Register => (&REGISTER, groups(rows.div_ceil(8) * columns.div_ceil(16) * batches, 8)),
+        Kind::Lanes { rows: tall, vectors } => (&LANES, groups(columns, 32 * vectors) * groups(rows, tall) * batches as u64),
         Kind::Gemv { workgroup, lanes, rows: tall } => {
             (&GEMV, groups(columns, 4 * workgroup / lanes) * groups(rows, tall) * batches as u64)
         }
@@ -205,15 +225,17 @@ fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part, fin
     }
     let launch = launch.constant("HAS_BIAS", product.bias.is_some()).optional_input(product.bias).output_window(0, &output);
     let launch = finished(launch, finish, Items::Channels);
+    let by_vectors = output_aligned && (transposed || b_aligned);
+    // Elsewhere than on Vulkan a driver may write a whole vector where one component is meant, over a neighbour's.
+    if matches!(kind, Kind::Register | Kind::Lanes { .. }) && !by_vectors && device.backend != wgpu::Backend::Vulkan {
+        return None;
+    }
     Some(match kind {
         Kind::Integer => launch,
-        Kind::Register => {
-            let aligned = output_aligned && (transposed || b_aligned);
-            // Elsewhere a driver may write a whole vector where one component is meant, over a neighbour's.
-            if !aligned && device.backend != wgpu::Backend::Vulkan {
-                return None;
-            }
-            launch.constant("ALIGNED", aligned)
+        Kind::Register => launch.constant("ALIGNED", by_vectors),
+        Kind::Lanes { rows, vectors } => {
+            let launch = launch.constant("ROWS", rows).constant("VECTORS", vectors).constant("WHOLE", product.depth.is_multiple_of(4));
+            launch.constant("ALIGNED_A", a_aligned).constant("ALIGNED_B", b_aligned).constant("ALIGNED_OUTPUT", output_aligned)
         }
         Kind::Gemv { workgroup, lanes, rows } => launch
             .constant("WORKGROUP", workgroup)
