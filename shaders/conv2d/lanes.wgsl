@@ -132,22 +132,25 @@ fn main(
         plane += PLANES * plane_size;
     }
     if tile >= strips * params.images { return; }
-    // one channel at a time: the first row of sums is stored, then all move up, so that no index into sums depends on r
+    // One vector of one channel at a time, so that the text of `finish` stands here once: the first is stored, then the others move up.
     let first_output = (params.first_image + image) * params.output_channels + channel;
     var i = params.output_skip + (first_output * params.output_size.x + y) * params.output_size.y + x;
     for (var r = channel; r <= min(channel + ROWS - 1, last); r++) {
-        for (var v = 0u; v < VECTORS; v++) {
-            let remaining = params.output_size.y - min(x + 4 * v, params.output_size.y);
+        var row: array<vec4<f32>, 5>;
+        for (var v = 0u; v < VECTORS; v++) { row[v] = sums[v]; }
+        var at = i;
+        for (var remaining = min(params.output_size.y - x, 4 * VECTORS); remaining > 0; remaining -= min(4u, remaining)) {
+            let done = finish(row[0], at, r);
             if ALIGNED_OUTPUT {
-                if remaining > 0 { output[i / 4 + v] = finish(sums[v], i + 4 * v, r); }
+                output[at / 4] = done;
             } else {
-                let first = i + 4 * v;
-                let done = finish(sums[v], first, r);
-                if remaining > 0 { output[first / 4][first % 4] = done.x; }
-                if remaining > 1 { output[(first + 1) / 4][(first + 1) % 4] = done.y; }
-                if remaining > 2 { output[(first + 2) / 4][(first + 2) % 4] = done.z; }
-                if remaining > 3 { output[(first + 3) / 4][(first + 3) % 4] = done.w; }
+                output[at / 4][at % 4] = done.x;
+                if remaining > 1 { output[(at + 1) / 4][(at + 1) % 4] = done.y; }
+                if remaining > 2 { output[(at + 2) / 4][(at + 2) % 4] = done.z; }
+                if remaining > 3 { output[(at + 3) / 4][(at + 3) % 4] = done.w; }
             }
+            for (var v = 0u; v < VECTORS; v++) { row[v] = row[v + 1]; }
+            at += 4;
         }
         for (var s = 0u; s < ROWS - 1; s++) {
             for (var v = 0u; v < VECTORS; v++) { sums[s * VECTORS + v] = sums[(s + 1) * VECTORS + v]; }
