@@ -85,12 +85,13 @@ impl Tune {
             );
             return Err(Error::Device(reason));
         }
-        if !(self.longest.is_finite() && self.longest > 0.0) {
-            return Err(Error::shape("--longest", format!("{} is no number of seconds", self.longest)));
-        }
+        let longest = Duration::try_from_secs_f64(self.longest)
+            .map_err(|_| Error::shape("--longest", format!("{} is no number of seconds", self.longest)))?;
+        let memory = self.memory.saturating_mul(1 << 20);
+        let options = TuneOptions { longest, memory, again: self.again, ..TuneOptions::default() };
         let mut count = Count::default();
         for (source, outputs) in self.graphs()? {
-            self.graph(&gpu, &source, &outputs, &mut count)?;
+            graph(&gpu, &source, &outputs, options, &mut count)?;
         }
         let Count { measured, changed, known, left } = count;
         println!("{measured} measured, of which {changed} go another way now; {known} known before, {left} left as they are");
@@ -114,29 +115,24 @@ impl Tune {
         let outputs: Vec<Var> = session.vars().into_iter().cloned().collect();
         Ok(if outputs.is_empty() { Vec::new() } else { vec![(model.source().to_owned(), outputs)] })
     }
+}
 
-    fn graph(&self, gpu: &Gpu, source: &str, outputs: &[Var], count: &mut Count) -> Result<()> {
-        let options = TuneOptions {
-            longest: Duration::from_secs_f64(self.longest),
-            memory: self.memory << 20,
-            again: self.again,
-            ..TuneOptions::default()
-        };
-        let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {msg} ({eta} left)");
-        let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_prefix(source.to_owned());
-        let result = tune(gpu, &outputs.iter().collect::<Vec<_>>(), options, |step, number, of| {
-            bar.set_length(of as u64);
-            bar.set_position(number as u64 + 1);
-            bar.set_message(step.node.clone());
-            count.add(step);
-            if !step.known {
-                bar.suspend(|| println!("{source}: {}", text(step)));
-            }
-            ControlFlow::Continue(())
-        });
-        bar.finish_and_clear();
-        result
-    }
+/// Tunes for one graph, and says what became of each step.
+fn graph(gpu: &Gpu, source: &str, outputs: &[Var], options: TuneOptions, count: &mut Count) -> Result<()> {
+    let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {msg} ({eta} left)");
+    let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_prefix(source.to_owned());
+    let result = tune(gpu, &outputs.iter().collect::<Vec<_>>(), options, |step, number, of| {
+        bar.set_length(of as u64);
+        bar.set_position(number as u64 + 1);
+        bar.set_message(step.node.clone());
+        count.add(step);
+        if !step.known {
+            bar.suspend(|| println!("{source}: {}", text(step)));
+        }
+        ControlFlow::Continue(())
+    });
+    bar.finish_and_clear();
+    result
 }
 
 /// Steps by what became of them.
