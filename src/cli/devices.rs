@@ -49,6 +49,12 @@ fn print(adapter: &Adapter) {
     println!("{}\n  {:?}, {kind}; {} {}", info.name, info.backend, info.driver, info.driver_info);
     println!("  features    {}", features.join(", "));
     println!("  subgroups   {} to {} invocations", info.subgroup_min_size, info.subgroup_max_size);
+    if !adapter.matrices.is_empty() {
+        let size = |m: &wgpu::CooperativeMatrixProperties| {
+            format!("{}x{}x{} of {:?} summed in {:?}", m.m_size, m.n_size, m.k_size, m.ab_type, m.cr_type)
+        };
+        println!("  matrices    {}", adapter.matrices.iter().map(size).collect::<Vec<_>>().join(", "));
+    }
     println!(
         "  workgroups  {} invocations, {} bytes of shared memory",
         limits.max_compute_invocations_per_workgroup, limits.max_compute_workgroup_storage_size

@@ -37,6 +37,8 @@ pub struct Adapter {
     pub features: Features,
     /// The most it allows.
     pub limits: wgpu::Limits,
+    /// Sizes and types of the matrices that its subgroups multiply together.
+    pub matrices: Vec<wgpu::CooperativeMatrixProperties>,
 }
 
 /// What to tell a person whose machine has no adapter.
@@ -53,7 +55,10 @@ const WANTED: Features = Features::TIMESTAMP_QUERY
 
 /// All adapters, the preferred one first.
 pub fn adapters() -> Vec<Adapter> {
-    pollster::block_on(ranked()).into_iter().map(|a| Adapter { info: a.get_info(), features: a.features(), limits: a.limits() }).collect()
+    let described = |a: wgpu::Adapter| {
+        Adapter { info: a.get_info(), features: a.features(), limits: a.limits(), matrices: a.cooperative_matrix_properties() }
+    };
+    pollster::block_on(ranked()).into_iter().map(described).collect()
 }
 
 /// Opens the adapter that `options` ask for.
