@@ -324,6 +324,8 @@ fn every_convolution_kernel_finishes() {
     check_finish("depthwise, odd rows", each, &with(&[1, 6, 7, 7], &[6, 1, 3, 3]), 1, "conv2d/depthwise");
     check_finish("tile", Elsewhere::gpu(padded).only("conv2d/tile"), &odd(), 1, "conv2d/tile");
     check_finish("direct", Elsewhere::gpu(padded).only("conv2d/direct"), &odd(), 1, "conv2d/direct");
+    let long = vec![random(&[1, 64, 6, 7], 1), random(&[20, 64, 3, 3], 2), random(&[20], 3)];
+    check_finish("slices", Elsewhere::gpu(padded), &long, 1, "sum_slices");
     check_finish("groups", Conv2d { groups: 2, ..padded }, &with(&[1, 6, 5, 9], &[10, 3, 3, 3]), 1, "conv2d/lanes");
     check_finish("the whole image", Conv2d::default(), &with(&[3, 4, 3, 3], &[10, 4, 3, 3]), 1, "matmul/lanes");
     check_finish("many whole images", Conv2d::default(), &with(&[9, 4, 3, 3], &[10, 4, 3, 3]), 1, "matmul/lanes");
@@ -364,8 +366,8 @@ fn every_transposed_convolution_kernel_finishes() {
     let cropped = ConvTranspose2d { padding: Pads::all(1), ..stride(2) };
     check_finish("pairs of lanes", stride(2), &with(&[2, 3, 4, 5], &[3, 5, 4, 4]), 1, "conv_transpose2d/lanes");
     check_finish("singles of lanes", cropped, &with(&[2, 3, 4, 5], &[3, 5, 4, 4]), 1, "conv_transpose2d/lanes");
-    check_finish("point", stride(1), &with(&[2, 40, 1, 1], &[40, 5, 3, 3]), 1, "conv_transpose2d/sum");
-    check_finish("slices", Elsewhere::gpu(stride(2)), &with(&[1, 600, 5, 5], &[600, 40, 2, 2]), 1, "conv_transpose2d/sum");
+    check_finish("point", stride(1), &with(&[2, 40, 1, 1], &[40, 5, 3, 3]), 1, "sum_slices");
+    check_finish("slices", Elsewhere::gpu(stride(2)), &with(&[1, 600, 5, 5], &[600, 40, 2, 2]), 1, "sum_slices");
 }
 
 #[test]
@@ -378,6 +380,7 @@ fn every_matrix_kernel_finishes() {
     check_finish("rows of seven", Elsewhere::without_lanes(Linear), &with(&[3, 4, 13], &[7, 13]), 2, "matmul/register");
     check_finish("few rows", Elsewhere::without_lanes(Linear), &with(&[2, 13], &[7, 13]), 1, "matmul/gemv");
     check_finish("tile", Elsewhere::gpu(Linear), &with(&[9, 13], &[7, 13]), 1, "matmul/tile");
+    check_finish("slices", Elsewhere::gpu(Linear), &with(&[9, 700], &[7, 700]), 1, "sum_slices");
     check_finish("batch", Matmul, &[random(&[2, 9, 5], 1), random(&[2, 5, 7], 2)], 2, "matmul/lanes");
     // The columns of the kernel are the rows of the product: a vector along them is another kernel's.
     let mut column = Both::of(gpu(), &f32s(&[&[6, 5], &[5], &[6]]), |_, x| Ok(vec![x[0].matmul(&x[1])?.mul(&x[2])?.neg()?]));

@@ -48,7 +48,7 @@ fn check(name: &str, inputs: &[Array], terms: usize, build: impl Fn(&[Var]) -> f
 
 #[test]
 fn products_are_right_every_way() {
-    for (rows, columns, depth) in [(5, 7, 3), (64, 64, 16), (70, 130, 33), (129, 65, 100), (8, 200, 64)] {
+    for (rows, columns, depth) in [(5, 7, 3), (64, 64, 16), (70, 130, 33), (129, 65, 100), (8, 200, 64), (9, 13, 600)] {
         let inputs = [random(&[2, rows, depth], 1), random(&[2, depth, columns], 2)];
         check(&format!("{rows} x {columns} x {depth}"), &inputs, depth, |v| v[0].matmul(&v[1]));
         let inputs = [random(&[rows, depth], 3), random(&[columns, depth], 4), random(&[columns], 5)];
@@ -68,6 +68,7 @@ fn convolutions_are_right_every_way() {
         ("pointwise", 1, 24, 40, 9, 1, Conv2d::default()),
         ("grouped", 1, 8, 24, 9, 3, Conv2d { groups: 2, ..conv }),
         ("first", 1, 3, 16, 20, 5, conv),
+        ("long", 1, 64, 9, 5, 3, conv),
     ] {
         let inputs = [
             random(&[images, channels, side, side + 2], 1),

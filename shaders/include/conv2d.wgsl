@@ -12,4 +12,5 @@ struct Params {
     input_skip: u32, weight_skip: u32, bias_skip: u32, output_skip: u32, // added to every index, modulo 2^32
     groups: u32, // workgroups
     segment: u32, // output rows per thread, for depthwise
+    slice_depth: u32, slice_elements: u32, // products of a slice of the sums, and from its output to the next one's
 }

@@ -1,6 +1,7 @@
 // conv2d (NCHW) as a product of matrices, for what computes one tile by tile: the weights [channel][k] times the input that they
 // meet [k][pixel], where k counts input channel, kernel row, kernel column. A tile is ROWS output channels of one group at
-// COLUMNS pixels of one image, DEPTH steps of k at a time. The constants are of what imports this.
+// COLUMNS pixels of one image, DEPTH steps of k at a time. The constants are of what imports this. Long sums may be cut into slices,
+// each with a copy of the output.
 #import index
 #import conv2d
 
@@ -18,16 +19,16 @@ override TAPS: u32 = KERNEL_H * KERNEL_W;
 
 // What a thread knows before it starts.
 struct Tile {
-    depth: u32, // how far k runs
+    begin: u32, end: u32, // where k runs
     channel: u32, last: u32, // the tile's first channel, the group's last
-    image: u32, pixel: u32, // the tile's image and first pixel
+    output: u32, pixel: u32, // where the planes of the image's output begin, and the tile's first pixel
     plane: u32, // where the first input channel of the group begins
     top: vec4<u32>, left: vec4<u32>, // of this thread's four gathered pixels, modulo 2^32: outside is large
 }
 
-// How far k runs, plainly the same for all threads: a barrier wants that.
+// How far k runs in a slice, plainly the same for all threads: a barrier wants that.
 fn product_depth() -> u32 {
-    return params.group_inputs * TAPS;
+    return params.slice_depth;
 }
 
 fn workgroups() -> u32 {
@@ -41,13 +42,16 @@ fn tile_of(group: u32, local: u32) -> Tile {
     let blocks = max(params.channels / params.group_outputs, 1u) * per_group;
     let pixel = group % across * COLUMNS;
     let block = group / across % blocks;
-    let image = params.first_image + group / (across * blocks);
+    let image = params.first_image + group / (across * blocks) % params.images;
+    let slice = group / (across * blocks * params.images);
     let group_start = params.first_channel + block / per_group * params.group_outputs;
     let channel = group_start + block % per_group * ROWS;
     let plane = image * params.input_channels + channel / params.group_outputs * params.group_inputs;
     let gathered = min(vec4(0u, 1, 2, 3) + pixel + local % (COLUMNS / 4) * 4, vec4(pixels - 1));
     return Tile(
-        params.group_inputs * TAPS, channel, group_start + min(params.channels, params.group_outputs) - 1, image, pixel,
+        slice * params.slice_depth, min((slice + 1) * params.slice_depth, params.group_inputs * TAPS),
+        channel, group_start + min(params.channels, params.group_outputs) - 1,
+        params.output_skip + slice * params.slice_elements + image * params.output_channels * pixels, pixel,
         params.input_skip + plane * params.input_size.x * params.input_size.y,
         gathered / params.output_size.y * params.stride.x - params.padding.x,
         gathered % params.output_size.y * params.stride.y - params.padding.y,
@@ -65,7 +69,7 @@ fn weights_at(i: u32, valid: u32) -> vec4<f32> {
 fn pixels_at(k: u32, tile: Tile) -> vec4<f32> {
     let y = tile.top + k % TAPS / KERNEL_W * params.dilation.x;
     let x = tile.left + k % KERNEL_W * params.dilation.y;
-    let inside = (y < vec4(params.input_size.x)) & (x < vec4(params.input_size.y)) & vec4(k < tile.depth);
+    let inside = (y < vec4(params.input_size.x)) & (x < vec4(params.input_size.y)) & vec4(k < tile.end);
     let plane = tile.plane + k / TAPS * (params.input_size.x * params.input_size.y);
     let i = select(vec4(0u), plane + y * params.input_size.y + x, inside);
     return select(vec4(0.0), vec4(input[i.x], input[i.y], input[i.z], input[i.w]), inside);
@@ -78,10 +82,10 @@ fn block_a(n: u32) -> vec2<u32> {
 
 // The block at step `k`: four channels of four steps each. The last channel again past the last, zeros past the last step.
 fn load_a(n: u32, k: u32, tile: Tile) -> mat4x4<f32> {
-    let depth = k + block_a(n).x * 4;
-    let valid = tile.depth - min(depth, tile.depth);
+    let depth = tile.begin + k + block_a(n).x * 4;
+    let valid = tile.end - min(depth, tile.end);
     let channel = vec4(0u, 1, 2, 3) + tile.channel + block_a(n).y * 4;
-    let i = min(channel, vec4(tile.last)) * tile.depth + depth + params.weight_skip;
+    let i = min(channel, vec4(tile.last)) * (params.group_inputs * TAPS) + depth + params.weight_skip;
     return mat4x4(weights_at(i.x, valid), weights_at(i.y, valid), weights_at(i.z, valid), weights_at(i.w, valid));
 }
 
@@ -92,7 +96,7 @@ fn block_b(n: u32) -> vec2<u32> {
 
 // The block at step `k`: four steps of four pixels each.
 fn load_b(n: u32, k: u32, tile: Tile) -> mat4x4<f32> {
-    let depth = k + block_b(n).x * 4;
+    let depth = tile.begin + k + block_b(n).x * 4;
     return mat4x4(pixels_at(depth, tile), pixels_at(depth + 1, tile), pixels_at(depth + 2, tile), pixels_at(depth + 3, tile));
 }
 
@@ -101,7 +105,7 @@ fn keep(row: u32, column: u32, sums: vec4<f32>, tile: Tile) {
     let pixels = params.output_size.x * params.output_size.y;
     let c = tile.channel + row;
     let p = tile.pixel + column;
-    let i = params.output_skip + (tile.image * params.output_channels + c) * pixels + p;
+    let i = tile.output + c * pixels + p;
     let done = finish(sums + select(0.0, bias[params.bias_skip + c], HAS_BIAS), i, c);
     for (var e = 0u; e < 4; e++) {
         if c <= tile.last && p + e < pixels { output[i + e] = done[e]; }

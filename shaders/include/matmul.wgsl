@@ -7,4 +7,5 @@ struct Params {
     output_pitch: u32, // elements from one row of the output to the next
     a_skip: u32, b_skip: u32, bias_skip: u32, output_skip: u32, // elements before the first, of each binding
     groups: u32, // workgroups
+    slice_depth: u32, slice_elements: u32, // steps of a slice of the sums, and from its output to the next one's
 }

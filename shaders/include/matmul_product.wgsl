@@ -1,5 +1,5 @@
 // matmul for what computes it tile by tile: ROWS rows and COLUMNS columns of one output matrix, DEPTH steps at a time. The constants
-// are of what imports this.
+// are of what imports this. Long sums may be cut into slices, each with a copy of the output.
 #import index
 #import matmul
 
@@ -14,13 +14,15 @@ override HAS_BIAS: bool = false;
 override ALIGNED_A: bool = false; // depth, a_stride and a_skip divide by 4
 override ALIGNED_B: bool = false; // columns (depth if TRANSPOSE_B), b_stride and b_skip divide by 4
 
-// The tile's first row and column, and its matrix.
+// The tile's first row and column, its matrix, and the steps of its slice.
 struct Tile {
     row: u32, column: u32, batch: u32,
+    begin: u32, end: u32,
+    output: u32, // where the output matrix begins
 }
 
 fn product_depth() -> u32 {
-    return params.depth;
+    return params.slice_depth;
 }
 
 fn workgroups() -> u32 {
@@ -30,7 +32,13 @@ fn workgroups() -> u32 {
 fn tile_of(group: u32, local: u32) -> Tile {
     let across = (params.columns + COLUMNS - 1) / COLUMNS;
     let down = (params.rows + ROWS - 1) / ROWS;
-    return Tile(group / across % down * ROWS, group % across * COLUMNS, group / (across * down));
+    let batch = group / (across * down) % params.batches;
+    let slice = group / (across * down * params.batches);
+    return Tile(
+        group / across % down * ROWS, group % across * COLUMNS, batch,
+        slice * params.slice_depth, min((slice + 1) * params.slice_depth, params.depth),
+        params.output_skip + slice * params.slice_elements + batch * params.output_stride,
+    );
 }
 
 // Four elements of a row of a, zeros past its first `valid`.
@@ -58,8 +66,8 @@ fn block_a(n: u32) -> vec2<u32> {
 
 // The block at step `k`: four rows of four steps each. The last row again past the last, zeros past the last step.
 fn load_a(n: u32, k: u32, tile: Tile) -> mat4x4<f32> {
-    let depth = k + block_a(n).x * 4;
-    let valid = params.depth - min(depth, params.depth);
+    let depth = tile.begin + k + block_a(n).x * 4;
+    let valid = tile.end - min(depth, tile.end);
     let row = vec4(0u, 1, 2, 3) + tile.row + block_a(n).y * 4;
     let i = min(row, vec4(params.rows - 1)) * params.depth + depth + params.a_skip + tile.batch * params.a_stride;
     return mat4x4(a_at(i.x, valid), a_at(i.y, valid), a_at(i.z, valid), a_at(i.w, valid));
@@ -75,21 +83,21 @@ fn block_b(n: u32) -> vec2<u32> {
 fn load_b(n: u32, k: u32, tile: Tile) -> mat4x4<f32> {
     let four = vec4(0u, 1, 2, 3);
     let start = params.b_skip + tile.batch * params.b_stride;
-    let first = vec2(k, tile.column) + block_b(n) * 4;
+    let first = vec2(tile.begin + k, tile.column) + block_b(n) * 4;
     if TRANSPOSE_B {
-        let valid = params.depth - min(first.x, params.depth);
+        let valid = tile.end - min(first.x, tile.end);
         return transpose(b_block(min(four + first.y, vec4(params.columns - 1)) * params.depth + first.x + start, vec4(valid)));
     }
     let depth = four + first.x;
     let valid = params.columns - min(first.y, params.columns);
-    return b_block(depth * params.columns + first.y + start, select(vec4(0u), vec4(valid), depth < vec4(params.depth)));
+    return b_block(depth * params.columns + first.y + start, select(vec4(0u), vec4(valid), depth < vec4(tile.end)));
 }
 
 // Stores four sums of row `row` of the tile.
 fn keep(row: u32, column: u32, sums: vec4<f32>, tile: Tile) {
     let r = tile.row + row;
     let c = tile.column + column;
-    let i = params.output_skip + tile.batch * params.output_stride + r * params.output_pitch + c;
+    let i = tile.output + r * params.output_pitch + c;
     var done = sums;
     if HAS_BIAS {
         let first = params.bias_skip + c; // those past the last column are not stored

@@ -16,6 +16,7 @@ mod map;
 mod matrices;
 mod nest;
 mod rows;
+mod slices;
 mod windows;
 
 pub(crate) use chain::*;

@@ -126,6 +126,8 @@ fn as_a_gpu_computes_it() {
         device.limits.max_compute_workgroup_storage_size = 16384;
     });
     cases.push(Case::new("tiles of 128 in 16 KiB", baseline, large(), Bound::Terms(28)));
+    let long = || vec![random(&[2, 64, 6, 7], 1), random(&[20, 64, 3, 3], 2), random(&[20], 3)];
+    cases.push(Case::new("slices", Elsewhere::gpu(padded(1)), long(), Bound::Terms(577)).kernel("sum_slices"));
     check(cases);
 }
 

@@ -87,6 +87,10 @@ fn as_a_gpu_computes_it() {
         device.limits.max_compute_workgroup_storage_size = 16384;
     });
     cases.push(Case::new("tiles of 128 in 16 KiB", baseline, many_tiles(), Bound::Terms(17)));
+    let long = || vec![random(&[2, 9, 700], 1), random(&[2, 700, 13], 2)];
+    cases.push(Case::new("slices", Elsewhere::gpu(Matmul), long(), Bound::Terms(700)).kernel("sum_slices"));
+    let layer = || vec![random(&[9, 700], 1), random(&[13, 700], 2), random(&[13], 3)];
+    cases.push(Case::new("slices of a layer", Elsewhere::gpu(Linear), layer(), Bound::Terms(701)).kernel("sum_slices"));
     check(cases);
 }
 

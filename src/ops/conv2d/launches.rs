@@ -7,6 +7,7 @@ use crate::array::Hw;
 use crate::gpu::{Capabilities, Kernel, Launch, kernel, params};
 use crate::ops::matmul::{self, Product};
 use crate::ops::matrices::{Keeping, MATRICES, Matrices};
+use crate::ops::slices::{Whole, slices};
 use crate::ops::{
     Candidate, FINISH_NUMBERS, Finish, Items, Precision, Site, UNFINISHED_FOUR, WORKGROUP, finish_numbers, finished, groups, u32_of,
 };
@@ -34,6 +35,8 @@ params! {
         output_skip: u32,
         groups: u32,
         segment: u32,
+        slice_depth: u32,
+        slice_elements: u32,
     }
 }
 
@@ -66,7 +69,7 @@ enum Kind {
     /// 8 or 16 channels of a strip a thread, weights from lane to lane: for software adapters with subgroups of 8.
     Lanes,
     /// `size` channels x `size` pixels a workgroup, through shared memory: for GPUs.
-    Tile { size: u32, depth: u32 },
+    Tile { size: u32, depth: u32, sliced: bool },
     /// A tile a workgroup, by subgroups that multiply matrices of f16.
     Matrices(Matrices),
     /// A thread walks down a strip of one channel that has one input channel.
@@ -75,6 +78,22 @@ enum Kind {
     Direct,
     /// The same on integers.
     Integer,
+}
+
+/// Products of a slice at least.
+const LEAST: usize = 256;
+
+impl Kind {
+    /// Slices that the sums of all outputs are cut into, where there are few tiles.
+    fn slices(self, device: &Capabilities, sizes: &Sizes) -> usize {
+        let (rows, columns) = match self {
+            Self::Tile { size, sliced: true, .. } => (size, size),
+            Self::Matrices(m) => (m.rows(), m.columns()),
+            _ => return 1,
+        };
+        let tiles = blocks(sizes, sizes.output_channels, rows as usize) * sizes.output.area().div_ceil(columns as usize) * sizes.images;
+        slices(device, tiles, sizes.taps(), LEAST)
+    }
 }
 
 /// The ways to compute a convolution whose bias, if any, is the operator's input `bias`.
@@ -102,9 +121,19 @@ fn of_kinds(
     let parts: Vec<_> = Part::all(device, sizes).into_iter().map(|p| (p.windows(device, sizes), p)).collect();
     // A finish counts elements of the whole output.
     let finish = finish.filter(|_| parts.len() == 1);
-    let launches = |kind| {
-        let each = parts.iter().map(|(windows, part)| Work { device, sizes, bias, finish, windows, part }.launch(kind));
-        Some(Candidate::of(each.collect::<Option<Vec<_>>>()?).finishing(finish.is_some()))
+    let launches = |kind: Kind| {
+        let slices = if parts.len() == 1 { kind.slices(device, sizes) } else { 1 };
+        // What is done at the end is done where slices are added up.
+        let (own_bias, own_finish) = if slices > 1 { (None, None) } else { (bias, finish) };
+        let work = |(windows, part)| Work { device, sizes, bias: own_bias, finish: own_finish, windows, part, slices };
+        let launches = parts.iter().map(|(windows, part)| work((windows, part)).launch(kind)).collect::<Option<Vec<_>>>()?;
+        let candidate = if slices > 1 {
+            let (plane, channels) = (sizes.output.area(), sizes.output_channels);
+            Whole { count: sizes.images * channels * plane, plane, channels, bias }.summed(finish, launches, slices)
+        } else {
+            Candidate::of(launches)
+        };
+        Some(candidate.finishing(finish.is_some()))
     };
     kinds(sizes).into_iter().filter_map(launches).collect()
 }
@@ -123,7 +152,9 @@ fn kinds(device: &Capabilities, precision: Precision, sizes: &Sizes) -> Vec<Kind
     if !device.software && sizes.group_outputs() >= ROWS {
         kinds.extend(matrices());
         kinds.extend(large_tile(device, sizes));
-        kinds.push(Kind::Tile { size: 64, depth: 16 });
+        let [sliced, whole] = [true, false].map(|sliced| Kind::Tile { size: 64, depth: 16, sliced });
+        kinds.extend((sliced.slices(device, sizes) > 1).then_some(sliced));
+        kinds.push(whole);
     }
     if device.has_lanes() {
         kinds.push(Kind::Lanes);
@@ -150,7 +181,7 @@ fn large_tile(device: &Capabilities, sizes: &Sizes) -> Option<Kind> {
     const MANY: usize = 256;
     let tiles = blocks(sizes, sizes.output_channels, 128) * sizes.output.area().div_ceil(128) * sizes.images;
     let depth = if matmul::tile_bytes(128, 16) <= device.limits.max_compute_workgroup_storage_size { 16 } else { 8 };
-    (sizes.group_outputs() >= 128 && tiles >= MANY).then_some(Kind::Tile { size: 128, depth })
+    (sizes.group_outputs() >= 128 && tiles >= MANY).then_some(Kind::Tile { size: 128, depth, sliced: false })
 }
 
 /// Blocks of `height` channels, none across groups, that cover `channels`: some of one group, or whole groups.
@@ -167,6 +198,8 @@ struct Work<'a> {
     finish: Option<&'a Finish>,
     windows: &'a Windows,
     part: &'a Part,
+    /// Slices of the sums, each to a copy of the output in scratch memory if there are several.
+    slices: usize,
 }
 
 impl Work<'_> {
@@ -175,7 +208,7 @@ impl Work<'_> {
         match kind {
             Kind::Register => self.register(),
             Kind::Lanes => self.lanes(),
-            Kind::Tile { size, depth } => Some(self.tile(size, depth)),
+            Kind::Tile { size, depth, .. } => Some(self.tile(size, depth)),
             Kind::Matrices(matrices) => Some(self.matrices(matrices)),
             Kind::Depthwise => self.depthwise(),
             Kind::Direct => Some(finished(self.direct(FLOATS), self.finish, Items::Row { whole: false })),
@@ -249,7 +282,7 @@ impl Work<'_> {
     /// A launch by tiles of `rows` channels and `columns` pixels.
     fn product(&self, kernel: &'static Kernel, rows: u32, columns: u32) -> Launch {
         let sizes = self.sizes;
-        let count = blocks(sizes, self.part.channels.len(), rows as usize) * self.part.images.len();
+        let count = blocks(sizes, self.part.channels.len(), rows as usize) * self.part.images.len() * self.slices;
         let aligned = sizes.taps().is_multiple_of(4) && self.windows.weight.1.is_multiple_of(4);
         self.start(kernel, groups(sizes.output.area(), columns) * count as u64, 0)
             .constant("KERNEL_H", u32_of(sizes.kernel.h))
@@ -306,12 +339,15 @@ impl Work<'_> {
             output_skip: windows.output.1,
             groups: u32::try_from(count).unwrap_or(u32::MAX),
             segment: u32_of(segment),
+            // Whole steps of every kernel that has slices, but for the last.
+            slice_depth: u32_of(sizes.taps().min(sizes.taps().div_ceil(self.slices).next_multiple_of(32))),
+            slice_elements: u32_of(sizes.images * sizes.output_channels * sizes.output.area()),
         };
-        Launch::new(kernel, &params, count)
+        let launch = Launch::new(kernel, &params, count)
             .constant("HAS_BIAS", self.bias.is_some())
             .input_window(0, &windows.input.0)
             .input_window(1, &windows.weight.0)
-            .optional_input(self.bias)
-            .output_window(0, &windows.output.0)
+            .optional_input(self.bias);
+        if self.slices > 1 { launch.scratch_mut(0) } else { launch.output_window(0, &windows.output.0) }
     }
 }

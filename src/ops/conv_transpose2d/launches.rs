@@ -7,7 +7,8 @@ use super::{Candidate, Problem};
 use crate::error::{Error, Result};
 use crate::gpu::{Capabilities, Kernel, Launch, Window, kernel, params};
 use crate::ops::matrices::{Keeping, Matrices};
-use crate::ops::{FINISH_NUMBERS, Finish, Items, Site, UNFINISHED, WORKGROUP, finish_numbers, finished, groups, u32_of};
+use crate::ops::slices::{SUM, Whole, slices};
+use crate::ops::{FINISH_NUMBERS, Finish, Items, Site, WORKGROUP, finish_numbers, finished, groups, u32_of};
 use std::ops::Range;
 
 params! {
@@ -41,10 +42,6 @@ params! {
     }
 }
 
-params! {
-    struct Sum { finish: [[u32; 4]; FINISH_NUMBERS], count: u32, slices: u32, plane: u32, channels: u32, has_bias: u32 }
-}
-
 /// Rows of a tile that are not neighbours in weight and output.
 const APART: &str = "#import apart\n";
 /// Four phases along x at a time.
@@ -59,7 +56,6 @@ static ON_MATRICES: Kernel = kernel!("conv_transpose2d/matrices", Tile,
 static DIRECT: Kernel = kernel!("conv_transpose2d/direct", Direct,
     header: "alias Lanes = f32;\nconst LANES = 1u;\nalias Element = f32;\n#import unfinished\n");
 static POINT: Kernel = kernel!("conv_transpose2d/point", Point, header: ONE_LANE);
-static SUM: Kernel = kernel!("conv_transpose2d/sum", Sum, header: UNFINISHED);
 pub(crate) const KERNELS: &[&Kernel] = &[&TILE, &ON_MATRICES, &lanes::LANES, &DIRECT, &POINT, &SUM];
 
 /// Rows and places of a tile.
@@ -143,36 +139,11 @@ impl Problem {
         self.bias.then_some(2)
     }
 
-    /// Adds `slices` copies of the output in scratch memory, and the bias.
-    fn sum(&self, finish: Option<&Finish>, slices: usize) -> Launch {
-        let count = self.output_elements();
-        let params = Sum {
-            finish: finish_numbers(finish),
-            count: u32_of(count),
-            slices: u32_of(slices),
-            plane: u32_of(self.y.output * self.x.output),
-            channels: u32_of(self.groups * self.out_channels),
-            has_bias: self.bias.into(),
-        };
-        let launch = Launch::new(&SUM, &params, groups(count, WORKGROUP)).scratch(0).optional_input(self.bias()).output(0);
-        finished(launch, finish, Items::One)
-    }
-
     /// `launches` that write `slices` copies to scratch memory, then their sum.
-    fn summed(&self, finish: Option<&Finish>, mut launches: Vec<Launch>, slices: usize) -> Candidate {
-        launches.push(self.sum(finish, slices));
-        Candidate { launches, scratch: vec![4 * slices as u64 * self.output_elements() as u64], ..Candidate::default() }
+    fn summed(&self, finish: Option<&Finish>, launches: Vec<Launch>, slices: usize) -> Candidate {
+        let (plane, channels) = (self.y.output * self.x.output, self.groups * self.out_channels);
+        Whole { count: self.output_elements(), plane, channels, bias: self.bias() }.summed(finish, launches, slices)
     }
-}
-
-/// Workgroups that keep a device busy.
-fn enough_workgroups(device: &Capabilities) -> usize {
-    if device.software { 8 } else { 512 }
-}
-
-/// Slices of a sum of `length` products, none shorter than `least`, for `workgroups` that alone would leave the device idle.
-fn slices(device: &Capabilities, workgroups: usize, length: usize, least: usize) -> usize {
-    (enough_workgroups(device) / workgroups.max(1)).min(length / least).clamp(1, 16)
 }
 
 /// A class of phases: one dense matrix product.

@@ -3,6 +3,7 @@
 use super::Product;
 use crate::gpu::{Capabilities, Kernel, Launch, Window, kernel, params};
 use crate::ops::matrices::{Keeping, LARGEST, MATRICES, Matrices};
+use crate::ops::slices::{Whole, slices};
 use crate::ops::{Candidate, FINISH_NUMBERS, Finish, Items, Precision, Site, UNFINISHED_FOUR, finish_numbers, finished, groups, u32_of};
 use std::ops::Range;
 
@@ -22,6 +23,8 @@ params! {
         bias_skip: u32,
         output_skip: u32,
         groups: u32,
+        slice_depth: u32,
+        slice_elements: u32,
     }
 }
 
@@ -49,11 +52,27 @@ enum Kind {
     /// Up to four rows: each element of b is used once, so all that counts is to read it well.
     Gemv { workgroup: u32, lanes: u32, rows: u32 },
     /// `size` x `size` elements a workgroup, `depth` steps at a time through shared memory: for GPUs.
-    Tile { size: u32, depth: u32 },
+    Tile { size: u32, depth: u32, sliced: bool },
     /// A tile a workgroup, by subgroups that multiply matrices of f16.
     Matrices(Matrices),
     /// 4 x 4 integers a thread, no shared memory.
     Integer,
+}
+
+/// Products of a slice at least.
+const LEAST: usize = 256;
+
+impl Kind {
+    /// Slices that the sums of all elements are cut into, where there are few tiles.
+    fn slices(self, device: &Capabilities, product: &Product) -> usize {
+        let (rows, columns) = match self {
+            Self::Tile { size, sliced: true, .. } => (size, size),
+            Self::Matrices(m) => (m.rows(), m.columns()),
+            _ => return 1,
+        };
+        let tiles = product.rows.div_ceil(rows as usize) * product.columns.div_ceil(columns as usize) * product.batches;
+        slices(device, tiles, product.depth, LEAST)
+    }
 }
 
 /// A part of a product whose windows fit the device's bindings.
@@ -84,8 +103,19 @@ fn of_kinds(
     let parts = parts(device, first);
     // A finish counts elements of the whole output.
     let finish = finish.filter(|_| products.len() == 1 && parts.len() == 1);
-    let launches = |kind| {
-        let each = products.iter().flat_map(|product| parts.iter().map(move |part| launch(device, kind, product, part, finish)));
+    let launches = |kind: Kind| {
+        if let ([product], [part]) = (products, &parts[..])
+            && kind.slices(device, product) > 1
+        {
+            let slices = kind.slices(device, product);
+            let &Product { rows, columns, batches, bias, .. } = product;
+            // What is done at the end is done where slices are added up.
+            let plain = Product { bias: None, ..product.clone() };
+            let launch = launch(device, kind, &plain, part, None, slices)?;
+            let whole = Whole { count: rows * columns * batches, plane: 1, channels: columns, bias };
+            return Some(whole.summed(finish, vec![launch], slices).finishing(finish.is_some()));
+        }
+        let each = products.iter().flat_map(|product| parts.iter().map(move |part| launch(device, kind, product, part, finish, 1)));
         Some(Candidate::of(each.collect::<Option<Vec<_>>>()?).finishing(finish.is_some()))
     };
     kinds(first).into_iter().filter_map(launches).collect()
@@ -95,7 +125,7 @@ fn of_kinds(
 fn kinds(device: &Capabilities, precision: Precision, product: &Product) -> Vec<Kind> {
     let &Product { rows, columns, depth, batches, transposed, .. } = product;
     let matrices = Matrices::all(device, precision, rows, columns, batches).into_iter().map(Kind::Matrices);
-    let baseline = Kind::Tile { size: 64, depth: 16 };
+    let [sliced, baseline] = [true, false].map(|sliced| Kind::Tile { size: 64, depth: 16, sliced });
     let lanes = device.has_lanes().then(|| lanes(product));
     if rows <= 4 {
         let rows = u32_of(rows);
@@ -112,7 +142,8 @@ fn kinds(device: &Capabilities, precision: Precision, product: &Product) -> Vec<
         return lanes.into_iter().chain([Kind::Register]).chain(matrices).chain([baseline]).collect();
     }
     let large = rows >= 128 && columns >= 128 && rows.div_ceil(128) * columns.div_ceil(128) * batches >= MANY_TILES;
-    matrices.chain(large.then(|| large_tile(device))).chain([baseline]).collect()
+    let sliced = (sliced.slices(device, product) > 1).then_some(sliced);
+    matrices.chain(large.then(|| large_tile(device))).chain(sliced).chain([baseline]).collect()
 }
 
 /// The lanes kernel with as many rows and columns a thread as fit the product. A transposed b is read along depth, where many columns
@@ -133,7 +164,7 @@ fn lanes(product: &Product) -> Kind {
 /// Tiles of 128 with as deep a step as shared memory allows.
 fn large_tile(device: &Capabilities) -> Kind {
     let depth = if tile_bytes(128, 16) <= device.limits.max_compute_workgroup_storage_size { 16 } else { 8 };
-    Kind::Tile { size: 128, depth }
+    Kind::Tile { size: 128, depth, sliced: false }
 }
 
 /// Shared memory of a tile kernel: `depth` rows of `size` numbers and a vector of padding, for both factors.
@@ -189,7 +220,14 @@ fn windows(device: &Capabilities, product: &Product, part: &Part) -> [Window; 3]
 }
 
 /// The dispatch for `part`, or `None` if `kind` cannot compute it on this device.
-fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part, finish: Option<&Finish>) -> Option<Launch> {
+fn launch(
+    device: &Capabilities,
+    kind: Kind,
+    product: &Product,
+    part: &Part,
+    finish: Option<&Finish>,
+    slices: usize,
+) -> Option<Launch> {
     let [a, b, output] = windows(device, product, part);
     let (rows, columns, batches) = (part.rows.len(), part.columns.len(), part.batches.len());
     let transposed = product.transposed;
@@ -199,6 +237,7 @@ fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part, fin
     let b_aligned = multiples(&[if transposed { product.depth } else { columns }, product.b.stride, b.skip as usize]);
     let output_aligned = multiples(&[columns, product.columns, product.output.1, output.skip as usize]);
 
+    let slices64 = slices as u64;
     let (kernel, count) = match kind {
         Kind::Register => (&REGISTER, groups(rows.div_ceil(8) * columns.div_ceil(16) * batches, 8)),
         Kind::Lanes { rows: tall, vectors } => (&LANES, groups(columns, 32 * vectors) * groups(rows, tall) * batches as u64),
@@ -206,8 +245,8 @@ fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part, fin
             (&GEMV, groups(columns, 4 * workgroup / lanes) * groups(rows, tall) * batches as u64)
         }
         Kind::Integer => (&INTEGER, groups(rows, 32) * groups(columns, 32) * batches as u64),
-        Kind::Tile { size, .. } => (&TILE, groups(rows, size) * groups(columns, size) * batches as u64),
-        Kind::Matrices(m) => (&ON_MATRICES, groups(rows, m.rows()) * groups(columns, m.columns()) * batches as u64),
+        Kind::Tile { size, .. } => (&TILE, groups(rows, size) * groups(columns, size) * batches as u64 * slices64),
+        Kind::Matrices(m) => (&ON_MATRICES, groups(rows, m.rows()) * groups(columns, m.columns()) * batches as u64 * slices64),
     };
     let params = Params {
         finish: finish_numbers(finish),
@@ -224,13 +263,17 @@ fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part, fin
         bias_skip: u32_of(part.columns.start),
         output_skip: output.skip,
         groups: u32::try_from(count).unwrap_or(u32::MAX),
+        // Whole steps of every kernel that has slices, but for the last.
+        slice_depth: u32_of(product.depth.min(product.depth.div_ceil(slices).next_multiple_of(32))),
+        slice_elements: u32_of(product.rows * product.columns * product.batches),
     };
     let launch = Launch::new(kernel, &params, count).constant("TRANSPOSE_B", transposed);
     let launch = launch.input_window(product.a.input, &a).input_window(product.b.input, &b);
     if let Kind::Integer = kind {
         return Some(launch.output_window(0, &output));
     }
-    let launch = launch.constant("HAS_BIAS", product.bias.is_some()).optional_input(product.bias).output_window(0, &output);
+    let launch = launch.constant("HAS_BIAS", product.bias.is_some()).optional_input(product.bias);
+    let launch = if slices > 1 { launch.scratch_mut(0) } else { launch.output_window(0, &output) };
     let launch = if let Kind::Matrices(m) = kind { m.launch(launch, product.a.input, product.b.input, Keeping::Rows) } else { launch };
     let launch = finished(launch, finish, Items::Channels);
     let by_vectors = output_aligned && (transposed || b_aligned);
@@ -250,7 +293,7 @@ fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part, fin
             .constant("LANES", lanes)
             .constant("ROWS", rows)
             .constant("ALIGNED", a_aligned && b_aligned),
-        Kind::Tile { size, depth } => launch
+        Kind::Tile { size, depth, .. } => launch
             .constant("TILE", size)
             .constant("DEPTH", depth)
             .constant("WORKGROUP", (size / 8) * (size / 8))

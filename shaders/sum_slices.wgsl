@@ -1,4 +1,4 @@
-// conv_transpose2d/sum: one invocation per output element adds its slices in order, then the bias.
+// One invocation per output element adds its slices in order, then the bias.
 #import index
 
 override WORKGROUP: u32 = 64u;
@@ -7,7 +7,7 @@ struct Params {
     finish: array<vec4<u32>, 4>, // numbers of the header's `finish`
     count: u32,     // output elements, and elements of a slice
     slices: u32,
-    plane: u32,     // OH OW
+    plane: u32,     // elements from a channel to the next
     channels: u32,
     has_bias: u32,  // 0 reads the first of the zeros that stand in for it
 }
