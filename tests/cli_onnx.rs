@@ -130,7 +130,7 @@ fn what_the_model_does_not_have_is_refused_with_what_it_has() {
     refused(&run(&[]), &["input 'image' is missing", "--seed", takes]);
     refused(&run(&["--seed", "1", "--dim", "M=1"]), &["there is no open dimension 'M', it has N, H, image.3", takes]);
     refused(&run(&["--seed", "1", "--dim", "N=4000000000", "--dim", "H=1", "--dim", "image.3=1"]), &["2^32 - 1"]);
-    refused(&run(&["--precision", "fast"]), &["--precision fast is not supported"]);
+    refused(&run(&["--precision", "f16"]), &["--precision f16 is not supported"]);
     refused(&foveate(&["inspect", "normalize.onnx", "--dim", "M=1"]), &["there is no open dimension 'M'", takes]);
     assert_eq!(foveate(&["run", "normalize.onnx", "--dim", "M"]).status.code(), Some(2));
 }

@@ -5,7 +5,7 @@ use foveate::ops::kernels;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use std::collections::BTreeSet;
 use std::path::Path;
-use wgpu::naga;
+use wgpu::{Features, naga};
 
 fn shaders() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders"))
@@ -14,8 +14,14 @@ fn shaders() -> &'static Path {
 fn parse(kernel: &Kernel) -> Result<naga::Module, String> {
     let text = expand(kernel.header, kernel.source);
     let module = naga::front::wgsl::parse_str(&text).map_err(|e| e.emit_to_string(&text))?;
-    let lanes = Capabilities::SHADER_INT64 | Capabilities::SUBGROUP;
-    let mut validator = Validator::new(ValidationFlags::all(), if kernel.needs_lanes() { lanes } else { Capabilities::empty() });
+    let needs = [
+        (Features::SHADER_INT64, Capabilities::SHADER_INT64),
+        (Features::SUBGROUP, Capabilities::SUBGROUP),
+        (Features::SHADER_F16, Capabilities::SHADER_FLOAT16),
+        (Features::EXPERIMENTAL_COOPERATIVE_MATRIX, Capabilities::COOPERATIVE_MATRIX),
+    ];
+    let capabilities = needs.iter().filter(|(feature, _)| kernel.needs().contains(*feature)).map(|(_, capability)| *capability).collect();
+    let mut validator = Validator::new(ValidationFlags::all(), capabilities);
     validator.subgroup_stages(naga::valid::ShaderStages::COMPUTE).subgroup_operations(naga::valid::SubgroupOperationSet::all());
     validator.validate(&module).map_err(|e| e.emit_to_string(&text))?;
     Ok(module)
@@ -25,13 +31,13 @@ fn parse(kernel: &Kernel) -> Result<naga::Module, String> {
 #[test]
 fn texts_can_be_written_out() {
     let Some(folder) = std::env::var_os("FOVEATE_WGSL_DIR") else { return };
-    for kernel in kernels().iter().filter(|k| !k.needs_lanes()) {
+    for kernel in kernels().iter().filter(|k| k.needs().is_empty()) {
         let path = Path::new(&folder).join(kernel.name.replace('/', "-")).with_extension("wgsl");
         std::fs::write(path, expand(kernel.header, kernel.source)).unwrap();
     }
 }
 
-/// WebGPU's baseline is what every kernel here needs: no capability beyond it, but for those of lavapipe's lanes.
+/// WebGPU's baseline is what every kernel here needs: no capability beyond it, but for those of lavapipe's lanes and of matrices.
 #[test]
 fn every_kernel_validates() {
     let failures: Vec<String> = kernels().iter().filter_map(|k| parse(k).err().map(|e| format!("{}:\n{e}", k.name))).collect();

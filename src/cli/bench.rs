@@ -4,10 +4,11 @@ use super::AdapterArgs;
 use super::bench_cases::{Built, Case, CaseArgs};
 use super::bench_report::{Before, Missing, Report, Row};
 use super::ceilings::Ceilings;
-use clap::{Args, ValueEnum};
+use super::precision::PrecisionArgs;
+use clap::Args;
 use foveate::array::file;
 use foveate::gpu::Gpu;
-use foveate::plan::Plan;
+use foveate::plan::{Options, Plan};
 use foveate::{Error, Result};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,14 +24,13 @@ what the device was seen to reach beforehand: f32 products and sums in registers
 Examples:
   foveate bench --only deconv
   foveate bench --cases my-cases.json --json out.json
-  foveate bench --adapter nvidia --precision f32 --json ours.json
+  foveate bench --adapter nvidia --precision fast --json ours.json
   foveate bench --against before.json          how many times faster than the rows of an earlier --json")]
 pub(super) struct Bench {
     #[command(flatten)]
     cases: CaseArgs,
-    /// How exact products and sums are
-    #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
-    precision: PrecisionArg,
+    #[command(flatten)]
+    precision: PrecisionArgs,
     /// Write the rows to this file too
     #[arg(long, value_name = "OUT")]
     json: Option<PathBuf>,
@@ -44,17 +44,12 @@ pub(super) struct Bench {
     adapter: AdapterArgs,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum PrecisionArg {
-    /// f32 products and sums
-    F32,
-}
-
 const REPEATS: u32 = 10;
 const SAMPLES: u32 = 20;
 
 impl Bench {
     pub(super) fn run(self) -> Result<ExitCode> {
+        let options = Options { precision: self.precision.precision()?, ..Options::default() };
         let cases = self.cases.read()?;
         let before = self.against.as_deref().map(Before::open).transpose()?;
         let gpu = self.adapter.open()?;
@@ -65,7 +60,7 @@ impl Bench {
         println!("{:36} {:>12} {:>10} {:>5} {:>9} {:>5}", "row", "us", "GFLOP/s", "", "GB/s", "");
         let mut report = Report { device: device.name.clone(), ceilings, rows: Vec::new(), missing: Vec::new() };
         for case in cases {
-            match self.row(&gpu, &case) {
+            match self.row(&gpu, &case, options) {
                 Ok(row) => {
                     let cut = if (row.repeats, row.samples) == (REPEATS, SAMPLES) {
                         String::new()
@@ -94,9 +89,9 @@ impl Bench {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn row(&self, gpu: &Gpu, case: &Case) -> Result<Row> {
+    fn row(&self, gpu: &Gpu, case: &Case, options: Options) -> Result<Row> {
         let Built { outputs, flops, bytes } = case.build()?;
-        let mut plan = Plan::compile(gpu, &outputs.iter().collect::<Vec<_>>())?;
+        let mut plan = Plan::compile_with(gpu, &outputs.iter().collect::<Vec<_>>(), options)?;
         // One replay to compile and to know how many the budget allows.
         let once = plan.time(1, 2, Duration::ZERO)?.into_iter().fold(f64::MAX, f64::min);
         let allowed = self.budget * 1e6 / once.max(0.1);
@@ -105,9 +100,7 @@ impl Bench {
         let mut times = plan.time(repeats, samples, Duration::from_millis(150))?;
         times.sort_by(f64::total_cmp);
         let us = times[times.len() / 2];
-        let precision = match self.precision {
-            PrecisionArg::F32 => "f32",
-        };
+        let precision = self.precision.name();
         Ok(Row { name: case.name.clone(), precision, us, gflops: flops / us / 1e3, gbytes: bytes / us / 1e3, repeats, samples })
     }
 }

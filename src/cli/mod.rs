@@ -21,6 +21,7 @@ mod masks;
 mod models;
 mod photos;
 mod pictures;
+mod precision;
 mod run;
 mod segment;
 mod systems;

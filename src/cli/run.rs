@@ -2,11 +2,11 @@
 
 use super::DeviceArgs;
 use super::inputs::{InputArgs, ModelArg};
-use clap::{Args, ValueEnum};
+use super::precision::PrecisionArgs;
+use clap::Args;
+use foveate::Result;
 use foveate::onnx::{Import, Tensor, write_npz};
-use foveate::ops::Precision;
 use foveate::plan::Options;
-use foveate::{Error, Result};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -35,31 +35,16 @@ pub(super) struct Run {
     output: Option<PathBuf>,
     #[command(flatten)]
     device: DeviceArgs,
-    /// How exact products and sums are
-    #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
-    precision: PrecisionArg,
+    #[command(flatten)]
+    precision: PrecisionArgs,
     /// Time so many runs after the first, and give their median
     #[arg(long, value_name = "N", default_value_t = 1)]
     repeat: u32,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum PrecisionArg {
-    /// f32 products and sums
-    F32,
-    /// Whatever is fast and near f32; not there yet
-    Fast,
-    /// f16 products, f32 sums; not there yet
-    F16,
-}
-
 impl Run {
     pub(super) fn run(self) -> Result<ExitCode> {
-        let precision = match self.precision {
-            PrecisionArg::F32 => Precision::F32,
-            PrecisionArg::Fast => return Err(Error::unsupported("--precision fast", "kernels compute in f32 only")),
-            PrecisionArg::F16 => return Err(Error::unsupported("--precision f16", "kernels compute in f32 only")),
-        };
+        let precision = self.precision.precision()?;
         let model = self.model.open()?;
         let device = self.device.open()?;
         let given = self.inputs.read(&model, &device)?;

@@ -3,11 +3,12 @@
 use super::AdapterArgs;
 use super::bench_cases::{Built, CaseArgs};
 use super::inputs::DimArgs;
+use super::precision::PrecisionArgs;
 use clap::Args;
 use foveate::gpu::Gpu;
 use foveate::graph::Var;
 use foveate::onnx::{Bindings, Model};
-use foveate::plan::{TuneOptions, Tuned, tune};
+use foveate::plan::{Options, TuneOptions, Tuned, tune};
 use foveate::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::ops::ControlFlow;
@@ -39,6 +40,8 @@ pub(super) struct Tune {
     dims: DimArgs,
     #[command(flatten)]
     cases: CaseArgs,
+    #[command(flatten)]
+    precision: PrecisionArgs,
     /// Leave steps as they are of which one run might take longer
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
     longest: f64,
@@ -88,7 +91,8 @@ impl Tune {
         let longest = Duration::try_from_secs_f64(self.longest)
             .map_err(|_| Error::shape("--longest", format!("{} is no number of seconds", self.longest)))?;
         let memory = self.memory.saturating_mul(1 << 20);
-        let options = TuneOptions { longest, memory, again: self.again, ..TuneOptions::default() };
+        let plan = Options { precision: self.precision.precision()?, ..Options::default() };
+        let options = TuneOptions { plan, longest, memory, again: self.again };
         let mut count = Count::default();
         for (source, outputs) in self.graphs()? {
             graph(&gpu, &source, &outputs, options, &mut count)?;

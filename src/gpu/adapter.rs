@@ -51,18 +51,29 @@ const WANTED: Features = Features::TIMESTAMP_QUERY
     .union(Features::SHADER_F64)
     .union(Features::SHADER_INT64)
     .union(Features::SUBGROUP)
+    .union(Features::EXPERIMENTAL_COOPERATIVE_MATRIX)
     .union(Features::PIPELINE_CACHE);
 
 /// All adapters, the preferred one first.
 pub fn adapters() -> Vec<Adapter> {
-    let described = |a: wgpu::Adapter| {
-        Adapter { info: a.get_info(), features: a.features(), limits: a.limits(), matrices: a.cooperative_matrix_properties() }
+    let described = |a: wgpu::Adapter| Adapter {
+        info: a.get_info(),
+        features: a.features(),
+        limits: a.limits(),
+        matrices: a.cooperative_matrix_properties(),
     };
     pollster::block_on(ranked()).into_iter().map(described).collect()
 }
 
+/// An open device, and what its subgroups multiply.
+pub(super) struct Opened {
+    pub(super) device: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+    pub(super) matrices: Vec<wgpu::CooperativeMatrixProperties>,
+}
+
 /// Opens the adapter that `options` ask for.
-pub(super) async fn open(options: &GpuOptions) -> Result<(wgpu::Device, wgpu::Queue)> {
+pub(super) async fn open(options: &GpuOptions) -> Result<Opened> {
     let found = ranked().await;
     if found.is_empty() {
         return Err(Error::Device(NO_ADAPTER.to_owned()));
@@ -84,9 +95,14 @@ pub(super) async fn open(options: &GpuOptions) -> Result<(wgpu::Device, wgpu::Qu
         label: Some("foveate"),
         required_features: adapter.features() & WANTED,
         required_limits: adapter.limits(),
+        // SAFETY: of the experimental features matrices alone are asked for. Their kernels are the crate's own, read and write inside
+        // of their arrays, and compute nothing for anybody before every element of a product has been seen to be right.
+        experimental_features: unsafe { wgpu::ExperimentalFeatures::enabled() },
         ..Default::default()
     };
-    adapter.request_device(&descriptor).await.map_err(|e| Error::Device(format!("{} could not be opened: {e}", info.name)))
+    let opened = adapter.request_device(&descriptor).await;
+    let (device, queue) = opened.map_err(|e| Error::Device(format!("{} could not be opened: {e}", info.name)))?;
+    Ok(Opened { device, queue, matrices: adapter.cooperative_matrix_properties() })
 }
 
 async fn ranked() -> Vec<wgpu::Adapter> {

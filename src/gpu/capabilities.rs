@@ -5,6 +5,17 @@ use crate::error::{Error, Result};
 use std::ops::Range;
 use wgpu::{DeviceType, Features, Limits};
 
+/// What kernels for lanes need.
+pub(super) const LANES: Features = Features::SUBGROUP.union(Features::SHADER_INT64);
+/// What kernels on matrices need.
+pub(super) const MATRICES: Features = Features::EXPERIMENTAL_COOPERATIVE_MATRIX.union(Features::SHADER_F16).union(Features::SUBGROUP);
+
+/// Whether these are square matrices of f16 of this side, summed in f32.
+fn multiplies(m: &wgpu::CooperativeMatrixProperties, side: u32) -> bool {
+    use wgpu::CooperativeScalarType::{F16, F32};
+    [m.m_size, m.n_size, m.k_size] == [side; 3] && m.ab_type == F16 && m.cr_type == F32
+}
+
 /// What kernel choice may depend on.
 #[derive(Clone, Debug)]
 pub struct Capabilities {
@@ -22,6 +33,8 @@ pub struct Capabilities {
     pub limits: Limits,
     /// Smallest and largest subgroup.
     pub subgroup_sizes: (u32, u32),
+    /// The side of the square matrices of f16 that subgroups, all of one size, multiply and sum in f32; `None` if they do not.
+    pub matrices: Option<u32>,
     /// Whether kernels get their parameters from a storage buffer rather than from the uniform one that their text declares.
     ///
     /// lavapipe specialises a shader for the values of uniforms that its branches and loops depend on: it optimises the shader
@@ -39,7 +52,7 @@ pub struct Window {
 }
 
 impl Capabilities {
-    pub(super) fn read(device: &wgpu::Device, checked: bool) -> Self {
+    pub(super) fn read(device: &wgpu::Device, matrices: &[wgpu::CooperativeMatrixProperties], checked: bool) -> Self {
         let info = device.adapter_info();
         Self {
             name: info.name,
@@ -49,6 +62,11 @@ impl Capabilities {
             features: device.features(),
             limits: device.limits(),
             subgroup_sizes: (info.subgroup_min_size, info.subgroup_max_size),
+            // Elsewhere than on Vulkan matrices do not go to and from arrays of vectors.
+            matrices: Some(matrices)
+                .filter(|_| info.backend == wgpu::Backend::Vulkan && device.features().contains(MATRICES))
+                .filter(|_| info.subgroup_min_size == info.subgroup_max_size)
+                .and_then(|all| [16, 8].into_iter().find(|&side| all.iter().any(|m| multiplies(m, side)))),
             params_in_storage: info.device_type == DeviceType::Cpu && !checked,
         }
     }
@@ -65,6 +83,7 @@ impl Capabilities {
             features: Features::empty(),
             limits: Limits { max_storage_buffer_binding_size: most, max_buffer_size: most, ..Limits::default() },
             subgroup_sizes: (32, 32),
+            matrices: None,
             params_in_storage: false,
         }
     }
@@ -72,7 +91,7 @@ impl Capabilities {
     /// Whether a subgroup is one vector of 8 lanes of a CPU, and shaders have 64-bit integers: for kernels that load little and share
     /// what they load by shuffles, which on a CPU cost next to nothing.
     pub fn has_lanes(&self) -> bool {
-        self.software && self.subgroup_sizes == (8, 8) && self.features.contains(Features::SUBGROUP | Features::SHADER_INT64)
+        self.software && self.subgroup_sizes == (8, 8) && self.features.contains(LANES)
     }
 
     /// The most bytes that one storage binding can show a shader.

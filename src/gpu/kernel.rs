@@ -1,5 +1,8 @@
 //! Kernels: a WGSL file and the layout of its parameters.
 
+use super::capabilities::{LANES, MATRICES};
+use wgpu::Features;
+
 /// One compute shader.
 #[derive(Debug)]
 pub struct Kernel {
@@ -14,9 +17,14 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Whether it is one for [`Capabilities::has_lanes`](super::Capabilities::has_lanes), and so needs more than WebGPU's baseline.
-    pub fn needs_lanes(&self) -> bool {
-        self.name.ends_with("/lanes")
+    /// What it needs beyond WebGPU's baseline: those for [`Capabilities::has_lanes`](super::Capabilities::has_lanes), and those on
+    /// [matrices](super::Capabilities::matrices).
+    pub fn needs(&self) -> Features {
+        match self.name.rsplit('/').next() {
+            Some("lanes") => LANES,
+            Some("matrices") => MATRICES,
+            _ => Features::empty(),
+        }
     }
 }
 

@@ -27,7 +27,7 @@ use crate::array::Array;
 use crate::error::{Error, Result};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 /// An open device with its queue, capabilities and pipelines. Cheap to clone.
 #[derive(Clone)]
@@ -43,6 +43,7 @@ struct Inner {
     pipelines: Mutex<HashMap<pipeline::Key, Arc<Pipeline>>>,
     cache: Option<cache::DiskCache>,
     choices: Choices,
+    matrices_work: OnceLock<bool>,
     /// Buffers of arrays that several plans use, for as long as one of them does.
     shared: Mutex<Vec<(Weak<Array>, Weak<wgpu::Buffer>)>>,
     buffers: AtomicU64,
@@ -89,19 +90,19 @@ impl Gpu {
     /// # Errors
     /// As [`Gpu::open`].
     pub async fn open_async(options: &GpuOptions) -> Result<Self> {
-        let (device, queue) = adapter::open(options).await?;
-        Ok(Self::assemble(device, queue, options.checked, options.disk_cache))
+        Ok(Self::assemble(adapter::open(options).await?, options.checked, options.disk_cache))
     }
 
     /// Uses a device and queue that the caller already has.
     ///
-    /// Operators use whatever features and limits the device was created with.
+    /// Operators use whatever features and limits the device was created with, matrices excepted: which it has, only its adapter knows.
     pub fn from_device(device: wgpu::Device, queue: wgpu::Queue) -> Self {
-        Self::assemble(device, queue, false, false)
+        Self::assemble(adapter::Opened { device, queue, matrices: Vec::new() }, false, false)
     }
 
-    fn assemble(device: wgpu::Device, queue: wgpu::Queue, checked: bool, disk: bool) -> Self {
-        let capabilities = Capabilities::read(&device, checked);
+    fn assemble(opened: adapter::Opened, checked: bool, disk: bool) -> Self {
+        let adapter::Opened { device, queue, matrices } = opened;
+        let capabilities = Capabilities::read(&device, &matrices, checked);
         let cache = if disk { cache::DiskCache::open(&device) } else { None };
         let choices = Choices::open(&capabilities, cache::folder().filter(|_| disk).as_deref());
         let inner = Inner {
@@ -112,6 +113,7 @@ impl Gpu {
             pipelines: Mutex::default(),
             cache,
             choices,
+            matrices_work: OnceLock::new(),
             shared: Mutex::default(),
             buffers: AtomicU64::new(0),
             bind_groups: AtomicU64::new(0),
@@ -198,6 +200,16 @@ impl Gpu {
             }
         }
         Ok(())
+    }
+
+    /// Writes few `bytes` at an offset of `buffer`, both multiples of 4.
+    pub(crate) fn write_at(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) {
+        self.queue().write_buffer(buffer, offset, bytes);
+    }
+
+    /// Whether products on [matrices](Capabilities::matrices) are right, as `test` found when it was first asked.
+    pub(crate) fn matrices_work(&self, test: impl FnOnce() -> bool) -> bool {
+        *self.inner.matrices_work.get_or_init(test)
     }
 
     /// The pipeline for a launch, compiled at most once.

@@ -1,4 +1,4 @@
-//! Shader text: a generated header, then the file with its `#import`s expanded.
+//! Shader text: a generated header, then the file with its `#import`s expanded and its `#for`s written out.
 
 /// Names of the files under `shaders/include/` and their texts.
 macro_rules! includes {
@@ -15,6 +15,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     attention,
     casts,
     conv2d,
+    conv2d_product,
     conv_transpose2d,
     divide,
     fixed,
@@ -26,6 +27,8 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     line,
     math,
     matmul,
+    matmul_product,
+    matrices,
     nan,
     order,
     pairs,
@@ -41,6 +44,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     sort_key,
     taps,
     threefry,
+    tiles,
     together,
     unfinished,
     unsigned,
@@ -49,13 +53,48 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
 
 /// `header`, then `source`, with each line `#import name` replaced by the helper of that name, once. Helpers import too.
 ///
-/// A name that does not exist stays in the text, where the WGSL parser will point at it.
+/// Lines between `#for r DOWN` and `#end` are repeated with 0, 1, .. for `$r`, as often as a line `#set DOWN 4` before them says: for
+/// variables that must have names, since drivers keep arrays of them in memory.
+///
+/// What is wrong stays in the text, where the WGSL parser will point at it.
 pub fn expand(header: &str, source: &str) -> String {
     let mut text = String::with_capacity(header.len() + source.len() + 1024);
     let mut pasted = Vec::new();
     paste(&mut text, &mut pasted, header);
     paste(&mut text, &mut pasted, source);
-    text
+    if !text.contains("#for ") {
+        return text;
+    }
+    let mut unrolled = String::with_capacity(2 * text.len());
+    unroll(&mut unrolled, &mut Vec::new(), &text);
+    unrolled
+}
+
+/// `text` with its `#for`s written out, those of the outside first; `sets` are the numbers known so far.
+fn unroll(unrolled: &mut String, sets: &mut Vec<(String, u32)>, text: &str) {
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            ["#set", name, number] if number.parse::<u32>().is_ok() => sets.push((name.to_owned(), number.parse().unwrap_or(0))),
+            ["#for", variable, count] if sets.iter().any(|(name, _)| name == count) => {
+                let mut open = 1;
+                let inside = lines.by_ref().take_while(|line| {
+                    open += i32::from(line.trim_start().starts_with("#for ")) - i32::from(line.trim() == "#end");
+                    open > 0
+                });
+                let inside: String = inside.flat_map(|line| [line, "\n"]).collect();
+                let times = sets.iter().rev().find(|(name, _)| name == count).map_or(0, |(_, number)| *number);
+                for number in 0..times {
+                    unroll(unrolled, sets, &inside.replace(&format!("${variable}"), &number.to_string()));
+                }
+            }
+            _ => {
+                unrolled.push_str(line);
+                unrolled.push('\n');
+            }
+        }
+    }
 }
 
 fn paste(text: &mut String, pasted: &mut Vec<&'static str>, source: &str) {
@@ -72,5 +111,24 @@ fn paste(text: &mut String, pasted: &mut Vec<&'static str>, source: &str) {
                 text.push('\n');
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loops_are_written_out() {
+        let text = expand(
+            "#set DOWN 2\n#set ACROSS 2\n#set NONE 0\n",
+            "#for r DOWN\n#for c ACROSS\nlet x$r_$c = $r + $c;\n#end\nrow $r\n#end\n#for n NONE\nnever\n#end\nend",
+        );
+        assert_eq!(text, "let x0_0 = 0 + 0;\nlet x0_1 = 0 + 1;\nrow 0\nlet x1_0 = 1 + 0;\nlet x1_1 = 1 + 1;\nrow 1\nend\n");
+    }
+
+    #[test]
+    fn what_is_wrong_is_left() {
+        assert_eq!(expand("", "#for r DOWN\nx\n#end\n#import nothing"), "#for r DOWN\nx\n#end\n#import nothing\n");
     }
 }

@@ -73,9 +73,12 @@ pub struct Site<'a> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Precision {
-    /// f32 products and sums.
+    /// f32 products and sums; where subgroups multiply matrices of f16, the same exactness from three products of halves.
     #[default]
     F32,
+    /// Factors of products of matrices and of convolutions rounded to 11 binary digits where the device is faster with those, as TF32
+    /// does it elsewhere; f32 sums. Everything else, and all of it on other devices, as `F32`.
+    Fast,
 }
 
 /// One way to compute an operator, as data.

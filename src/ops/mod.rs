@@ -13,6 +13,7 @@ mod expression;
 mod finish;
 mod gradient;
 mod map;
+mod matrices;
 mod nest;
 mod rows;
 mod windows;
@@ -24,6 +25,7 @@ pub use expression::Expression;
 pub use finish::Finish;
 pub(crate) use finish::{FINISH_NUMBERS, Items, UNFINISHED, UNFINISHED_FOUR, finish_numbers, finished};
 pub(crate) use gradient::*;
+pub(crate) use matrices::largest;
 pub(crate) use nest::*;
 pub(crate) use rows::*;
 

@@ -106,6 +106,7 @@ impl Compiled {
         mut on: impl FnMut(&Checked<'_>) -> ControlFlow<()>,
     ) -> Result<Summary> {
         self.upload(given)?;
+        self.clear_largest();
         let last = cpu::last_uses(program);
         let states = program.states.iter().map(|s| self.read(program, s.value)).collect::<Result<Vec<_>>>()?;
         let mut computed: Vec<Option<Array>> = vec![None; program.values.len()];

@@ -1,7 +1,7 @@
 //! Which of an operator's ways a step goes: the first that the device can run, or the one that was measured to be fastest.
 
-use super::Options;
 use super::program::{Program, Step};
+use super::{Options, self_test};
 use crate::array::TensorType;
 use crate::error::{Error, Result};
 use crate::gpu::cache::hash;
@@ -13,6 +13,8 @@ use std::fmt::Write;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Chooser<'a> {
     device: &'a Capabilities,
+    /// The device itself, if it is there.
+    gpu: Option<&'a Gpu>,
     precision: Precision,
     choices: Option<&'a Choices>,
 }
@@ -21,12 +23,17 @@ impl<'a> Chooser<'a> {
     /// For a device that is there, with what was measured on it if `options` want that.
     pub(super) fn of(gpu: &'a Gpu, options: Options) -> Self {
         let choices = Some(gpu.choices()).filter(|choices| options.tuned && !choices.is_empty());
-        Self { choices, ..Self::unmeasured(gpu.capabilities(), options) }
+        Self { choices, gpu: Some(gpu), ..Self::unmeasured(gpu.capabilities(), options) }
     }
 
     /// For a device that nothing was measured on.
     pub(super) fn unmeasured(device: &'a Capabilities, options: Options) -> Self {
-        Self { device, precision: options.precision, choices: None }
+        Self { device, gpu: None, precision: options.precision, choices: None }
+    }
+
+    /// What the device can do.
+    pub(super) fn device(&self) -> &'a Capabilities {
+        self.device
     }
 
     /// The way that a step goes.
@@ -36,7 +43,12 @@ impl<'a> Chooser<'a> {
             let choice = choices.get(&key(program, step, self.precision, &candidates))?;
             names(&candidates).iter().position(|name| *name == choice.name)
         });
-        Ok(candidates.swap_remove(fastest.unwrap_or(0)))
+        let best = fastest.unwrap_or(0);
+        if is_on_matrices(&candidates[best]) && self.gpu.is_some_and(|gpu| !gpu.matrices_work(|| self_test::passes(gpu))) {
+            candidates.retain(|candidate| !is_on_matrices(candidate));
+            return Ok(candidates.swap_remove(0));
+        }
+        Ok(candidates.swap_remove(best))
     }
 
     /// The ways that the device can go, the best guess first: one at least.
@@ -57,6 +69,11 @@ impl<'a> Chooser<'a> {
         }
         Ok(candidates)
     }
+}
+
+/// Whether a way multiplies matrices by subgroups, which a driver may do wrongly.
+pub(super) fn is_on_matrices(candidate: &Candidate) -> bool {
+    candidate.launches.iter().any(|launch| launch.kernel.needs().contains(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX))
 }
 
 /// A name for each of a step's ways: its kernels, and which of those with these kernels it is.
@@ -125,6 +142,7 @@ fn slot_bytes(site: &Site<'_>, candidate: &Candidate, binding: &Binding) -> u64 
         Slot::Input(i) => site.inputs.get(i).map_or(0, |t| t.device_bytes()),
         Slot::Output(i) => site.outputs.get(i).map_or(0, |t| t.device_bytes()),
         Slot::Scratch(i) => candidate.scratch.get(i).map_or(0, |b| b.next_multiple_of(16)),
+        Slot::Largest(_) => 4,
         Slot::Absent => 0,
     }
 }

@@ -1,5 +1,6 @@
 //! A program on a GPU: kernels chosen, buffers shared, bind groups made, all once.
 
+use super::largest::Largest;
 use super::layout::{Bytes, Layout, Place};
 use super::program::{Kind, Program};
 use crate::error::{Error, Result};
@@ -24,6 +25,8 @@ pub(super) struct Compiled {
     /// The buffer of each value that has one; those of intermediate values are shared by lifetime.
     pub(super) values: Vec<Option<Arc<wgpu::Buffer>>>,
     pub(super) staging: wgpu::Buffer,
+    /// Largest magnitudes that dispatches find, to be 0 before a run.
+    pub(super) largest: Largest,
     /// Whether `staging` may be mapped from a run that was not awaited to its end.
     pub(super) mapping: bool,
     bytes: Bytes,
@@ -63,7 +66,8 @@ impl Compiled {
     }
 
     fn build(gpu: &Gpu, program: &Program, layout: Layout) -> Result<Self> {
-        let Layout { chosen, places, scratch, shared, sizes, used, bytes } = layout;
+        let Layout { chosen, places, scratch, shared, sizes, used, largest, bytes } = layout;
+        let largest = Largest::new(gpu, program, &places, largest)?;
         let storage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
         let own = |label: &str, bytes| Ok(Arc::new(gpu.create_buffer(label, bytes, storage)?));
         let pool = sizes.iter().map(|&bytes| own("intermediate values", bytes)).collect::<Result<Vec<_>>>()?;
@@ -88,7 +92,8 @@ impl Compiled {
             });
         }
 
-        let recorder = Recorder { gpu, buffers: &buffers, absent: own("absent", 256)?, params: Params::new(gpu, &chosen)? };
+        let (absent, params) = (own("absent", 256)?, Params::new(gpu, &chosen)?);
+        let recorder = Recorder { gpu, buffers: &buffers, absent, largest: &largest, params };
         let mut dispatches = Vec::new();
         for (number, (candidate, scratch)) in chosen.iter().zip(&scratch).enumerate() {
             let scratch: Vec<_> = scratch.iter().map(|&life| Arc::clone(&pool[shared[life]])).collect();
@@ -108,7 +113,7 @@ impl Compiled {
         let staging = gpu.create_buffer("readback", bytes.staging, BufferUsages::MAP_READ | BufferUsages::COPY_DST)?;
         let updates = updates(gpu, program, &states, at)?;
         let gpu = gpu.clone();
-        Ok(Self { gpu, dispatches, inputs, states, downloads, updates, staging, values: buffers, mapping: false, bytes })
+        Ok(Self { gpu, dispatches, inputs, states, downloads, updates, staging, values: buffers, largest, mapping: false, bytes })
     }
 
     pub(super) fn device_bytes(&self) -> u64 {
@@ -184,6 +189,7 @@ struct Recorder<'a> {
     gpu: &'a Gpu,
     buffers: &'a [Option<Arc<wgpu::Buffer>>],
     absent: Arc<wgpu::Buffer>,
+    largest: &'a Largest,
     params: Params,
 }
 
@@ -200,11 +206,17 @@ impl Recorder<'_> {
                 let value = *values.get(i).ok_or_else(missing)?;
                 Ok((self.buffers[value].as_ref().ok_or_else(missing)?, program.ty(value).device_bytes()))
             };
+            if let Slot::Largest(input) = binding.slot {
+                let value = *step.inputs.get(input).ok_or_else(missing)?;
+                let (buffer, offset) = self.largest.place(value).ok_or_else(missing)?;
+                resources.push((buffer, offset, 4));
+                continue;
+            }
             let (buffer, whole) = match binding.slot {
                 Slot::Input(i) => value(&step.inputs, i)?,
                 Slot::Output(i) => value(&step.outputs, i)?,
                 Slot::Scratch(i) => scratch.get(i).map(|b| (b, b.size())).ok_or_else(missing)?,
-                Slot::Absent => (&self.absent, 256),
+                Slot::Absent | Slot::Largest(_) => (&self.absent, 256),
             };
             let (start, end) = binding.bytes.as_ref().map_or((0, whole), |b| (b.start, b.end.min(whole)));
             bytes += if binding.slot == Slot::Absent { 0 } else { end.saturating_sub(start) };

@@ -5,7 +5,8 @@ use super::cpu;
 use super::memory::{self, Life};
 use super::program::{Kind, Program};
 use crate::error::Result;
-use crate::ops::Candidate;
+use crate::gpu::{Capabilities, Slot};
+use crate::ops::{Candidate, largest};
 
 /// What is decided before anything is made.
 pub(super) struct Layout {
@@ -20,6 +21,8 @@ pub(super) struct Layout {
     pub(super) sizes: Vec<u64>,
     /// Which values anything reads.
     pub(super) used: Vec<bool>,
+    /// Values whose largest magnitude kernels ask for, those first that are known when the plan is compiled.
+    pub(super) largest: Vec<usize>,
     pub(super) bytes: Bytes,
 }
 
@@ -53,24 +56,61 @@ impl Bytes {
 impl Layout {
     pub(super) fn of(chooser: Chooser<'_>, program: &Program) -> Result<Self> {
         let chosen = program.steps.iter().map(|step| chooser.choose(program, step)).collect::<Result<Vec<_>>>()?;
-        Ok(Self::with(program, chosen))
+        Ok(Self::with(chooser.device(), program, chosen))
     }
 
     /// The layout of a program whose steps go the ways `chosen`.
-    pub(super) fn with(program: &Program, chosen: Vec<Candidate>) -> Self {
+    pub(super) fn with(device: &Capabilities, program: &Program, mut chosen: Vec<Candidate>) -> Self {
         let (places, lives, scratch) = lay_out(program, &chosen);
+        let largest = find_largest(device, program, &places, &mut chosen);
         let (shared, sizes) = memory::assign(&lives);
         let used = used_values(program);
         let sum = |values: &mut dyn Iterator<Item = usize>| values.map(|v| program.ty(v).device_bytes()).fold(0, u64::saturating_add);
-        let known = |v: &usize| used[*v] && matches!(program.values[*v].kind, Kind::Constant(_) | Kind::Parameter(_));
+        let known = |v: &usize| used[*v] && is_known(program, *v);
         let bytes = Bytes {
             constants: sum(&mut (0..program.values.len()).filter(known)),
             inputs: sum(&mut program.inputs.iter().map(|(_, v)| *v).chain(program.states.iter().map(|s| s.value))),
             working: sizes.iter().copied().fold(0, u64::saturating_add),
             staging: sum(&mut program.outputs.iter().copied()),
         };
-        Self { chosen, places, scratch, shared, sizes, used, bytes }
+        Self { chosen, places, scratch, shared, sizes, used, largest, bytes }
     }
+}
+
+/// The values whose largest magnitude kernels ask for, those first that are known when the plan is compiled. Of the others it is found
+/// by launches that are put before the first such kernel.
+fn find_largest(device: &Capabilities, program: &Program, places: &[Place], chosen: &mut [Candidate]) -> Vec<usize> {
+    let mut values = Vec::new();
+    for (step, candidate) in program.steps.iter().zip(chosen) {
+        let mut before = Vec::new();
+        for binding in candidate.launches.iter().flat_map(|launch| &launch.bindings) {
+            let Slot::Largest(input) = binding.slot else { continue };
+            let Some(value) = step.inputs.get(input).map(|&value| source(places, value)) else { continue };
+            if values.contains(&value) {
+                continue;
+            }
+            values.push(value);
+            if !is_known(program, value) {
+                before.extend(largest(device, input, program.ty(value).elements()));
+            }
+        }
+        candidate.launches.splice(0..0, before);
+    }
+    values.sort_by_key(|&value| !is_known(program, value));
+    values
+}
+
+/// The value as which another one lies on the device: itself, if it is no alias.
+pub(super) fn source(places: &[Place], mut value: usize) -> usize {
+    while let Place::Alias(further) = places[value] {
+        value = further;
+    }
+    value
+}
+
+/// Whether a value is the same in every run.
+pub(super) fn is_known(program: &Program, value: usize) -> bool {
+    matches!(program.values[value].kind, Kind::Constant(_) | Kind::Parameter(_))
 }
 
 /// Places of all values, the lives to share buffers among, and the lives of each step's scratch.
@@ -81,10 +121,7 @@ fn lay_out(program: &Program, chosen: &[Candidate]) -> (Vec<Place>, Vec<Life>, V
     let mut scratch = Vec::new();
     for (number, (step, candidate)) in program.steps.iter().zip(chosen).enumerate() {
         if let (Some(input), [output]) = (candidate.alias, step.outputs.as_slice()) {
-            let mut source = step.inputs[input];
-            while let Place::Alias(further) = places[source] {
-                source = further;
-            }
+            let source = source(&places, step.inputs[input]);
             places[*output] = Place::Alias(source);
             if let Place::Life(life) = places[source] {
                 lives[life].last = lives[life].last.max(last[*output]);

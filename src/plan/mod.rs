@@ -10,11 +10,13 @@ mod cost;
 mod cpu;
 mod device;
 mod fuse;
+mod largest;
 mod layout;
 mod memory;
 mod profile;
 mod program;
 mod run;
+mod self_test;
 mod tune;
 
 pub use cache::PlanCache;
@@ -125,6 +127,26 @@ impl Plan {
         })
     }
 
+    /// Plans of the same outputs that together go every way that the device can go at each step: the first takes the best guess
+    /// everywhere, the last what runs on any device. For tests and measurements.
+    ///
+    /// # Errors
+    /// As [`Plan::compile`].
+    pub fn ways(gpu: &Gpu, outputs: &[&Var], options: Options) -> Result<Vec<Self>> {
+        let chooser = Chooser::unmeasured(gpu.capabilities(), options);
+        let program = Program::of(outputs)?;
+        let program = if options.fusion { fuse::fuse(program, chooser) } else { program };
+        let ways = program.steps.iter().map(|step| chooser.candidates(&program, step)).collect::<Result<Vec<_>>>()?;
+        let most = ways.iter().map(Vec::len).max().unwrap_or(1);
+        let plan = |number: usize| {
+            let chosen = ways.iter().map(|ways| ways[number.min(ways.len() - 1)].clone()).collect();
+            let layout = Layout::with(gpu.capabilities(), &program, chosen);
+            let backend = Backend::Gpu(Box::new(device::Compiled::new(gpu, &program, layout)?));
+            Ok(Self { program: program.clone(), backend })
+        };
+        (0..most).map(plan).collect()
+    }
+
     /// Runs once: `inputs` by name, the outputs in the order given to [`Plan::compile`].
     ///
     /// # Errors
@@ -223,7 +245,7 @@ impl Plan {
     /// Runs on the GPU step by step and compares what each node makes with what its reference makes of the same inputs, those that the
     /// GPU computed, so that errors do not add up. `on` is told of each node, and ends the check by breaking.
     ///
-    /// Integers and truth values must be equal. A float may be off by [`Element::allowed`]; NaN must meet NaN and an infinity itself.
+    /// For plans of [`Precision::F32`]. Integers and truth values must be equal. A float may be off by [`Element::allowed`]; NaN must meet NaN and an infinity itself.
     ///
     /// # Errors
     /// As [`Plan::run`], if a reference fails, or if the plan is for the CPU.

@@ -38,6 +38,7 @@ pub struct Row {
 impl Compiled {
     pub(super) fn profile(&mut self, given: &[&Array]) -> Result<Profile> {
         self.upload(given)?;
+        self.clear_largest();
         let mut times = Vec::new();
         for part in self.dispatches.chunks(PASSES) {
             let stamps = Timestamps::new(&self.gpu, u32::try_from(part.len()).unwrap_or(u32::MAX))?;

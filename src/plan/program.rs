@@ -13,7 +13,7 @@ const FOLD_LIMIT: usize = 1 << 22;
 /// Multiply-adds up to which it is: a reference takes some nanoseconds for each.
 const FOLD_WORK: u64 = 1 << 26;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Program {
     pub(super) values: Vec<Value>,
     pub(super) steps: Vec<Step>,
@@ -23,7 +23,7 @@ pub(super) struct Program {
     pub(super) states: Vec<State>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Value {
     pub(super) ty: Arc<TensorType>,
     pub(super) kind: Kind,
@@ -44,7 +44,7 @@ pub(super) enum Kind {
     Computed,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Step {
     pub(super) op: Arc<dyn Op>,
     pub(super) inputs: Vec<usize>,
@@ -55,7 +55,7 @@ pub(super) struct Step {
     pub(super) origin: Option<Arc<str>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct State {
     pub(super) name: String,
     pub(super) value: usize,

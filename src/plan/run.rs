@@ -41,6 +41,7 @@ impl Compiled {
         }
         self.upload(given)?;
         let mut encoder = self.encoder();
+        self.largest.clear(&mut encoder);
         {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             self.dispatches.iter().for_each(|d| d.record(&mut pass));
@@ -70,6 +71,13 @@ impl Compiled {
 
     pub(super) fn upload(&self, given: &[&Array]) -> Result<()> {
         self.inputs.iter().zip(given).try_for_each(|(buffer, array)| self.gpu.write(buffer, &transfer::to_bytes(array)))
+    }
+
+    /// What a run begins with where it is not one submission.
+    pub(super) fn clear_largest(&self) {
+        let mut encoder = self.encoder();
+        self.largest.clear(&mut encoder);
+        self.gpu.queue().submit([encoder.finish()]);
     }
 
     pub(super) fn encoder(&self) -> CommandEncoder {

@@ -6,7 +6,10 @@ use super::strips::{Strips, vectors_for};
 use crate::array::Hw;
 use crate::gpu::{Capabilities, Kernel, Launch, kernel, params};
 use crate::ops::matmul::{self, Product};
-use crate::ops::{Candidate, FINISH_NUMBERS, Finish, Items, UNFINISHED_FOUR, WORKGROUP, finish_numbers, finished, groups, u32_of};
+use crate::ops::matrices::{MATRICES, Matrices};
+use crate::ops::{
+    Candidate, FINISH_NUMBERS, Finish, Items, Precision, Site, UNFINISHED_FOUR, WORKGROUP, finish_numbers, finished, groups, u32_of,
+};
 
 params! {
     struct Params {
@@ -37,6 +40,7 @@ params! {
 static REGISTER: Kernel = kernel!("conv2d/register", Params, header: UNFINISHED_FOUR);
 static LANES: Kernel = kernel!("conv2d/lanes", Params, header: UNFINISHED_FOUR);
 static TILE: Kernel = kernel!("conv2d/tile", Params, header: UNFINISHED_FOUR);
+static ON_MATRICES: Kernel = kernel!("conv2d/matrices", Params, header: MATRICES);
 static DEPTHWISE: Kernel = kernel!("conv2d/depthwise", Params, header: UNFINISHED_FOUR);
 /// What the direct kernel is told of the numbers: their type, and `x * y + sum`.
 const FLOATS: &str =
@@ -46,7 +50,7 @@ const INTEGERS: &str = "alias Scalar = i32;\nalias Element = vec4<i32>;\n#import
     fn multiply_add(x: Scalar, y: vec4<i32>, sum: vec4<i32>) -> vec4<i32> { return x * y + sum; }\n";
 static DIRECT: Kernel = kernel!("conv2d/direct", Params, header: "alias Scalar = f32;\nalias Element = vec4<f32>;\n#import unfinished\n\
     fn multiply_add(x: Scalar, y: vec4<f32>, sum: vec4<f32>) -> vec4<f32> { return fma(vec4(x), y, sum); }\n");
-pub(in crate::ops) const KERNELS: &[&Kernel] = &[&REGISTER, &LANES, &TILE, &DEPTHWISE, &DIRECT];
+pub(in crate::ops) const KERNELS: &[&Kernel] = &[&REGISTER, &LANES, &TILE, &ON_MATRICES, &DEPTHWISE, &DIRECT];
 
 /// Channels that a thread of the register kernel computes.
 const ROWS: usize = 8;
@@ -63,6 +67,8 @@ enum Kind {
     Lanes,
     /// `size` channels x `size` pixels a workgroup, through shared memory: for GPUs.
     Tile { size: u32, depth: u32 },
+    /// A tile a workgroup, by subgroups that multiply matrices of f16.
+    Matrices(Matrices),
     /// A thread walks down a strip of one channel that has one input channel.
     Depthwise,
     /// 4 pixels a thread: whatever the others cannot do.
@@ -72,17 +78,17 @@ enum Kind {
 }
 
 /// The ways to compute a convolution whose bias, if any, is the operator's input `bias`.
-pub(super) fn candidates(device: &Capabilities, sizes: &Sizes, bias: Option<usize>, finish: Option<&Finish>) -> Vec<Candidate> {
-    let finish = finish.filter(|f| f.fits(1));
+pub(super) fn candidates(site: &Site<'_>, sizes: &Sizes, bias: Option<usize>) -> Vec<Candidate> {
+    let finish = site.finish.filter(|f| f.fits(1));
     if sizes.is_linear() {
-        return matmul::candidates(device, &[Product::by_rows(sizes.images, sizes.output_channels, sizes.taps(), bias)], finish);
+        return matmul::candidates(site, &[Product::by_rows(sizes.images, sizes.output_channels, sizes.taps(), bias)], finish);
     }
-    of_kinds(device, sizes, bias, finish, kinds)
+    of_kinds(site.device, sizes, bias, finish, |sizes| kinds(site.device, site.precision, sizes))
 }
 
 /// The way to compute a convolution of 32-bit integers, modulo 2^32.
 pub(super) fn integer_candidates(device: &Capabilities, sizes: &Sizes) -> Vec<Candidate> {
-    of_kinds(device, sizes, None, None, |_, _| vec![Kind::Integer])
+    of_kinds(device, sizes, None, None, |_| vec![Kind::Integer])
 }
 
 fn of_kinds(
@@ -90,7 +96,7 @@ fn of_kinds(
     sizes: &Sizes,
     bias: Option<usize>,
     finish: Option<&Finish>,
-    kinds: fn(&Capabilities, &Sizes) -> Vec<Kind>,
+    kinds: impl FnOnce(&Sizes) -> Vec<Kind>,
 ) -> Vec<Candidate> {
     let sizes = &sizes.simplified();
     let parts: Vec<_> = Part::all(device, sizes).into_iter().map(|p| (p.windows(device, sizes), p)).collect();
@@ -100,24 +106,34 @@ fn of_kinds(
         let each = parts.iter().map(|(windows, part)| Work { device, sizes, bias, finish, windows, part }.launch(kind));
         Some(Candidate::of(each.collect::<Option<Vec<_>>>()?).finishing(finish.is_some()))
     };
-    kinds(device, sizes).into_iter().filter_map(launches).collect()
+    kinds(sizes).into_iter().filter_map(launches).collect()
 }
 
 /// Best guess first; the last computes anything anywhere.
-fn kinds(device: &Capabilities, sizes: &Sizes) -> Vec<Kind> {
+fn kinds(device: &Capabilities, precision: Precision, sizes: &Sizes) -> Vec<Kind> {
+    let matrices = || {
+        let all = Matrices::all(device, precision, sizes.group_outputs(), sizes.output.area(), sizes.images * sizes.groups);
+        all.into_iter().filter(|_| sizes.group_outputs() >= ROWS).map(Kind::Matrices)
+    };
     let mut kinds = Vec::new();
     // From 8 channels on that share their one input channel, the other kernels read it less often.
     if fits_depthwise(sizes) && sizes.group_outputs() < ROWS {
         kinds.push(Kind::Depthwise);
     }
     if !device.software && sizes.group_outputs() >= ROWS {
+        kinds.extend(matrices());
         kinds.extend(large_tile(device, sizes));
         kinds.push(Kind::Tile { size: 64, depth: 16 });
     }
     if device.has_lanes() {
         kinds.push(Kind::Lanes);
     }
-    kinds.extend([Kind::Register, Kind::Direct]);
+    kinds.push(Kind::Register);
+    if device.software {
+        // There they are emulated.
+        kinds.extend(matrices());
+    }
+    kinds.push(Kind::Direct);
     kinds
 }
 
@@ -160,6 +176,7 @@ impl Work<'_> {
             Kind::Register => self.register(),
             Kind::Lanes => self.lanes(),
             Kind::Tile { size, depth } => Some(self.tile(size, depth)),
+            Kind::Matrices(matrices) => Some(self.matrices(matrices)),
             Kind::Depthwise => self.depthwise(),
             Kind::Direct => Some(finished(self.direct(FLOATS), self.finish, Items::Row { whole: false })),
             Kind::Integer => Some(self.direct(INTEGERS)),
@@ -219,18 +236,25 @@ impl Work<'_> {
     }
 
     fn tile(&self, size: u32, depth: u32) -> Launch {
+        let launch = self.product(&TILE, size, size);
+        let launch = launch.constant("TILE", size).constant("DEPTH", depth).constant("WORKGROUP", (size / 8) * (size / 8));
+        finished(launch, self.finish, Items::Row { whole: false })
+    }
+
+    fn matrices(&self, matrices: Matrices) -> Launch {
+        let launch = matrices.launch(self.product(&ON_MATRICES, matrices.rows(), matrices.columns()), 1, 0);
+        finished(launch, self.finish, Items::Row { whole: false })
+    }
+
+    /// A launch by tiles of `rows` channels and `columns` pixels.
+    fn product(&self, kernel: &'static Kernel, rows: u32, columns: u32) -> Launch {
         let sizes = self.sizes;
-        let count = blocks(sizes, self.part.channels.len(), size as usize) * self.part.images.len();
+        let count = blocks(sizes, self.part.channels.len(), rows as usize) * self.part.images.len();
         let aligned = sizes.taps().is_multiple_of(4) && self.windows.weight.1.is_multiple_of(4);
-        let launch = self
-            .start(&TILE, groups(sizes.output.area(), size) * count as u64, 0)
-            .constant("TILE", size)
-            .constant("DEPTH", depth)
-            .constant("WORKGROUP", (size / 8) * (size / 8))
+        self.start(kernel, groups(sizes.output.area(), columns) * count as u64, 0)
             .constant("KERNEL_H", u32_of(sizes.kernel.h))
             .constant("KERNEL_W", u32_of(sizes.kernel.w))
-            .constant("ALIGNED", aligned);
-        finished(launch, self.finish, Items::Row { whole: false })
+            .constant("ALIGNED", aligned)
     }
 
     /// A launch that goes along `strips`.

@@ -97,7 +97,7 @@ impl Op for Conv2d {
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         let sizes = Sizes::of(self, site.inputs)?;
-        Ok(launches::candidates(site.device, &sizes, (site.inputs.len() > 2).then_some(2), site.finish))
+        Ok(launches::candidates(site, &sizes, (site.inputs.len() > 2).then_some(2)))
     }
 
     /// Each output adds up the weights of its channel.

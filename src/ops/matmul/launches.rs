@@ -2,7 +2,8 @@
 
 use super::Product;
 use crate::gpu::{Capabilities, Kernel, Launch, Window, kernel, params};
-use crate::ops::{Candidate, FINISH_NUMBERS, Finish, Items, UNFINISHED_FOUR, finish_numbers, finished, groups, u32_of};
+use crate::ops::matrices::{LARGEST, MATRICES, Matrices};
+use crate::ops::{Candidate, FINISH_NUMBERS, Finish, Items, Precision, Site, UNFINISHED_FOUR, finish_numbers, finished, groups, u32_of};
 use std::ops::Range;
 
 params! {
@@ -28,8 +29,9 @@ static REGISTER: Kernel = kernel!("matmul/register", Params, header: UNFINISHED_
 static LANES: Kernel = kernel!("matmul/lanes", Params, header: UNFINISHED_FOUR);
 static GEMV: Kernel = kernel!("matmul/gemv", Params, header: UNFINISHED_FOUR);
 static TILE: Kernel = kernel!("matmul/tile", Params, header: UNFINISHED_FOUR);
+static ON_MATRICES: Kernel = kernel!("matmul/matrices", Params, header: MATRICES);
 static INTEGER: Kernel = kernel!("matmul/integer", Params);
-pub(crate) const KERNELS: &[&Kernel] = &[&REGISTER, &LANES, &GEMV, &TILE, &INTEGER];
+pub(crate) const KERNELS: &[&Kernel] = &[&REGISTER, &LANES, &GEMV, &TILE, &ON_MATRICES, &LARGEST, &INTEGER];
 
 /// Bytes of an element, f32 or 32-bit integer.
 const F32: u64 = 4;
@@ -48,6 +50,8 @@ enum Kind {
     Gemv { workgroup: u32, lanes: u32, rows: u32 },
     /// `size` x `size` elements a workgroup, `depth` steps at a time through shared memory: for GPUs.
     Tile { size: u32, depth: u32 },
+    /// A tile a workgroup, by subgroups that multiply matrices of f16.
+    Matrices(Matrices),
     /// 4 x 4 integers a thread, no shared memory.
     Integer,
 }
@@ -61,20 +65,20 @@ struct Part {
 }
 
 /// The ways to compute `products`, which have their sizes in common; `finish` counts columns as channels.
-pub(crate) fn candidates(device: &Capabilities, products: &[Product], finish: Option<&Finish>) -> Vec<Candidate> {
-    of_kinds(device, products, finish, kinds)
+pub(crate) fn candidates(site: &Site<'_>, products: &[Product], finish: Option<&Finish>) -> Vec<Candidate> {
+    of_kinds(site.device, products, finish, |product| kinds(site.device, site.precision, product))
 }
 
 /// The way to compute `products` of 32-bit integers, modulo 2^32.
 pub(crate) fn integer_candidates(device: &Capabilities, products: &[Product]) -> Vec<Candidate> {
-    of_kinds(device, products, None, |_, _| vec![Kind::Integer])
+    of_kinds(device, products, None, |_| vec![Kind::Integer])
 }
 
 fn of_kinds(
     device: &Capabilities,
     products: &[Product],
     finish: Option<&Finish>,
-    kinds: fn(&Capabilities, &Product) -> Vec<Kind>,
+    kinds: impl FnOnce(&Product) -> Vec<Kind>,
 ) -> Vec<Candidate> {
     let Some(first) = products.first() else { return Vec::new() };
     let parts = parts(device, first);
@@ -84,12 +88,13 @@ fn of_kinds(
         let each = products.iter().flat_map(|product| parts.iter().map(move |part| launch(device, kind, product, part, finish)));
         Some(Candidate::of(each.collect::<Option<Vec<_>>>()?).finishing(finish.is_some()))
     };
-    kinds(device, first).into_iter().filter_map(launches).collect()
+    kinds(first).into_iter().filter_map(launches).collect()
 }
 
 /// Best guess first; the last serves everywhere.
-fn kinds(device: &Capabilities, product: &Product) -> Vec<Kind> {
-    let &Product { rows, columns, depth, transposed, .. } = product;
+fn kinds(device: &Capabilities, precision: Precision, product: &Product) -> Vec<Kind> {
+    let &Product { rows, columns, depth, batches, transposed, .. } = product;
+    let matrices = Matrices::all(device, precision, rows, columns, batches).into_iter().map(Kind::Matrices);
     let baseline = Kind::Tile { size: 64, depth: 16 };
     let lanes = device.has_lanes().then(|| lanes(product));
     if rows <= 4 {
@@ -103,10 +108,11 @@ fn kinds(device: &Capabilities, product: &Product) -> Vec<Kind> {
         return vec![Kind::Gemv { workgroup: 64, lanes: 1 << useful.ilog2(), rows }, baseline];
     }
     if device.software {
-        return lanes.into_iter().chain([Kind::Register, baseline]).collect();
+        // There the matrices are emulated.
+        return lanes.into_iter().chain([Kind::Register]).chain(matrices).chain([baseline]).collect();
     }
-    let large = rows >= 128 && columns >= 128 && rows.div_ceil(128) * columns.div_ceil(128) * product.batches >= MANY_TILES;
-    if large { vec![large_tile(device), baseline] } else { vec![baseline] }
+    let large = rows >= 128 && columns >= 128 && rows.div_ceil(128) * columns.div_ceil(128) * batches >= MANY_TILES;
+    matrices.chain(large.then(|| large_tile(device))).chain([baseline]).collect()
 }
 
 /// The lanes kernel with as many rows and columns a thread as fit the product. A transposed b is read along depth, where many columns
@@ -201,6 +207,7 @@ fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part, fin
         }
         Kind::Integer => (&INTEGER, groups(rows, 32) * groups(columns, 32) * batches as u64),
         Kind::Tile { size, .. } => (&TILE, groups(rows, size) * groups(columns, size) * batches as u64),
+        Kind::Matrices(m) => (&ON_MATRICES, groups(rows, m.rows()) * groups(columns, m.columns()) * batches as u64),
     };
     let params = Params {
         finish: finish_numbers(finish),
@@ -224,6 +231,7 @@ fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part, fin
         return Some(launch.output_window(0, &output));
     }
     let launch = launch.constant("HAS_BIAS", product.bias.is_some()).optional_input(product.bias).output_window(0, &output);
+    let launch = if let Kind::Matrices(m) = kind { m.launch(launch, product.a.input, product.b.input) } else { launch };
     let launch = finished(launch, finish, Items::Channels);
     let by_vectors = output_aligned && (transposed || b_aligned);
     // Elsewhere than on Vulkan a driver may write a whole vector where one component is meant, over a neighbour's.
@@ -248,5 +256,6 @@ fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part, fin
             .constant("WORKGROUP", (size / 8) * (size / 8))
             .constant("ALIGNED_A", a_aligned)
             .constant("ALIGNED_B", b_aligned),
+        Kind::Matrices(_) => launch.constant("ALIGNED_A", a_aligned).constant("ALIGNED_B", b_aligned),
     })
 }

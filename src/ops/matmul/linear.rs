@@ -83,7 +83,7 @@ impl Op for Linear {
         let bias = (site.inputs.len() > 2).then_some(2);
         let rows = site.inputs[0].shape.iter().rev().skip(1).product();
         let finish = site.finish.filter(|f| f.fits(site.outputs[0].rank() - 1));
-        Ok(candidates(site.device, &[Product::by_rows(rows, columns, depth, bias)], finish))
+        Ok(candidates(site, &[Product::by_rows(rows, columns, depth, bias)], finish))
     }
 
     /// Each output adds up a row of the weight.

@@ -131,7 +131,7 @@ impl Op for Matmul {
         let columns = site.inputs[1].rank() > 1 && products.iter().all(|p| !p.transposed);
         let axis = if columns { site.outputs[0].rank().checked_sub(1) } else { None };
         let finish = site.finish.filter(|f| f.fits(axis.unwrap_or(usize::MAX)));
-        Ok(candidates(site.device, &products, finish))
+        Ok(candidates(site, &products, finish))
     }
 
     /// Each output adds up a row of `a`.

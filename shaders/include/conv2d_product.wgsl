@@ -1,0 +1,100 @@
+// conv2d (NCHW) as a product of matrices, for what computes one tile by tile: the weights [channel][k] times the input that they
+// meet [k][pixel], where k counts input channel, kernel row, kernel column. A tile is ROWS output channels of one group at
+// COLUMNS pixels of one image, DEPTH steps of k at a time. The constants are of what imports this.
+#import index
+#import conv2d
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> input: array<f32>; // [images, input_channels, height, width]
+@group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>; // [output_channels, group_inputs, KERNEL_H, KERNEL_W]
+@group(0) @binding(3) var<storage, read> bias: array<f32>; // [output_channels]
+@group(0) @binding(4) var<storage, read_write> output: array<f32>; // [images, output_channels, height, width]
+
+override KERNEL_H: u32 = 1; // kernel.x
+override KERNEL_W: u32 = 1; // kernel.y
+override HAS_BIAS: bool = false;
+override ALIGNED: bool = false; // group_inputs * KERNEL_H * KERNEL_W and weight_skip divide by 4
+override TAPS: u32 = KERNEL_H * KERNEL_W;
+
+// What a thread knows before it starts.
+struct Place {
+    depth: u32, // how far k runs
+    channel: u32, last: u32, // the tile's first channel, the group's last
+    image: u32, pixel: u32, // the tile's image and first pixel
+    plane: u32, // where the first input channel of the group begins
+    top: vec4<u32>, left: vec4<u32>, // of this thread's four gathered pixels, modulo 2^32: outside is large
+}
+
+// How far k runs, plainly the same for all threads: a barrier wants that.
+fn product_depth() -> u32 {
+    return params.group_inputs * TAPS;
+}
+
+fn place_of(group: u32, local: u32) -> Place {
+    let pixels = params.output_size.x * params.output_size.y;
+    let across = (pixels + COLUMNS - 1) / COLUMNS;
+    let per_group = (min(params.channels, params.group_outputs) + ROWS - 1) / ROWS;
+    let blocks = max(params.channels / params.group_outputs, 1u) * per_group;
+    let pixel = group % across * COLUMNS;
+    let block = group / across % blocks;
+    let image = params.first_image + group / (across * blocks);
+    let group_start = params.first_channel + block / per_group * params.group_outputs;
+    let channel = group_start + block % per_group * ROWS;
+    let plane = image * params.input_channels + channel / params.group_outputs * params.group_inputs;
+    let gathered = min(vec4(0u, 1, 2, 3) + pixel + local % (COLUMNS / 4) * 4, vec4(pixels - 1));
+    return Place(
+        params.group_inputs * TAPS, channel, group_start + min(params.channels, params.group_outputs) - 1, image, pixel,
+        params.input_skip + plane * params.input_size.x * params.input_size.y,
+        gathered / params.output_size.y * params.stride.x - params.padding.x,
+        gathered % params.output_size.y * params.stride.y - params.padding.y,
+    );
+}
+
+// Four weights of a channel, zeros past the first `valid`.
+fn weights_at(i: u32, valid: u32) -> vec4<f32> {
+    if ALIGNED { return select(vec4(0.0), weight[i / 4], valid > 0); }
+    let four = vec4(weight[i / 4][i % 4], weight[(i + 1) / 4][(i + 1) % 4], weight[(i + 2) / 4][(i + 2) % 4], weight[(i + 3) / 4][(i + 3) % 4]);
+    return select(vec4(0.0), four, vec4(0u, 1, 2, 3) < vec4(valid));
+}
+
+// The input of tap `k` for this thread's four pixels.
+fn pixels_at(k: u32, place: Place) -> vec4<f32> {
+    let y = place.top + k % TAPS / KERNEL_W * params.dilation.x;
+    let x = place.left + k % KERNEL_W * params.dilation.y;
+    let inside = (y < vec4(params.input_size.x)) & (x < vec4(params.input_size.y)) & vec4(k < place.depth);
+    let plane = place.plane + k / TAPS * (params.input_size.x * params.input_size.y);
+    let i = select(vec4(0u), plane + y * params.input_size.y + x, inside);
+    return select(vec4(0.0), vec4(input[i.x], input[i.y], input[i.z], input[i.w]), inside);
+}
+
+// Block `n` of the weights at step `k`: four channels of four steps each. The last channel again past the last, zeros past the last step.
+fn load_a(n: u32, k: u32, place: Place) -> mat4x4<f32> {
+    let depth = k + n % (DEPTH / 4) * 4;
+    let valid = place.depth - min(depth, place.depth);
+    let channel = vec4(0u, 1, 2, 3) + place.channel + n / (DEPTH / 4) * 4;
+    let i = min(channel, vec4(place.last)) * place.depth + depth + params.weight_skip;
+    return mat4x4(weights_at(i.x, valid), weights_at(i.y, valid), weights_at(i.z, valid), weights_at(i.w, valid));
+}
+
+// Where block `n` of the gathered input lies: fours of steps, fours of pixels. Neighbouring threads read neighbouring pixels.
+fn block_b(n: u32) -> vec2<u32> {
+    return vec2(n / (COLUMNS / 4), n % (COLUMNS / 4));
+}
+
+// The block at step `k`: four steps of four pixels each.
+fn load_b(n: u32, k: u32, place: Place) -> mat4x4<f32> {
+    let depth = k + block_b(n).x * 4;
+    return mat4x4(pixels_at(depth, place), pixels_at(depth + 1, place), pixels_at(depth + 2, place), pixels_at(depth + 3, place));
+}
+
+// Stores four sums of row `row` of the tile.
+fn keep(row: u32, column: u32, sums: vec4<f32>, place: Place) {
+    let pixels = params.output_size.x * params.output_size.y;
+    let c = place.channel + row;
+    let p = place.pixel + column;
+    let i = params.output_skip + (place.image * params.output_channels + c) * pixels + p;
+    let done = finish(sums + select(0.0, bias[params.bias_skip + c], HAS_BIAS), i, c);
+    for (var e = 0u; e < 4; e++) {
+        if c <= place.last && p + e < pixels { output[i + e] = done[e]; }
+    }
+}

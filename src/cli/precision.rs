@@ -1,0 +1,42 @@
+//! `--precision`, for commands that compile plans.
+
+use clap::{Args, ValueEnum};
+use foveate::ops::Precision;
+use foveate::{Error, Result};
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct PrecisionArgs {
+    /// How exact products and sums are
+    #[arg(long = "precision", value_name = "PRECISION", value_enum, default_value_t = Choice::F32)]
+    choice: Choice,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Choice {
+    /// f32 products and sums, or what is as exact
+    F32,
+    /// Factors of 11 binary digits and f32 sums, on GPUs that are faster so
+    Fast,
+    /// f16 tensors; not there yet
+    F16,
+}
+
+impl PrecisionArgs {
+    /// What a plan is asked for.
+    pub(super) fn precision(self) -> Result<Precision> {
+        match self.choice {
+            Choice::F32 => Ok(Precision::F32),
+            Choice::Fast => Ok(Precision::Fast),
+            Choice::F16 => Err(Error::unsupported("--precision f16", "no kernel keeps its tensors in f16")),
+        }
+    }
+
+    /// What reports call it.
+    pub(super) fn name(self) -> &'static str {
+        match self.choice {
+            Choice::F32 => "f32",
+            Choice::Fast => "fast",
+            Choice::F16 => "f16",
+        }
+    }
+}

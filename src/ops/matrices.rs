@@ -1,0 +1,194 @@
+//! Products on cooperative matrices: what `shaders/include/matrices.wgsl` is told, and the largest magnitudes that it scales by.
+
+use super::{Precision, u32_of};
+use crate::gpu::{Capabilities, Kernel, Launch, Slot, kernel, params};
+use std::fmt::Write;
+
+params! {
+    struct Params {
+        vectors: u32,
+        last: u32,
+        step: u32,
+    }
+}
+
+pub(super) static LARGEST: Kernel = kernel!("largest", Params);
+
+/// Tiles from which they keep a large GPU busy: two for each of 128 compute units.
+const MANY: usize = 256;
+
+/// How a workgroup of 2 x 2 subgroups computes a tile of a product: each of them `down` x `across` matrices of `side` x `side`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Matrices {
+    side: u32,
+    /// Invocations of a subgroup.
+    subgroup: u32,
+    down: u32,
+    across: u32,
+    /// Whether numbers are multiplied as two halves, exact enough for f32.
+    split: bool,
+}
+
+/// What a kernel on matrices is complete with, for the tests that read it: [`Matrices::header`] of one of them.
+pub(crate) const MATRICES: &str = "\
+enable f16;
+enable wgpu_cooperative_matrix;
+alias MatrixA = coop_mat16x16<f16, A>;
+alias MatrixB = coop_mat16x16<f16, B>;
+alias MatrixC = coop_mat16x16<f32, C>;
+const SIDE: u32 = 16;
+const DOWN: u32 = 2;
+const ACROSS: u32 = 2;
+const ROWS: u32 = 64;
+const COLUMNS: u32 = 64;
+const DEPTH: u32 = 16;
+const WORKGROUP: u32 = 128;
+#set DOWN 2
+#set ACROSS 2
+#set STEPS 1
+#set LOADS 1
+#set LOWS 1
+#set HIGHS_ALONE 0
+#set FOUR 4
+alias Element = vec4<f32>;
+#import unfinished
+";
+
+impl Matrices {
+    /// The tiles for `count` products of `rows` x `columns`, best guess first; none where subgroups do not multiply matrices.
+    pub(crate) fn all(device: &Capabilities, precision: Precision, rows: usize, columns: usize, count: usize) -> Vec<Self> {
+        let Some(side) = device.matrices else { return Vec::new() };
+        let split = precision == Precision::F32;
+        let of = |(down, across)| Self { side, subgroup: device.subgroup_sizes.0, down, across, split };
+        // Of 128 x 128, 64 x 128 and 64 x 64 where matrices have 16 rows. Halves take the registers that 64 x 128 would need. Software
+        // adapters unroll each product of matrices, and compile those of large tiles for minutes.
+        let shapes: &[_] = match (device.software, split) {
+            (true, _) => &[(1, 2), (1, 1)],
+            (_, true) => &[(4, 4), (2, 2)],
+            (_, false) => &[(4, 4), (2, 4), (2, 2)],
+        };
+        let fits = |m: &Self| m.shared_bytes() <= device.limits.max_compute_workgroup_storage_size;
+        let mut all: Vec<Self> = shapes.iter().copied().map(of).filter(fits).collect();
+        let idles = |m: &Self| {
+            let (height, width) = (m.rows() as usize, m.columns() as usize);
+            let below = rows.next_multiple_of(height) - rows;
+            rows.div_ceil(height) * columns.div_ceil(width) * count < MANY || below >= rows.min(height / 2)
+        };
+        // Those that leave much of a tile or of the device idle come last, and where all do the smallest do so least.
+        if all.iter().all(idles) {
+            all.sort_by_key(|m| m.rows() * m.columns())
+        } else {
+            all.sort_by_key(idles)
+        }
+        all
+    }
+
+    /// Rows of a tile.
+    pub(crate) fn rows(&self) -> u32 {
+        2 * self.down * self.side
+    }
+
+    /// Columns of a tile.
+    pub(crate) fn columns(&self) -> u32 {
+        2 * self.across * self.side
+    }
+
+    /// Steps of the sums that shared memory holds.
+    fn depth(&self) -> u32 {
+        if self.split { 16 } else { 32 }
+    }
+
+    fn shared_bytes(&self) -> u32 {
+        let vectors = self.rows() * (self.depth() / 4 + 2) + self.depth() * (self.columns() / 4 + 2);
+        let sums = 4 * self.side * self.across * self.side / 4;
+        vectors * 8 * (1 + u32::from(self.split)) + sums * 16
+    }
+
+    /// What the shader's text begins with.
+    fn header(&self) -> String {
+        let &Self { side, subgroup, down, across, split } = self;
+        let (rows, columns, depth, workgroup) = (self.rows(), self.columns(), self.depth(), 4 * subgroup);
+        let mut text = "enable f16;\nenable wgpu_cooperative_matrix;\n".to_owned();
+        for (name, dtype) in [("A", "f16"), ("B", "f16"), ("C", "f32")] {
+            let _ = writeln!(text, "alias Matrix{name} = coop_mat{side}x{side}<{dtype}, {name}>;");
+        }
+        let constants = [("SIDE", side), ("DOWN", down), ("ACROSS", across), ("ROWS", rows), ("COLUMNS", columns)];
+        for (name, value) in constants.into_iter().chain([("DEPTH", depth), ("WORKGROUP", workgroup)]) {
+            let _ = writeln!(text, "const {name}: u32 = {value};");
+        }
+        let loads = ((rows + columns) * depth / 16).div_ceil(workgroup);
+        let times = [("DOWN", down), ("ACROSS", across), ("STEPS", depth / side), ("LOADS", loads), ("LOWS", u32::from(split))];
+        for (name, value) in times.into_iter().chain([("HIGHS_ALONE", u32::from(!split)), ("FOUR", 4)]) {
+            let _ = writeln!(text, "#set {name} {value}");
+        }
+        text
+    }
+
+    /// `launch` of a kernel on these matrices, with the operator's inputs `a` and `b` as factors: before what it finishes with is bound.
+    pub(crate) fn launch(&self, launch: Launch, a: usize, b: usize) -> Launch {
+        launch.header(self.header()).bind(Slot::Largest(a), false, None).bind(Slot::Largest(b), false, None)
+    }
+}
+
+/// The launches that find the largest magnitude among the `elements` f32 numbers of input `index`, whose place holds 0 before.
+pub(crate) fn largest(device: &Capabilities, index: usize, elements: usize) -> Vec<Launch> {
+    const WORKGROUP: usize = 64;
+    /// Workgroups that fill a large GPU.
+    const MOST_GROUPS: usize = 2048;
+    let align = u64::from(device.limits.min_storage_buffer_offset_alignment.max(16));
+    let part = usize::try_from(device.max_binding() / align * align / 4).unwrap_or(usize::MAX).max(4);
+    let of = |start: usize| {
+        let end = elements.min(start.saturating_add(part));
+        let vectors = (end - start).div_ceil(4);
+        let groups = vectors.div_ceil(WORKGROUP).min(MOST_GROUPS);
+        let params = Params { vectors: u32_of(vectors), last: u32_of((end - start) - 4 * (vectors - 1)), step: u32_of(groups * WORKGROUP) };
+        let launch = Launch::new(&LARGEST, &params, groups as u64);
+        launch.input_window(index, &device.window(start as u64..end as u64, 4)).bind(Slot::Largest(index), true, None)
+    };
+    (0..elements).step_by(part).map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn device() -> Capabilities {
+        let mut device = Capabilities::common();
+        device.limits.max_compute_workgroup_storage_size = 48 << 10;
+        Capabilities { matrices: Some(16), ..device }
+    }
+
+    #[test]
+    fn the_header_for_tests_is_one_of_them() {
+        let header = Matrices { side: 16, subgroup: 32, down: 2, across: 2, split: true }.header();
+        assert_eq!(header + super::super::UNFINISHED_FOUR, MATRICES);
+    }
+
+    #[test]
+    fn tiles_fit_the_product() {
+        let first = |precision, rows, columns| {
+            let m = Matrices::all(&device(), precision, rows, columns, 1)[0];
+            (m.rows(), m.columns())
+        };
+        for (rows, columns, exact, fast) in [
+            (256, 128 * 128, (128, 128), (128, 128)), // VGG's third block at 512 x 512: 256 tiles
+            (64, 512 * 512, (64, 64), (64, 128)),     // its first
+            (512, 64 * 64, (64, 64), (64, 128)),      // its fourth
+            (512, 32 * 32, (64, 64), (64, 64)),       // its fifth
+        ] {
+            assert_eq!((first(Precision::F32, rows, columns), first(Precision::Fast, rows, columns)), (exact, fast), "{rows} x {columns}");
+        }
+        assert!(Matrices::all(&Capabilities::common(), Precision::F32, 256, 256, 1).is_empty());
+    }
+
+    #[test]
+    fn every_element_is_looked_at_once() {
+        let mut device = device();
+        device.limits.max_storage_buffer_binding_size = 1 << 20;
+        for elements in [1, 4, 7, (1 << 18) - 1, 1 << 18, (1 << 18) + 1, 1_000_003] {
+            let launches = largest(&device, 0, elements);
+            let bytes: u64 = launches.iter().map(|l| l.bindings[0].bytes.clone().unwrap()).map(|b| b.end - b.start).sum();
+            assert_eq!(bytes, (4 * elements as u64).next_multiple_of(16), "{elements}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Products on cooperative matrices: every element right where an adapter has them, and texts that compile where it has none.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail where it stands")]
+
+mod common;
+
+use common::{Bound, compare, gpu, random};
+use foveate::array::{Array, Hw, Pads, TensorType};
+use foveate::graph::{Graph, Var};
+use foveate::ops::{Conv2d, Precision};
+use foveate::plan::{Device, Options, Plan};
+
+/// How far sums of products may be off in f32 or from halves, and from factors of 11 digits.
+fn bounds(precision: Precision, terms: usize) -> Bound {
+    match precision {
+        Precision::F32 => Bound::Terms(terms),
+        // 2^-11 of a product for each factor: 4096 times 2 eps.
+        _ => Bound::Terms(terms + (1 << 12)),
+    }
+}
+
+/// Every way to compute `output` of `inputs` is within its bound of the reference; `absolute` is the reference on absolute values.
+fn check(name: &str, inputs: &[Array], terms: usize, build: impl Fn(&[Var]) -> foveate::Result<Var>) {
+    let graph = Graph::new();
+    let names: Vec<String> = (0..inputs.len()).map(|i| format!("input{i}")).collect();
+    let vars: Vec<Var> = names.iter().zip(inputs).map(|(name, array)| graph.input(name, array.ty()).unwrap()).collect();
+    let output = build(&vars).unwrap();
+    let given = |arrays: &[Array]| names.iter().cloned().zip(arrays.iter().cloned()).collect::<Vec<_>>();
+    let run = |plan: &mut Plan, arrays: &[Array]| {
+        let given = given(arrays);
+        plan.run(&given.iter().map(|(name, array)| (name.as_str(), array)).collect::<Vec<_>>()).unwrap().swap_remove(0)
+    };
+    let mut on_cpu = Plan::compile(Device::Cpu, &[&output]).unwrap();
+    let reference = run(&mut on_cpu, inputs);
+    let absolute: Vec<Array> = inputs.iter().map(|a| Array::from_fn(a.shape(), |i| a.values::<f32>().unwrap()[i].abs())).collect();
+    let scale = run(&mut on_cpu, &absolute);
+    for precision in [Precision::F32, Precision::Fast] {
+        let options = Options { precision, ..Options::default() };
+        for mut plan in Plan::ways(gpu(), &[&output], options).unwrap() {
+            let text = plan.describe();
+            for time in 0..2 {
+                let computed = run(&mut plan, inputs);
+                let close = compare(&computed, &reference, Some(&scale), bounds(precision, terms));
+                close.unwrap_or_else(|e| panic!("{name}, {precision:?}, run {time}: {e}\n{text}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn products_are_right_every_way() {
+    for (rows, columns, depth) in [(5, 7, 3), (64, 64, 16), (70, 130, 33), (129, 65, 100), (8, 200, 64)] {
+        let inputs = [random(&[2, rows, depth], 1), random(&[2, depth, columns], 2)];
+        check(&format!("{rows} x {columns} x {depth}"), &inputs, depth, |v| v[0].matmul(&v[1]));
+        let inputs = [random(&[rows, depth], 3), random(&[columns, depth], 4), random(&[columns], 5)];
+        check(&format!("linear {rows} x {columns} x {depth}"), &inputs, depth + 1, |v| v[0].linear(&v[1], Some(&v[2])));
+    }
+}
+
+#[test]
+fn convolutions_are_right_every_way() {
+    let conv = Conv2d { padding: Pads::all(1), ..Conv2d::default() };
+    let strided =
+        Conv2d { stride: Hw::new(2, 1), padding: Pads { top: 2, left: 0, bottom: 1, right: 3 }, dilation: Hw::new(1, 2), groups: 1 };
+    for (name, images, channels, outputs, side, kernel, conv) in [
+        ("plain", 1, 16, 32, 12, 3, conv),
+        ("odd", 2, 5, 19, 11, 3, conv),
+        ("strided", 1, 6, 70, 13, 3, strided),
+        ("pointwise", 1, 24, 40, 9, 1, Conv2d::default()),
+        ("grouped", 1, 8, 24, 9, 3, Conv2d { groups: 2, ..conv }),
+        ("first", 1, 3, 16, 20, 5, conv),
+    ] {
+        let inputs = [
+            random(&[images, channels, side, side + 2], 1),
+            random(&[outputs, channels / conv.groups, kernel, kernel], 2),
+            random(&[outputs], 3),
+        ];
+        let terms = channels * kernel * kernel + 1;
+        check(name, &inputs, terms, |v| v[0].conv2d(&v[1], Some(&v[2]), conv));
+        check(&format!("{name} finished"), &inputs, terms, |v| v[0].conv2d(&v[1], Some(&v[2]), conv)?.relu());
+    }
+}
+
+/// Numbers that an f16 cannot hold, and zeros: what is multiplied is brought into range, whatever it is.
+#[test]
+fn any_magnitude_is_brought_into_range() {
+    for (a, b) in [(1e30, 1e-30), (1e-20, 1e-12), (3e5, 7e4), (0.0, 1.0), (1e-30, 1.0), (1e18, 1e18)] {
+        let scaled = |array: Array, by: f32| Array::from_fn(array.shape(), |i| array.values::<f32>().unwrap()[i] * by);
+        let inputs = [scaled(random(&[20, 40], 1), a), scaled(random(&[40, 24], 2), b)];
+        check(&format!("{a} x {b}"), &inputs, 40, |v| v[0].matmul(&v[1]));
+    }
+}
+
+/// The largest magnitude is that of each run, of values that the plan computes too.
+#[test]
+fn magnitudes_are_those_of_the_run() {
+    let graph = Graph::new();
+    let x = graph.input("x", TensorType::f32([24, 16])).unwrap();
+    let w = graph.parameter(std::sync::Arc::new(random(&[16, 24], 2))).unwrap();
+    let y = x.matmul(&w).unwrap();
+    let z = y.reshape([12, 48]).unwrap().matmul(&y.reshape([48, 12]).unwrap()).unwrap();
+    let mut reference = Plan::compile(Device::Cpu, &[&z]).unwrap();
+    for mut plan in Plan::ways(gpu(), &[&z], Options::default()).unwrap() {
+        for scale in [1.0, 1e6, 1e-6] {
+            let x = random(&[24, 16], 7);
+            let x = Array::from_fn(x.shape(), |i| x.values::<f32>().unwrap()[i] * scale);
+            let (computed, expected) = (plan.run(&[("x", &x)]).unwrap(), reference.run(&[("x", &x)]).unwrap());
+            // 48 sums of 16 products each below 1, twice: far more than roundings take.
+            let bound = Bound::Near { absolute: 1e-3 * f64::from(scale) * f64::from(scale), relative: 1e-5 };
+            compare(&computed[0], &expected[0], None, bound).unwrap_or_else(|e| panic!("{scale}: {e}"));
+        }
+    }
+}
