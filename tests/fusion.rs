@@ -8,7 +8,7 @@ use foveate::array::{Array, Hw, Pads, TensorType};
 use foveate::gpu::Gpu;
 use foveate::graph::{Graph, Var};
 use foveate::models::selfie;
-use foveate::ops::{BatchNorm, Conv2d, ConvTranspose2d, Linear, Matmul, Op};
+use foveate::ops::{AffineGrid, AxisRange, BatchNorm, Conv2d, ConvTranspose2d, GridSample, Linear, Matmul, Op, PadMode, SampleMode};
 use foveate::plan::{Device, Options, Plan};
 use foveate::{Error, Result};
 use proptest::prelude::*;
@@ -486,5 +486,76 @@ proptest! {
         prop_assert!(together <= apart);
         // Slopes of up to 2 for each of a few products on the way.
         both.agree(&inputs, Bound::Near { absolute: 2e-4, relative: 2e-4 });
+    }
+}
+
+/// Operators that others compute on the way are no nodes of their own: the wanted count of nodes is with fusion.
+#[test]
+fn operators_absorb_what_they_compute_on_the_way() {
+    let f32 = |shape: &[usize]| TensorType::f32(shape);
+    let affine = AffineGrid { size: Hw::new(5, 6), align_corners: false };
+    let linear = GridSample::default();
+    let nearest = GridSample { mode: SampleMode::Nearest, ..linear };
+    let (image, theta) = ([2, 3, 8, 7], [2, 2, 3]);
+    let deconv = ConvTranspose2d { stride: Hw::square(2), padding: Pads::all(1), ..ConvTranspose2d::default() };
+    let conv = Conv2d { padding: Pads::all(1), ..Conv2d::default() };
+    let zeros = PadMode::Constant(0.0);
+    let cropped = |x: &Var, w: &Var| x.conv_transpose2d(w, None, deconv)?.crop(3, 1, Hw::new(9, 8));
+    type Build<'a> = Box<dyn Fn(&Graph, &[Var]) -> Result<Vec<Var>> + 'a>;
+    let rows: Vec<(&str, Vec<TensorType>, usize, Build<'_>)> = vec![
+        ("grid", vec![f32(&image), f32(&theta)], 1, Box::new(|_, v| Ok(vec![v[0].grid_sample(&v[1].affine_grid(affine)?, linear)?]))),
+        ("nearest", vec![f32(&image), f32(&theta)], 2, Box::new(|_, v| Ok(vec![v[0].grid_sample(&v[1].affine_grid(affine)?, nearest)?]))),
+        (
+            "grid that is an output",
+            vec![f32(&image), f32(&theta)],
+            2,
+            Box::new(|_, v| {
+                let grid = v[1].affine_grid(affine)?;
+                Ok(vec![v[0].grid_sample(&grid, linear)?, grid])
+            }),
+        ),
+        ("crop", vec![f32(&image), f32(&[3, 4, 4, 4])], 1, Box::new(|_, v| Ok(vec![cropped(&v[0], &v[1])?]))),
+        ("crop and relu", vec![f32(&image), f32(&[3, 4, 4, 4])], 1, Box::new(|_, v| Ok(vec![cropped(&v[0], &v[1])?.relu()?]))),
+        (
+            "crop of channels",
+            vec![f32(&image), f32(&[3, 4, 4, 4])],
+            2,
+            Box::new(|_, v| Ok(vec![v[0].conv_transpose2d(&v[1], None, deconv)?.slice([AxisRange::new(1, 1, 3)])?])),
+        ),
+        (
+            "every other row",
+            vec![f32(&image), f32(&[3, 4, 4, 4])],
+            2,
+            Box::new(|_, v| {
+                Ok(vec![v[0].conv_transpose2d(&v[1], None, deconv)?.slice([AxisRange { step: 2, ..AxisRange::new(2, 0, 16) }])?])
+            }),
+        ),
+        (
+            "zeros",
+            vec![f32(&image), f32(&[4, 3, 3, 3])],
+            1,
+            Box::new(|_, v| Ok(vec![v[0].pad([0, 0, 1, 2], [0, 0, 3, 0], zeros)?.conv2d(&v[1], None, conv)?])),
+        ),
+        (
+            "ones",
+            vec![f32(&image), f32(&[4, 3, 3, 3])],
+            2,
+            Box::new(|_, v| Ok(vec![v[0].pad([0, 0, 1, 2], [0, 0, 3, 0], PadMode::Constant(1.0))?.conv2d(&v[1], None, conv)?])),
+        ),
+        (
+            "zeros read twice",
+            vec![f32(&image), f32(&[4, 3, 3, 3])],
+            3,
+            Box::new(|_, v| {
+                let padded = v[0].pad([0, 0, 1, 1], [0, 0, 1, 1], zeros)?;
+                Ok(vec![padded.conv2d(&v[1], None, conv)?, padded.conv2d(&v[1], None, Conv2d::default())?])
+            }),
+        ),
+    ];
+    for (name, types, nodes, build) in rows {
+        let inputs: Vec<Array> = types.iter().enumerate().map(|(i, ty)| random(&ty.shape, 10 + i as u64)).collect();
+        let mut both = Both::of(gpu(), &types, &build);
+        assert_eq!(both.nodes().0, nodes, "{name}:\n{}", both.together.describe());
+        both.agree(&inputs, NEAR);
     }
 }

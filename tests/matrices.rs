@@ -6,7 +6,7 @@ mod common;
 use common::{Bound, compare, gpu, random};
 use foveate::array::{Array, Hw, Pads, TensorType};
 use foveate::graph::{Graph, Var};
-use foveate::ops::{Conv2d, Precision};
+use foveate::ops::{Conv2d, ConvTranspose2d, Precision};
 use foveate::plan::{Device, Options, Plan};
 
 /// How far sums of products may be off in f32 or from halves, and from factors of 11 digits.
@@ -77,6 +77,28 @@ fn convolutions_are_right_every_way() {
         let terms = channels * kernel * kernel + 1;
         check(name, &inputs, terms, |v| v[0].conv2d(&v[1], Some(&v[2]), conv));
         check(&format!("{name} finished"), &inputs, terms, |v| v[0].conv2d(&v[1], Some(&v[2]), conv)?.relu());
+    }
+}
+
+#[test]
+fn transposed_convolutions_are_right_every_way() {
+    let stride = |n| ConvTranspose2d { stride: Hw::square(n), ..ConvTranspose2d::default() };
+    for (name, images, channels, outputs, side, kernel, conv) in [
+        ("upsampler", 1, 5, 5, 7, 8, stride(4)),
+        ("without overlap", 2, 12, 9, 5, 2, stride(2)),
+        ("generator", 1, 20, 6, 6, 4, ConvTranspose2d { padding: Pads::all(1), ..stride(2) }),
+        ("odd", 1, 7, 10, 6, 3, ConvTranspose2d { padding: Pads::all(1), output_padding: Hw::square(1), ..stride(2) }),
+        ("dilated", 1, 6, 4, 6, 3, ConvTranspose2d { dilation: Hw::new(2, 3), ..stride(2) }),
+        ("grouped", 1, 8, 5, 6, 4, ConvTranspose2d { groups: 2, ..stride(2) }),
+        ("long", 1, 300, 3, 2, 4, stride(2)),
+    ] {
+        let inputs = [
+            random(&[images, channels, side, side + 1], 1),
+            random(&[channels, outputs, kernel, kernel], 2),
+            random(&[outputs * conv.groups], 3),
+        ];
+        let terms = channels * kernel * kernel + 1;
+        check(name, &inputs, terms, |v| v[0].conv_transpose2d(&v[1], Some(&v[2]), conv)?.relu());
     }
 }
 

@@ -17,7 +17,7 @@ override ALIGNED: bool = false; // group_inputs * KERNEL_H * KERNEL_W and weight
 override TAPS: u32 = KERNEL_H * KERNEL_W;
 
 // What a thread knows before it starts.
-struct Place {
+struct Tile {
     depth: u32, // how far k runs
     channel: u32, last: u32, // the tile's first channel, the group's last
     image: u32, pixel: u32, // the tile's image and first pixel
@@ -30,7 +30,11 @@ fn product_depth() -> u32 {
     return params.group_inputs * TAPS;
 }
 
-fn place_of(group: u32, local: u32) -> Place {
+fn workgroups() -> u32 {
+    return params.groups;
+}
+
+fn tile_of(group: u32, local: u32) -> Tile {
     let pixels = params.output_size.x * params.output_size.y;
     let across = (pixels + COLUMNS - 1) / COLUMNS;
     let per_group = (min(params.channels, params.group_outputs) + ROWS - 1) / ROWS;
@@ -42,7 +46,7 @@ fn place_of(group: u32, local: u32) -> Place {
     let channel = group_start + block % per_group * ROWS;
     let plane = image * params.input_channels + channel / params.group_outputs * params.group_inputs;
     let gathered = min(vec4(0u, 1, 2, 3) + pixel + local % (COLUMNS / 4) * 4, vec4(pixels - 1));
-    return Place(
+    return Tile(
         params.group_inputs * TAPS, channel, group_start + min(params.channels, params.group_outputs) - 1, image, pixel,
         params.input_skip + plane * params.input_size.x * params.input_size.y,
         gathered / params.output_size.y * params.stride.x - params.padding.x,
@@ -58,21 +62,26 @@ fn weights_at(i: u32, valid: u32) -> vec4<f32> {
 }
 
 // The input of tap `k` for this thread's four pixels.
-fn pixels_at(k: u32, place: Place) -> vec4<f32> {
-    let y = place.top + k % TAPS / KERNEL_W * params.dilation.x;
-    let x = place.left + k % KERNEL_W * params.dilation.y;
-    let inside = (y < vec4(params.input_size.x)) & (x < vec4(params.input_size.y)) & vec4(k < place.depth);
-    let plane = place.plane + k / TAPS * (params.input_size.x * params.input_size.y);
+fn pixels_at(k: u32, tile: Tile) -> vec4<f32> {
+    let y = tile.top + k % TAPS / KERNEL_W * params.dilation.x;
+    let x = tile.left + k % KERNEL_W * params.dilation.y;
+    let inside = (y < vec4(params.input_size.x)) & (x < vec4(params.input_size.y)) & vec4(k < tile.depth);
+    let plane = tile.plane + k / TAPS * (params.input_size.x * params.input_size.y);
     let i = select(vec4(0u), plane + y * params.input_size.y + x, inside);
     return select(vec4(0.0), vec4(input[i.x], input[i.y], input[i.z], input[i.w]), inside);
 }
 
-// Block `n` of the weights at step `k`: four channels of four steps each. The last channel again past the last, zeros past the last step.
-fn load_a(n: u32, k: u32, place: Place) -> mat4x4<f32> {
-    let depth = k + n % (DEPTH / 4) * 4;
-    let valid = place.depth - min(depth, place.depth);
-    let channel = vec4(0u, 1, 2, 3) + place.channel + n / (DEPTH / 4) * 4;
-    let i = min(channel, vec4(place.last)) * place.depth + depth + params.weight_skip;
+// Where block `n` of the weights lies: fours of steps, fours of channels. Neighbouring threads go along steps.
+fn block_a(n: u32) -> vec2<u32> {
+    return vec2(n % (DEPTH / 4), n / (DEPTH / 4));
+}
+
+// The block at step `k`: four channels of four steps each. The last channel again past the last, zeros past the last step.
+fn load_a(n: u32, k: u32, tile: Tile) -> mat4x4<f32> {
+    let depth = k + block_a(n).x * 4;
+    let valid = tile.depth - min(depth, tile.depth);
+    let channel = vec4(0u, 1, 2, 3) + tile.channel + block_a(n).y * 4;
+    let i = min(channel, vec4(tile.last)) * tile.depth + depth + params.weight_skip;
     return mat4x4(weights_at(i.x, valid), weights_at(i.y, valid), weights_at(i.z, valid), weights_at(i.w, valid));
 }
 
@@ -82,19 +91,19 @@ fn block_b(n: u32) -> vec2<u32> {
 }
 
 // The block at step `k`: four steps of four pixels each.
-fn load_b(n: u32, k: u32, place: Place) -> mat4x4<f32> {
+fn load_b(n: u32, k: u32, tile: Tile) -> mat4x4<f32> {
     let depth = k + block_b(n).x * 4;
-    return mat4x4(pixels_at(depth, place), pixels_at(depth + 1, place), pixels_at(depth + 2, place), pixels_at(depth + 3, place));
+    return mat4x4(pixels_at(depth, tile), pixels_at(depth + 1, tile), pixels_at(depth + 2, tile), pixels_at(depth + 3, tile));
 }
 
 // Stores four sums of row `row` of the tile.
-fn keep(row: u32, column: u32, sums: vec4<f32>, place: Place) {
+fn keep(row: u32, column: u32, sums: vec4<f32>, tile: Tile) {
     let pixels = params.output_size.x * params.output_size.y;
-    let c = place.channel + row;
-    let p = place.pixel + column;
-    let i = params.output_skip + (place.image * params.output_channels + c) * pixels + p;
+    let c = tile.channel + row;
+    let p = tile.pixel + column;
+    let i = params.output_skip + (tile.image * params.output_channels + c) * pixels + p;
     let done = finish(sums + select(0.0, bias[params.bias_skip + c], HAS_BIAS), i, c);
     for (var e = 0u; e < 4; e++) {
-        if c <= place.last && p + e < pixels { output[i + e] = done[e]; }
+        if c <= tile.last && p + e < pixels { output[i + e] = done[e]; }
     }
 }

@@ -15,7 +15,7 @@ override ALIGNED_A: bool = false; // depth, a_stride and a_skip divide by 4
 override ALIGNED_B: bool = false; // columns (depth if TRANSPOSE_B), b_stride and b_skip divide by 4
 
 // The tile's first row and column, and its matrix.
-struct Place {
+struct Tile {
     row: u32, column: u32, batch: u32,
 }
 
@@ -23,10 +23,14 @@ fn product_depth() -> u32 {
     return params.depth;
 }
 
-fn place_of(group: u32, local: u32) -> Place {
+fn workgroups() -> u32 {
+    return params.groups;
+}
+
+fn tile_of(group: u32, local: u32) -> Tile {
     let across = (params.columns + COLUMNS - 1) / COLUMNS;
     let down = (params.rows + ROWS - 1) / ROWS;
-    return Place(group / across % down * ROWS, group % across * COLUMNS, group / (across * down));
+    return Tile(group / across % down * ROWS, group % across * COLUMNS, group / (across * down));
 }
 
 // Four elements of a row of a, zeros past its first `valid`.
@@ -47,12 +51,17 @@ fn b_block(i: vec4<u32>, valid: vec4<u32>) -> mat4x4<f32> {
     return mat4x4(b_at(i.x, valid.x), b_at(i.y, valid.y), b_at(i.z, valid.z), b_at(i.w, valid.w));
 }
 
-// Block `n` of a at step `k`: four rows of four steps each. The last row again past the last, zeros past the last step.
-fn load_a(n: u32, k: u32, place: Place) -> mat4x4<f32> {
-    let depth = k + n % (DEPTH / 4) * 4;
+// Where block `n` of the a lies: fours of steps, fours of rows. Neighbouring threads go along steps.
+fn block_a(n: u32) -> vec2<u32> {
+    return vec2(n % (DEPTH / 4), n / (DEPTH / 4));
+}
+
+// The block at step `k`: four rows of four steps each. The last row again past the last, zeros past the last step.
+fn load_a(n: u32, k: u32, tile: Tile) -> mat4x4<f32> {
+    let depth = k + block_a(n).x * 4;
     let valid = params.depth - min(depth, params.depth);
-    let row = vec4(0u, 1, 2, 3) + place.row + n / (DEPTH / 4) * 4;
-    let i = min(row, vec4(params.rows - 1)) * params.depth + depth + params.a_skip + place.batch * params.a_stride;
+    let row = vec4(0u, 1, 2, 3) + tile.row + block_a(n).y * 4;
+    let i = min(row, vec4(params.rows - 1)) * params.depth + depth + params.a_skip + tile.batch * params.a_stride;
     return mat4x4(a_at(i.x, valid), a_at(i.y, valid), a_at(i.z, valid), a_at(i.w, valid));
 }
 
@@ -63,10 +72,10 @@ fn block_b(n: u32) -> vec2<u32> {
 }
 
 // The block at step `k`: four steps of four columns each. The last column again past the last, zeros past the last step.
-fn load_b(n: u32, k: u32, place: Place) -> mat4x4<f32> {
+fn load_b(n: u32, k: u32, tile: Tile) -> mat4x4<f32> {
     let four = vec4(0u, 1, 2, 3);
-    let start = params.b_skip + place.batch * params.b_stride;
-    let first = vec2(k, place.column) + block_b(n) * 4;
+    let start = params.b_skip + tile.batch * params.b_stride;
+    let first = vec2(k, tile.column) + block_b(n) * 4;
     if TRANSPOSE_B {
         let valid = params.depth - min(first.x, params.depth);
         return transpose(b_block(min(four + first.y, vec4(params.columns - 1)) * params.depth + first.x + start, vec4(valid)));
@@ -77,10 +86,10 @@ fn load_b(n: u32, k: u32, place: Place) -> mat4x4<f32> {
 }
 
 // Stores four sums of row `row` of the tile.
-fn keep(row: u32, column: u32, sums: vec4<f32>, place: Place) {
-    let r = place.row + row;
-    let c = place.column + column;
-    let i = params.output_skip + place.batch * params.output_stride + r * params.output_pitch + c;
+fn keep(row: u32, column: u32, sums: vec4<f32>, tile: Tile) {
+    let r = tile.row + row;
+    let c = tile.column + column;
+    let i = params.output_skip + tile.batch * params.output_stride + r * params.output_pitch + c;
     var done = sums;
     if HAS_BIAS {
         let first = params.bias_skip + c; // those past the last column are not stored

@@ -1,5 +1,6 @@
-// The core of products on cooperative matrices. What is multiplied, and where it goes, is of what is imported before: place_of, load_a,
-// load_b, keep. The header says how large things are.
+// The core of products on cooperative matrices. What is multiplied, and where it goes, is of what is imported before: workgroups,
+// tile_of, product_depth, block_a, load_a, block_b, load_b, and keep for four columns of a row, or for four rows of a column if
+// BY_COLUMNS. The header says that and how large things are.
 //
 // A workgroup of 2 x 2 subgroups computes a tile of ROWS x COLUMNS, each subgroup DOWN x ACROSS matrices of SIDE x SIDE. Shared memory
 // holds DEPTH steps of both factors in f16, brought near 2^12 by powers of 2 first: f16 ends at 65504, and loses digits below 2^-14.
@@ -14,6 +15,7 @@ const BLOCKS: u32 = (ROWS + COLUMNS) * DEPTH / 16;
 const PITCH_A: u32 = DEPTH / 4 + 2; // vectors from row to row: 16 bytes of padding spare bank conflicts, more or less does not
 const PITCH_B: u32 = COLUMNS / 4 + 2;
 const PITCH_SUMS: u32 = ACROSS * SIDE / 4;
+const FOURS: u32 = SIDE / 4;
 
 @group(0) @binding(5) var<storage, read> largest_a: u32; // bits of the largest magnitude in a
 @group(0) @binding(6) var<storage, read> largest_b: u32;
@@ -37,7 +39,8 @@ fn power(exponent: u32) -> f32 {
 }
 
 fn store_a(block: u32, m: mat4x4<f32>, scale: f32) {
-    let i = block / (DEPTH / 4) * 4 * PITCH_A + block % (DEPTH / 4);
+    let at = block_a(block);
+    let i = at.y * 4 * PITCH_A + at.x;
 #for e FOUR
     let v$e = m[$e] * scale;
     let h$e = high_of(v$e);
@@ -72,8 +75,8 @@ fn main(
     @builtin(local_invocation_index) local: u32, @builtin(subgroup_id) subgroup: u32, @builtin(subgroup_invocation_id) lane: u32,
 ) {
     let group = group_id.y * num_groups.x + group_id.x; // group_index, where it is plainly the same for all threads
-    if group >= params.groups { return; }
-    let place = place_of(group, local);
+    if group >= workgroups() { return; }
+    let tile = tile_of(group, local);
     let top = subgroup / 2 * DOWN * SIDE;
     let left = subgroup % 2 * ACROSS * SIDE;
     let exponent_a = scale_of(largest_a);
@@ -90,7 +93,7 @@ fn main(
 #for j LOADS
         let block$j = local + $j * WORKGROUP;
         var loaded$j: mat4x4<f32>;
-        if block$j < BLOCKS_A { loaded$j = load_a(block$j, k, place); } else { loaded$j = load_b(block$j - BLOCKS_A, k, place); }
+        if block$j < BLOCKS_A { loaded$j = load_a(block$j, k, tile); } else { loaded$j = load_b(block$j - BLOCKS_A, k, tile); }
 #end
 #for j LOADS
         if block$j < BLOCKS_A { store_a(block$j, loaded$j, scale_a); }
@@ -136,11 +139,22 @@ fn main(
     let back_b = power(254 - exponent_b);
 #for r DOWN
 #for c ACROSS
+#for k BY_ROWS
     coopStoreT(sum$r_$c, &sums[mine + $c * SIDE / 4], PITCH_SUMS);
+#end
+#for k BY_COLUMNS
+    coopStore(sum$r_$c, &sums[mine + $c * SIDE * FOURS], FOURS);
+#end
 #end
     workgroupBarrier();
     for (var i = lane; i < SIDE * PITCH_SUMS; i += WORKGROUP / 4) {
-        keep(top + $r * SIDE + i / PITCH_SUMS, left + i % PITCH_SUMS * 4, sums[mine + i] * back_a * back_b, place);
+        let done = sums[mine + i] * back_a * back_b;
+#for k BY_ROWS
+        keep(top + $r * SIDE + i / PITCH_SUMS, left + i % PITCH_SUMS * 4, done, tile);
+#end
+#for k BY_COLUMNS
+        keep(top + $r * SIDE + i % FOURS * 4, left + i / FOURS, done, tile);
+#end
     }
     workgroupBarrier();
 #end

@@ -1,7 +1,7 @@
 // The core of products for GPUs: a workgroup computes a tile of TILE x TILE, a thread 8 x 8 of it. Shared memory holds DEPTH steps of
 // both factors as blocks of 4 x 4, one or two blocks a thread, read one step ahead into registers, and is only written in whole
-// vectors, which no backend turns into a race. What is multiplied, and where it goes, is of what is imported before: place_of, load_a,
-// load_b, keep.
+// vectors, which no backend turns into a race. What is multiplied, and where it goes, is of what is imported before: workgroups,
+// tile_of, product_depth, block_a, load_a, block_b, load_b, and keep for four columns of a row.
 
 override TILE: u32 = 64; // 64, or 128 with a workgroup of 256
 override DEPTH: u32 = 16; // 8 or 16
@@ -14,14 +14,15 @@ var<workgroup> tile_a: array<vec4<f32>, PITCH * DEPTH>;
 var<workgroup> tile_b: array<vec4<f32>, PITCH * DEPTH>;
 
 // Block `block` of both factors at step `k`: four vectors along the rows of a or the columns of b.
-fn load(block: u32, k: u32, place: Place) -> mat4x4<f32> {
-    if block < BLOCKS { return transpose(load_a(block, k, place)); }
-    return load_b(block - BLOCKS, k, place);
+fn load(block: u32, k: u32, tile: Tile) -> mat4x4<f32> {
+    if block < BLOCKS { return transpose(load_a(block, k, tile)); }
+    return load_b(block - BLOCKS, k, tile);
 }
 
 fn store(block: u32, m: mat4x4<f32>) {
     if block < BLOCKS {
-        let i = block % (DEPTH / 4) * 4 * PITCH + block / (DEPTH / 4);
+        let at = block_a(block);
+        let i = at.x * 4 * PITCH + at.y;
         tile_a[i] = m[0]; tile_a[i + PITCH] = m[1]; tile_a[i + 2 * PITCH] = m[2]; tile_a[i + 3 * PITCH] = m[3];
     } else {
         let at = block_b(block - BLOCKS);
@@ -36,21 +37,21 @@ fn main(
     @builtin(local_invocation_index) local: u32,
 ) {
     let group = group_index(group_id, num_groups);
-    if group >= params.groups { return; }
-    let place = place_of(group, local);
+    if group >= workgroups() { return; }
+    let tile = tile_of(group, local);
     let tx = local % (TILE / 8);
     let ty = local / (TILE / 8);
 
     var sums: array<vec4<f32>, 16>; // [2 * r + h]: row r of 8, left or right half of 4 columns
-    var first = load(local, 0u, place);
+    var first = load(local, 0u, tile);
     var second: mat4x4<f32>;
-    if 2 * BLOCKS > WORKGROUP { second = load(local + WORKGROUP, 0u, place); }
+    if 2 * BLOCKS > WORKGROUP { second = load(local + WORKGROUP, 0u, tile); }
     for (var k = 0u; k < product_depth(); k += DEPTH) {
         if local < 2 * BLOCKS { store(local, first); }
         if 2 * BLOCKS > WORKGROUP { store(local + WORKGROUP, second); }
         workgroupBarrier();
-        first = load(local, k + DEPTH, place);
-        if 2 * BLOCKS > WORKGROUP { second = load(local + WORKGROUP, k + DEPTH, place); }
+        first = load(local, k + DEPTH, tile);
+        if 2 * BLOCKS > WORKGROUP { second = load(local + WORKGROUP, k + DEPTH, tile); }
         for (var d = 0u; d < DEPTH; d++) {
             let a0 = tile_a[d * PITCH + ty];
             let a1 = tile_a[d * PITCH + TILE / 8 + ty];
@@ -66,6 +67,6 @@ fn main(
         workgroupBarrier();
     }
     for (var s = 0u; s < 16; s++) {
-        keep((s / 8 * TILE / 2) + ty * 4 + s % 8 / 2, (s % 2 * TILE / 2) + tx * 4, sums[s], place);
+        keep((s / 8 * TILE / 2) + ty * 4 + s % 8 / 2, (s % 2 * TILE / 2) + tx * 4, sums[s], tile);
     }
 }

@@ -5,10 +5,12 @@ use crate::array::{Array, TensorType};
 use crate::error::Result;
 use crate::gpu::{Capabilities, Launch};
 use crate::graph::Var;
+use std::any::Any;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 /// Everything the engine knows about an operator.
-pub trait Op: Debug + Send + Sync {
+pub trait Op: Any + Debug + Send + Sync {
     /// The operator's name: the stem of its file, its shader and its method.
     fn name(&self) -> &'static str;
 
@@ -34,6 +36,13 @@ pub trait Op: Debug + Send + Sync {
     /// computes, and what a plan puts together with others. Inputs broadcast to the output.
     fn expression(&self, inputs: &[&TensorType]) -> Option<Expression> {
         let _ = inputs;
+        None
+    }
+
+    /// One operator that computes what this one does with the output of `maker` as its input `input`: of that one's inputs in place of
+    /// that input, and this one's others. Plans take it where nothing else reads what `maker` makes; both have passed `infer`.
+    fn absorb(&self, input: usize, maker: &dyn Op, made: &TensorType) -> Option<Arc<dyn Op>> {
+        let _ = (input, maker, made);
         None
     }
 

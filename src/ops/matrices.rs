@@ -14,6 +14,8 @@ params! {
 
 pub(super) static LARGEST: Kernel = kernel!("largest", Params);
 
+/// Bytes of shared memory that a kernel may take for itself.
+const SPARE: u32 = 5 << 10;
 /// Tiles from which they keep a large GPU busy: two for each of 128 compute units.
 const MANY: usize = 256;
 
@@ -29,30 +31,18 @@ pub(crate) struct Matrices {
     split: bool,
 }
 
-/// What a kernel on matrices is complete with, for the tests that read it: [`Matrices::header`] of one of them.
-pub(crate) const MATRICES: &str = "\
-enable f16;
-enable wgpu_cooperative_matrix;
-alias MatrixA = coop_mat16x16<f16, A>;
-alias MatrixB = coop_mat16x16<f16, B>;
-alias MatrixC = coop_mat16x16<f32, C>;
-const SIDE: u32 = 16;
-const DOWN: u32 = 2;
-const ACROSS: u32 = 2;
-const ROWS: u32 = 64;
-const COLUMNS: u32 = 64;
-const DEPTH: u32 = 16;
-const WORKGROUP: u32 = 128;
-#set DOWN 2
-#set ACROSS 2
-#set STEPS 1
-#set LOADS 1
-#set LOWS 1
-#set HIGHS_ALONE 0
-#set FOUR 4
-alias Element = vec4<f32>;
-#import unfinished
-";
+/// Which four sums a kernel stores at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keeping {
+    /// Neighbours in a row.
+    Rows,
+    /// Neighbours in a column.
+    Columns,
+}
+
+/// What a kernel on matrices is complete with, for the tests that read it: the include is the header of one of them.
+pub(crate) const MATRICES: &str =
+    "#import matrices_of_16\n#set BY_ROWS 1\n#set BY_COLUMNS 0\nalias Element = vec4<f32>;\n#import unfinished\n";
 
 impl Matrices {
     /// The tiles for `count` products of `rows` x `columns`, best guess first; none where subgroups do not multiply matrices.
@@ -67,7 +57,7 @@ impl Matrices {
             (_, true) => &[(4, 4), (2, 2)],
             (_, false) => &[(4, 4), (2, 4), (2, 2)],
         };
-        let fits = |m: &Self| m.shared_bytes() <= device.limits.max_compute_workgroup_storage_size;
+        let fits = |m: &Self| m.shared_bytes() + SPARE <= device.limits.max_compute_workgroup_storage_size;
         let mut all: Vec<Self> = shapes.iter().copied().map(of).filter(fits).collect();
         let idles = |m: &Self| {
             let (height, width) = (m.rows() as usize, m.columns() as usize);
@@ -94,7 +84,7 @@ impl Matrices {
     }
 
     /// Steps of the sums that shared memory holds.
-    fn depth(&self) -> u32 {
+    pub(crate) fn depth(&self) -> u32 {
         if self.split { 16 } else { 32 }
     }
 
@@ -105,7 +95,7 @@ impl Matrices {
     }
 
     /// What the shader's text begins with.
-    fn header(&self) -> String {
+    fn header(&self, keeping: Keeping) -> String {
         let &Self { side, subgroup, down, across, split } = self;
         let (rows, columns, depth, workgroup) = (self.rows(), self.columns(), self.depth(), 4 * subgroup);
         let mut text = "enable f16;\nenable wgpu_cooperative_matrix;\n".to_owned();
@@ -118,15 +108,17 @@ impl Matrices {
         }
         let loads = ((rows + columns) * depth / 16).div_ceil(workgroup);
         let times = [("DOWN", down), ("ACROSS", across), ("STEPS", depth / side), ("LOADS", loads), ("LOWS", u32::from(split))];
-        for (name, value) in times.into_iter().chain([("HIGHS_ALONE", u32::from(!split)), ("FOUR", 4)]) {
+        let keeping = [("BY_ROWS", keeping == Keeping::Rows), ("BY_COLUMNS", keeping == Keeping::Columns)];
+        let keeping = keeping.map(|(name, one)| (name, u32::from(one)));
+        for (name, value) in times.into_iter().chain([("HIGHS_ALONE", u32::from(!split)), ("FOUR", 4)]).chain(keeping) {
             let _ = writeln!(text, "#set {name} {value}");
         }
         text
     }
 
     /// `launch` of a kernel on these matrices, with the operator's inputs `a` and `b` as factors: before what it finishes with is bound.
-    pub(crate) fn launch(&self, launch: Launch, a: usize, b: usize) -> Launch {
-        launch.header(self.header()).bind(Slot::Largest(a), false, None).bind(Slot::Largest(b), false, None)
+    pub(crate) fn launch(&self, launch: Launch, a: usize, b: usize, keeping: Keeping) -> Launch {
+        launch.header(self.header(keeping)).bind(Slot::Largest(a), false, None).bind(Slot::Largest(b), false, None)
     }
 }
 
@@ -151,6 +143,8 @@ pub(crate) fn largest(device: &Capabilities, index: usize, elements: usize) -> V
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gpu::expand;
+    use crate::ops::UNFINISHED_FOUR;
 
     fn device() -> Capabilities {
         let mut device = Capabilities::common();
@@ -160,8 +154,8 @@ mod tests {
 
     #[test]
     fn the_header_for_tests_is_one_of_them() {
-        let header = Matrices { side: 16, subgroup: 32, down: 2, across: 2, split: true }.header();
-        assert_eq!(header + super::super::UNFINISHED_FOUR, MATRICES);
+        let header = Matrices { side: 16, subgroup: 32, down: 2, across: 2, split: true }.header(Keeping::Rows);
+        assert_eq!(expand(&(header + UNFINISHED_FOUR), ""), expand(MATRICES, ""));
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub(crate) use gradient::*;
 pub(crate) use matrices::largest;
 pub(crate) use nest::*;
 pub(crate) use rows::*;
+use std::any::Any;
 
 /// Declares each operator's module, re-exports what it makes public and gathers its kernels.
 macro_rules! ops {
@@ -112,4 +113,9 @@ ops! {
     unary,
     where_,
     wrap_to,
+}
+
+/// `op` if it is a `T`: for operators that absorb others.
+pub(crate) fn as_op<T: Op>(op: &dyn Op) -> Option<&T> {
+    (op as &dyn Any).downcast_ref()
 }

@@ -17,11 +17,12 @@
 //! ONNX: Slice. PyTorch: indexing, `narrow`, `flip`.
 
 use super::copy::{COPY, check_dimension, copy, flat, gathering, rearranged};
-use super::{Candidate, Nest, Op, PadMode, Site, Walk, check_axis, check_inputs, dense, the_gradient};
-use crate::array::{Array, Hw, TensorType};
+use super::{Candidate, ConvTranspose2d, Nest, Op, PadMode, Site, Walk, as_op, check_axis, check_inputs, dense, the_gradient};
+use crate::array::{Array, Hw, Pads, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::Var;
+use std::sync::Arc;
 
 /// The kernel that all operators share which move elements.
 pub(super) const KERNELS: &[&Kernel] = &[&COPY];
@@ -148,6 +149,30 @@ impl Slice {
 impl Op for Slice {
     fn name(&self) -> &'static str {
         "slice"
+    }
+
+    /// A crop leaves less of a transposed convolution to compute.
+    fn absorb(&self, _: usize, maker: &dyn Op, made: &TensorType) -> Option<Arc<dyn Op>> {
+        let conv: &ConvTranspose2d = as_op(maker)?;
+        let mut cropped = *conv;
+        for range in &self.ranges {
+            let size = *made.shape.get(range.axis)?;
+            let (start, count) = range.resolve(size);
+            let rest = size - start - count;
+            let Pads { top, left, bottom, right } = &mut cropped.padding;
+            let (before, after) = match range.axis {
+                2 => (top, bottom),
+                3 => (left, right),
+                _ if (start, rest) == (0, 0) => continue,
+                _ => return None,
+            };
+            if range.step != 1 {
+                return None;
+            }
+            *before = before.checked_add(start)?;
+            *after = after.checked_add(rest)?;
+        }
+        Some(Arc::new(cropped))
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {

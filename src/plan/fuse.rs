@@ -4,6 +4,7 @@
 //! not exist. The group then stands where its last operator stood. Which operators are element-wise, and which can finish, they say
 //! themselves; a group that no kernel computes on the device stays apart.
 
+use super::absorb::absorb;
 use super::choose::Chooser;
 use super::program::{Kind, Program, Step};
 use crate::array::{DType, TensorType};
@@ -14,8 +15,9 @@ use std::sync::Arc;
 /// Operators in a group at most: the text of a kernel grows with each.
 const MOST_LINKS: usize = 16;
 
-/// `program` with groups in place of the operators that are theirs.
+/// `program` with groups in place of the operators that are theirs, after operators have absorbed what they can.
 pub(super) fn fuse(program: Program, chooser: Chooser<'_>) -> Program {
+    let program = absorb(program);
     let mut search = Search::of(&program, chooser);
     let mut groups: HashMap<usize, Step> = HashMap::new();
     for root in (0..program.steps.len()).rev() {

@@ -3,6 +3,7 @@
 //! [`Plan::compile`] orders the nodes, folds constants, chooses kernels, shares buffers by lifetime and makes
 //! pipelines and bind groups. [`Plan::run`] uploads, replays the dispatches and downloads; it allocates nothing.
 
+mod absorb;
 mod cache;
 mod check;
 mod choose;
@@ -71,7 +72,8 @@ impl Device {
 pub struct Options {
     /// How exact products and sums are.
     pub precision: Precision,
-    /// Whether a GPU computes element-wise operators together, and with the operator before them.
+    /// Whether a GPU computes several operators in one kernel: element-wise ones together, and with the operator before them, and what
+    /// an operator can do on the way, as a transposed convolution a crop.
     pub fusion: bool,
     /// Whether steps go the ways that [`tune()`] measured to be fastest on the adapter, if it did. Without, all machines with the same
     /// capabilities choose the same kernels, today and later.

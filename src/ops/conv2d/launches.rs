@@ -6,7 +6,7 @@ use super::strips::{Strips, vectors_for};
 use crate::array::Hw;
 use crate::gpu::{Capabilities, Kernel, Launch, kernel, params};
 use crate::ops::matmul::{self, Product};
-use crate::ops::matrices::{MATRICES, Matrices};
+use crate::ops::matrices::{Keeping, MATRICES, Matrices};
 use crate::ops::{
     Candidate, FINISH_NUMBERS, Finish, Items, Precision, Site, UNFINISHED_FOUR, WORKGROUP, finish_numbers, finished, groups, u32_of,
 };
@@ -242,7 +242,7 @@ impl Work<'_> {
     }
 
     fn matrices(&self, matrices: Matrices) -> Launch {
-        let launch = matrices.launch(self.product(&ON_MATRICES, matrices.rows(), matrices.columns()), 1, 0);
+        let launch = matrices.launch(self.product(&ON_MATRICES, matrices.rows(), matrices.columns()), 1, 0, Keeping::Rows);
         finished(launch, self.finish, Items::Row { whole: false })
     }
 

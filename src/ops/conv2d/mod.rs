@@ -35,11 +35,12 @@ pub(super) use launches::KERNELS;
 pub(super) use parts::Part as ConvPart;
 pub(super) use sizes::Sizes as ConvSizes;
 
-use super::{Candidate, Op, Site, check_dtype, check_inputs, rounded, the_gradient, types};
+use super::{Candidate, Op, Pad, PadMode, Site, as_op, check_dtype, check_inputs, rounded, the_gradient, types};
 use crate::array::{Array, DType, Hw, Pads, TensorType};
 use crate::error::Result;
 use crate::graph::Var;
 use sizes::Sizes;
+use std::sync::Arc;
 
 /// How a two-dimensional convolution goes over its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +99,19 @@ impl Op for Conv2d {
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         let sizes = Sizes::of(self, site.inputs)?;
         Ok(launches::candidates(site, &sizes, (site.inputs.len() > 2).then_some(2)))
+    }
+
+    /// Zeros around an image are this operator's own padding.
+    fn absorb(&self, input: usize, maker: &dyn Op, _: &TensorType) -> Option<Arc<dyn Op>> {
+        let pad: &Pad = as_op(maker).filter(|_| input == 0)?;
+        let sides = |all: &[isize]| match *all {
+            [0, 0, h, w] => Some((usize::try_from(h).ok()?, usize::try_from(w).ok()?)),
+            _ => None,
+        };
+        let ((top, left), (bottom, right)) = (sides(&pad.before)?, sides(&pad.after)?);
+        let Pads { top: above, left: before, bottom: below, right: after } = self.padding;
+        let padding = Pads { top: above + top, left: before + left, bottom: below + bottom, right: after + right };
+        (pad.mode == PadMode::Constant(0.0)).then(|| Arc::new(Self { padding, ..*self }) as Arc<dyn Op>)
     }
 
     /// Each output adds up the weights of its channel.

@@ -34,7 +34,7 @@ pub(super) fn candidate(problem: &Problem, finish: Option<&Finish>, parts: &[Par
         let target = Target::Output(part.output(problem, device), finish);
         for class in &classes {
             let lanes = || class.lanes(problem, part, range, &target, device);
-            let tile = || class.launch(problem, part, range, &target, 1, device);
+            let tile = || class.launch(problem, part, range, &target, 1, device, None);
             launches.push(if class.y.taps * class.x.taps > 0 { lanes()? } else { tile() });
         }
     }

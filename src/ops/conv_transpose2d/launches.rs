@@ -6,7 +6,8 @@ use super::phases::{Axis, Run};
 use super::{Candidate, Problem};
 use crate::error::{Error, Result};
 use crate::gpu::{Capabilities, Kernel, Launch, Window, kernel, params};
-use crate::ops::{FINISH_NUMBERS, Finish, Items, UNFINISHED, WORKGROUP, finish_numbers, finished, groups, u32_of};
+use crate::ops::matrices::{Keeping, Matrices};
+use crate::ops::{FINISH_NUMBERS, Finish, Items, Site, UNFINISHED, WORKGROUP, finish_numbers, finished, groups, u32_of};
 use std::ops::Range;
 
 params! {
@@ -53,11 +54,13 @@ const ONE_LANE: &str = "alias Lanes = f32;\nconst LANES = 1u;\n";
 const FOUR_LANES: &str = "alias Lanes = vec4<f32>;\nconst LANES = 4u;\n";
 
 static TILE: Kernel = kernel!("conv_transpose2d/tile", Tile, header: "alias Element = f32;\n#import unfinished\n#import apart\n");
+static ON_MATRICES: Kernel = kernel!("conv_transpose2d/matrices", Tile,
+    header: "#import matrices_of_16\n#set BY_ROWS 0\n#set BY_COLUMNS 1\nalias Element = f32;\n#import unfinished\n#import apart\n");
 static DIRECT: Kernel = kernel!("conv_transpose2d/direct", Direct,
     header: "alias Lanes = f32;\nconst LANES = 1u;\nalias Element = f32;\n#import unfinished\n");
 static POINT: Kernel = kernel!("conv_transpose2d/point", Point, header: ONE_LANE);
 static SUM: Kernel = kernel!("conv_transpose2d/sum", Sum, header: UNFINISHED);
-pub(crate) const KERNELS: &[&Kernel] = &[&TILE, &lanes::LANES, &DIRECT, &POINT, &SUM];
+pub(crate) const KERNELS: &[&Kernel] = &[&TILE, &ON_MATRICES, &lanes::LANES, &DIRECT, &POINT, &SUM];
 
 /// Rows and places of a tile.
 const SIDE: usize = 64;
@@ -68,7 +71,8 @@ const MOST_WASTE: u64 = 8;
 /// Images up to which a kernel-sized output is a product of vectors rather than of matrices.
 const FEW_IMAGES: usize = 8;
 
-pub(super) fn candidates(problem: &Problem, finish: Option<&Finish>, device: &Capabilities) -> Result<Vec<Candidate>> {
+pub(super) fn candidates(problem: &Problem, site: &Site<'_>) -> Result<Vec<Candidate>> {
+    let device = site.device;
     let Some(parts) = Part::all(problem, device) else {
         let plane = 4 * (problem.y.output * problem.x.output) as u64;
         let most = device.max_binding();
@@ -76,7 +80,7 @@ pub(super) fn candidates(problem: &Problem, finish: Option<&Finish>, device: &Ca
         return Err(Error::Device(reason));
     };
     // A finish counts elements of the whole output.
-    let finish = finish.filter(|f| parts.len() == 1 && f.fits(1));
+    let finish = site.finish.filter(|f| parts.len() == 1 && f.fits(1));
     let mut found = Vec::new();
     if let [_] = parts.as_slice()
         && problem.is_point()
@@ -84,14 +88,26 @@ pub(super) fn candidates(problem: &Problem, finish: Option<&Finish>, device: &Ca
         found.extend(point(problem, finish, device));
     }
     found.extend(lanes::candidate(problem, finish, &parts, device));
-    let tile = tile(problem, finish, &parts, device);
+    let matrices = on_matrices(problem, site).into_iter().filter_map(|m| Some(tile(problem, finish, &parts, device, Some(m))?.0));
+    // Software adapters only emulate them: not the first choice there, and not the last, which must run anywhere.
+    let (first, later): (Vec<_>, Vec<_>) = matrices.partition(|_| !device.software);
+    found.extend(first);
     let direct = Candidate::of(parts.iter().map(|part| direct(problem, finish, part, device)).collect());
-    match tile {
-        Some((tile, waste)) if waste <= MOST_WASTE => found.extend([tile, direct]),
-        Some((tile, _)) => found.extend([direct, tile]),
-        None => found.push(direct),
-    }
+    let (next, last) = match tile(problem, finish, &parts, device, None) {
+        Some((tile, waste)) if waste <= MOST_WASTE => (Some(tile), direct),
+        Some((tile, _)) => (Some(direct), tile),
+        None => (None, direct),
+    };
+    found.extend(next.into_iter().chain(later).chain([last]));
     Ok(found.into_iter().map(|candidate| candidate.finishing(finish.is_some())).collect())
+}
+
+/// The tiles of matrices that fit the largest class of phases.
+fn on_matrices(problem: &Problem, site: &Site<'_>) -> Vec<Matrices> {
+    let problem = &Problem { y: problem.y.simplified(), x: problem.x.simplified(), ..*problem };
+    let sizes = |class: &Class| (class.rows(problem.out_channels), class.places(problem.batch));
+    let largest = Class::all(problem).and_then(|all| all.iter().map(sizes).max());
+    largest.map_or_else(Vec::new, |(rows, places)| Matrices::all(site.device, site.precision, rows, places, problem.groups))
 }
 
 impl Problem {
@@ -165,21 +181,29 @@ pub(super) struct Class {
     pub(super) x: Run,
 }
 
-/// Matrix products over the classes of phases, and how many multiply-adds they do for each that counts.
-fn tile(problem: &Problem, finish: Option<&Finish>, parts: &[Part], device: &Capabilities) -> Option<(Candidate, u64)> {
+/// Matrix products over the classes of phases, on `matrices` or by threads, and how many multiply-adds they do for each that counts.
+fn tile(
+    problem: &Problem,
+    finish: Option<&Finish>,
+    parts: &[Part],
+    device: &Capabilities,
+    matrices: Option<Matrices>,
+) -> Option<(Candidate, u64)> {
+    let [height, width] = sides(matrices);
     let problem = &Problem { y: problem.y.simplified(), x: problem.x.simplified(), ..*problem };
     let classes = Class::all(problem)?;
     let (mut work, mut tiles) = (0u64, 0);
     for class in &classes {
         let (rows, places) = (class.rows(problem.out_channels), class.places(problem.batch));
-        let most = u32::MAX as usize - SIDE;
+        let most = u32::MAX as usize - height.max(width);
         if rows > most || places > most {
             return None;
         }
         let products = problem.channels * class.y.taps * class.x.taps;
-        let here = rows.div_ceil(SIDE).saturating_mul(places.div_ceil(SIDE));
+        let here = rows.div_ceil(height).saturating_mul(places.div_ceil(width));
         tiles = tiles.max(here);
-        work = work.saturating_add((here as u64).saturating_mul((SIDE * SIDE * products.next_multiple_of(depth(products))) as u64));
+        let steps = products.next_multiple_of(matrices.map_or(depth(products), |m| m.depth() as usize));
+        work = work.saturating_add((here as u64).saturating_mul((height * width * steps) as u64));
     }
     let places = (problem.batch * problem.y.input * problem.x.input) as u64;
     let useful = places.saturating_mul((problem.weight_channel() * problem.channels) as u64);
@@ -191,7 +215,7 @@ fn tile(problem: &Problem, finish: Option<&Finish>, parts: &[Part], device: &Cap
     if let ([range], 1) = (ranges.as_slice(), split) {
         let launches = parts.iter().flat_map(|part| {
             let target = Target::Output(part.output(problem, device), finish);
-            classes.iter().map(move |class| class.launch(problem, part, range, &target, 1, device))
+            classes.iter().map(move |class| class.launch(problem, part, range, &target, 1, device, matrices))
         });
         return Some((Candidate::of(launches.collect()), waste));
     }
@@ -200,9 +224,14 @@ fn tile(problem: &Problem, finish: Option<&Finish>, parts: &[Part], device: &Cap
     let mut launches = Vec::new();
     for (number, range) in ranges.iter().enumerate() {
         let target = Target::Slices(number * each);
-        launches.extend(classes.iter().map(|class| class.launch(problem, part, range, &target, each, device)));
+        launches.extend(classes.iter().map(|class| class.launch(problem, part, range, &target, each, device, matrices)));
     }
     Some((problem.summed(finish, launches, each * ranges.len()), waste))
+}
+
+/// Rows and places of a tile.
+fn sides(matrices: Option<Matrices>) -> [usize; 2] {
+    matrices.map_or([SIDE; 2], |m| [m.rows() as usize, m.columns() as usize])
 }
 
 /// Products staged at a time: 16, or fewer where that would add more than an eighth of zeros.
@@ -238,21 +267,31 @@ impl Class {
         target: &Target<'_>,
         slices: usize,
         device: &Capabilities,
+        matrices: Option<Matrices>,
     ) -> Launch {
-        let tiles = [self.rows(part.channels.len()), self.places(part.batch.len())].map(|n| n.div_ceil(SIDE));
+        let [height, width] = sides(matrices);
+        let tiles = [self.rows(part.channels.len()).div_ceil(height), self.places(part.batch.len()).div_ceil(width)];
         let params = self.params(problem, part, range, target, (slices, tiles), device);
         let x = problem.x;
         let [weight_first, output_skip] = [params.weight_first, params.output_skip].map(|n| n as usize);
         let fours = [self.x.count, self.x.phase + x.before, x.stride, x.output, x.kernel, x.steps().0, weight_first, output_skip];
         let together = self.x.taps > 0 && self.x.phase.is_multiple_of(4) && fours.iter().all(|n| n.is_multiple_of(4));
         let workgroups = tiles[0] as u64 * tiles[1] as u64 * part.groups.len() as u64 * slices as u64;
-        let launch = Launch::new(&TILE, &params, workgroups)
-            .header(if together { TOGETHER } else { APART })
-            .constant("DEPTH", u32_of(depth(params.products as usize)))
+        let launch = match matrices {
+            Some(_) => {
+                let launch = Launch::new(&ON_MATRICES, &params, workgroups).constant("TAPS_H", params.taps_h.max(1));
+                launch.constant("TAPS_W", params.taps_w.max(1))
+            }
+            None => Launch::new(&TILE, &params, workgroups).constant("DEPTH", u32_of(depth(params.products as usize))),
+        };
+        let launch = launch
             .input_window(0, &part.input(problem, device))
             .input_window(1, &problem.weight_window(range, device))
             .optional_input(problem.bias().filter(|_| params.has_bias > 0));
-        finished(target.bind(launch), target.finish(), if together { Items::Row { whole: true } } else { Items::One })
+        let launch = target.bind(launch);
+        let launch = if let Some(m) = matrices { m.launch(launch, 1, 0, Keeping::Columns) } else { launch };
+        let launch = launch.header(if together { TOGETHER } else { APART });
+        finished(launch, target.finish(), if together { Items::Row { whole: true } } else { Items::One })
     }
 
     /// What a launch that cuts sums into `slices`, and rows and places into `tiles`, is told.

@@ -132,7 +132,7 @@ impl Op for ConvTranspose2d {
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
-        launches::candidates(&Problem::of(self, site), site.finish, site.device)
+        launches::candidates(&Problem::of(self, site), site)
     }
 
     /// Each input is multiplied by the weights of its channel.

@@ -58,12 +58,14 @@ pub(crate) use taps::{FAR, Side, cubic_weights};
 pub use volume::GridSample3d;
 pub use volume_gradient::{GridSample3dByGrid, GridSample3dByInput};
 
+use super::{AffineGrid, AffineSample, as_op};
 use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, planes_per_thread, rounded};
 use super::{the_gradient, u32_of, zeros};
 use crate::array::{Array, DType, Hw, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
 use crate::graph::Var;
+use std::sync::Arc;
 
 params! {
     struct Params {
@@ -170,6 +172,13 @@ impl Op for GridSample {
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         self.launch_on(site, false)
+    }
+
+    /// Places of an affine map need not be stored. The nearest pixel may be another one where a place's last digits are.
+    fn absorb(&self, input: usize, maker: &dyn Op, _: &TensorType) -> Option<Arc<dyn Op>> {
+        let grid: &AffineGrid = as_op(maker).filter(|_| input == 1)?;
+        let alike = grid.align_corners == self.align_corners && self.mode != SampleMode::Nearest;
+        alike.then(|| Arc::new(AffineSample { size: grid.size, sample: *self }) as Arc<dyn Op>)
     }
 
     fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {

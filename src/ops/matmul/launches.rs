@@ -2,7 +2,7 @@
 
 use super::Product;
 use crate::gpu::{Capabilities, Kernel, Launch, Window, kernel, params};
-use crate::ops::matrices::{LARGEST, MATRICES, Matrices};
+use crate::ops::matrices::{Keeping, LARGEST, MATRICES, Matrices};
 use crate::ops::{Candidate, FINISH_NUMBERS, Finish, Items, Precision, Site, UNFINISHED_FOUR, finish_numbers, finished, groups, u32_of};
 use std::ops::Range;
 
@@ -231,7 +231,7 @@ fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part, fin
         return Some(launch.output_window(0, &output));
     }
     let launch = launch.constant("HAS_BIAS", product.bias.is_some()).optional_input(product.bias).output_window(0, &output);
-    let launch = if let Kind::Matrices(m) = kind { m.launch(launch, product.a.input, product.b.input) } else { launch };
+    let launch = if let Kind::Matrices(m) = kind { m.launch(launch, product.a.input, product.b.input, Keeping::Rows) } else { launch };
     let launch = finished(launch, finish, Items::Channels);
     let by_vectors = output_aligned && (transposed || b_aligned);
     // Elsewhere than on Vulkan a driver may write a whole vector where one component is meant, over a neighbour's.
