@@ -4,6 +4,7 @@
 //! `scripts/mnist.sh` fetches the digits.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail where it stands")]
 
+mod addition;
 #[path = "../common/mod.rs"]
 mod common;
 mod parallel;
