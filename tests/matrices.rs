@@ -1,5 +1,5 @@
 //! Products on cooperative matrices: every element right where an adapter has them, and texts that compile where it has none.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail where it stands")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail where it stands")]
 
 mod common;
 

@@ -57,7 +57,7 @@ fn test(gpu: &Gpu) -> Result<Option<String>> {
             for (digits_a, digits_b) in digits {
                 let (a, b) = (integers([ROWS, DEPTH], digits_a), integers([DEPTH, COLUMNS], digits_b));
                 let [a_array, b_array] =
-                    [(&a, [ROWS, DEPTH]), (&b, [DEPTH, COLUMNS])].map(|(v, shape)| Array::from_fn(&shape, |i| v[i] as f32));
+                    [(&a, [ROWS, DEPTH]), (&b, [DEPTH, COLUMNS])].map(|(v, shape)| Array::from_fn(shape, |i| v[i] as f32));
                 for _ in 0..TIMES {
                     let found = plan.run(&program, &[&a_array, &b_array])?.swap_remove(0).to_f64();
                     for (at, found) in found.into_iter().enumerate() {

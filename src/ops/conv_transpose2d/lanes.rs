@@ -1,6 +1,6 @@
 //! Classes of phases on a CPU's lanes: which of them, and how.
 
-use super::launches::Class;
+use super::launches::{Class, How};
 use super::parts::{Part, Target};
 use super::{Candidate, Problem};
 use crate::gpu::{Capabilities, Kernel, Launch, kernel};
@@ -34,7 +34,7 @@ pub(super) fn candidate(problem: &Problem, finish: Option<&Finish>, parts: &[Par
         let target = Target::Output(part.output(problem, device), finish);
         for class in &classes {
             let lanes = || class.lanes(problem, part, range, &target, device);
-            let tile = || class.launch(problem, part, range, &target, 1, device, None);
+            let tile = || class.launch(problem, part, range, &target, How { slices: 1, matrices: None }, device);
             launches.push(if class.y.taps * class.x.taps > 0 { lanes()? } else { tile() });
         }
     }

@@ -146,6 +146,15 @@ impl Problem {
     }
 }
 
+/// How the product of a class is computed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct How {
+    /// Slices of its sums, each with a copy of the output.
+    pub(super) slices: usize,
+    /// On matrices, or by threads.
+    pub(super) matrices: Option<Matrices>,
+}
+
 /// A class of phases: one dense matrix product.
 pub(super) struct Class {
     pub(super) y: Run,
@@ -186,7 +195,7 @@ fn tile(
     if let ([range], 1) = (ranges.as_slice(), split) {
         let launches = parts.iter().flat_map(|part| {
             let target = Target::Output(part.output(problem, device), finish);
-            classes.iter().map(move |class| class.launch(problem, part, range, &target, 1, device, matrices))
+            classes.iter().map(move |class| class.launch(problem, part, range, &target, How { slices: 1, matrices }, device))
         });
         return Some((Candidate::of(launches.collect()), waste));
     }
@@ -195,7 +204,7 @@ fn tile(
     let mut launches = Vec::new();
     for (number, range) in ranges.iter().enumerate() {
         let target = Target::Slices(number * each);
-        launches.extend(classes.iter().map(|class| class.launch(problem, part, range, &target, each, device, matrices)));
+        launches.extend(classes.iter().map(|class| class.launch(problem, part, range, &target, How { slices: each, matrices }, device)));
     }
     Some((problem.summed(finish, launches, each * ranges.len()), waste))
 }
@@ -236,10 +245,10 @@ impl Class {
         part: &Part,
         range: &Range<usize>,
         target: &Target<'_>,
-        slices: usize,
+        how: How,
         device: &Capabilities,
-        matrices: Option<Matrices>,
     ) -> Launch {
+        let How { slices, matrices } = how;
         let [height, width] = sides(matrices);
         let tiles = [self.rows(part.channels.len()).div_ceil(height), self.places(part.batch.len()).div_ceil(width)];
         let params = self.params(problem, part, range, target, (slices, tiles), device);

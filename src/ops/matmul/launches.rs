@@ -220,14 +220,7 @@ fn windows(device: &Capabilities, product: &Product, part: &Part) -> [Window; 3]
 }
 
 /// The dispatch for `part`, or `None` if `kind` cannot compute it on this device.
-fn launch(
-    device: &Capabilities,
-    kind: Kind,
-    product: &Product,
-    part: &Part,
-    finish: Option<&Finish>,
-    slices: usize,
-) -> Option<Launch> {
+fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part, finish: Option<&Finish>, slices: usize) -> Option<Launch> {
     let [a, b, output] = windows(device, product, part);
     let (rows, columns, batches) = (part.rows.len(), part.columns.len(), part.batches.len());
     let transposed = product.transposed;
