@@ -135,6 +135,26 @@ fn what_the_model_does_not_have_is_refused_with_what_it_has() {
     assert_eq!(foveate(&["run", "normalize.onnx", "--dim", "M"]).status.code(), Some(2));
 }
 
+/// Where there are no matrices, and where a network has no products, it is the same.
+#[test]
+fn fast_is_near_f32() {
+    let files = Files::new();
+    let run = |precision: &str, out: &str| {
+        let dims = ["--dim", "N=1", "--dim", "H=5", "--dim", "image.3=4"];
+        let options = ["--seed", "1", "--precision", precision, "-o", &files.at(out)];
+        let output = foveate(&[&["run", "normalize.onnx"], &dims[..], &options[..]].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        outputs(&files.path(out))
+    };
+    let (exact, fast) = (run("f32", "exact.npz"), run("fast", "fast.npz"));
+    assert_eq!(exact.keys().collect::<Vec<_>>(), fast.keys().collect::<Vec<_>>());
+    for (name, tensor) in exact {
+        let (exact, fast) = (tensor.floats().unwrap(), fast[&name].floats().unwrap());
+        let most = exact.iter().fold(0.0f64, |most, x| most.max(x.abs()));
+        assert!(exact.iter().zip(&fast).all(|(a, b)| (a - b).abs() <= most / 256.0), "{name}: {exact:?} {fast:?}");
+    }
+}
+
 #[test]
 fn a_seed_gives_the_same_numbers_everywhere() {
     let files = Files::new();
