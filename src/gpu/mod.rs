@@ -214,15 +214,51 @@ impl Gpu {
 
     /// The pipeline for a launch, compiled at most once.
     pub fn pipeline(&self, launch: &Launch) -> Arc<Pipeline> {
-        let key = pipeline::Key::of(launch);
         let mut pipelines = self.inner.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = pipelines.entry(key).or_insert_with(|| {
-            self.inner.compiled.fetch_add(1, Ordering::Relaxed);
-            let cache = self.inner.cache.as_ref().map(cache::DiskCache::pipelines);
-            let options = pipeline::Options { checked: self.inner.checked, params_in_storage: self.capabilities().params_in_storage };
-            Arc::new(pipeline::compile(self.device(), launch, options, cache))
-        });
+        let entry = pipelines.entry(pipeline::Key::of(launch)).or_insert_with(|| Arc::new(self.compiled(launch)));
         Arc::clone(entry)
+    }
+
+    fn compiled(&self, launch: &Launch) -> Pipeline {
+        self.inner.compiled.fetch_add(1, Ordering::Relaxed);
+        let cache = self.inner.cache.as_ref().map(cache::DiskCache::pipelines);
+        let options = pipeline::Options { checked: self.inner.checked, params_in_storage: self.capabilities().params_in_storage };
+        pipeline::compile(self.device(), launch, options, cache)
+    }
+
+    /// Compiles the pipelines of `launches` that are not there yet, on all cores: drivers take up to a second for one.
+    ///
+    /// # Errors
+    /// If the device refuses one.
+    pub(crate) fn compile<'a>(&self, launches: impl Iterator<Item = &'a Launch>) -> Result<()> {
+        let pipelines = || self.inner.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut missing: HashMap<pipeline::Key, &Launch> = launches.map(|launch| (pipeline::Key::of(launch), launch)).collect();
+        {
+            let there = pipelines();
+            missing.retain(|key, _| !there.contains_key(key));
+        }
+        let threads = if cfg!(target_arch = "wasm32") { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
+        if threads.min(missing.len()) < 2 {
+            return Ok(()); // compiled where it is asked for
+        }
+        let threads = threads.min(missing.len());
+        let queue = Mutex::new(missing.into_iter());
+        let work = || {
+            // What a device refuses it tells the thread that asked.
+            self.guarded(|| {
+                loop {
+                    let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+                    let Some((key, launch)) = next else { return Ok(()) };
+                    let pipeline = Arc::new(self.compiled(launch));
+                    pipelines().insert(key, pipeline);
+                }
+            })
+        };
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            let lost = || Err(Error::Device("a thread that compiles was lost".to_owned()));
+            workers.into_iter().try_for_each(|worker| worker.join().unwrap_or_else(|_| lost()))
+        })
     }
 
     /// Runs `work` and turns what the device reports meanwhile into an error.

@@ -92,6 +92,7 @@ impl Compiled {
             });
         }
 
+        gpu.compile(chosen.iter().flat_map(|candidate| &candidate.launches))?;
         let (absent, params) = (own("absent", 256)?, Params::new(gpu, &chosen)?);
         let recorder = Recorder { gpu, buffers: &buffers, absent, largest: &largest, params };
         let mut dispatches = Vec::new();

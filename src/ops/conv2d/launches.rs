@@ -58,6 +58,9 @@ pub(in crate::ops) const KERNELS: &[&Kernel] = &[&REGISTER, &LANES, &TILE, &ON_M
 /// Channels that a thread of the register kernel computes.
 const ROWS: usize = 8;
 
+/// Multiply-adds, some milliseconds of a CPU, up to which the lanes kernel computes few channels at a time.
+const SMALL: usize = 1 << 23;
+
 /// Neighbours of a kernel's row that a step of the lanes kernel spells out at most.
 const MOST_TAPS: usize = 7;
 
@@ -234,7 +237,9 @@ impl Work<'_> {
 
     fn lanes(&self) -> Option<Launch> {
         let sizes = self.sizes;
-        let rows = if sizes.group_outputs() > ROWS { 2 * ROWS } else { ROWS };
+        // Twice the rows are twice the text: a driver takes 0.1 s longer to compile it, which small layers never save.
+        let work = [sizes.images, sizes.output_channels, sizes.output.area(), sizes.taps()].into_iter().fold(1, usize::saturating_mul);
+        let rows = if sizes.group_outputs() > ROWS && work >= SMALL { 2 * ROWS } else { ROWS };
         let divisor = |of: usize, most: usize| (1..=most).rev().find(|d| of.is_multiple_of(*d)).unwrap_or(1);
         let taps = if sizes.dilation.w == 1 { divisor(sizes.kernel.w, MOST_TAPS) } else { 1 };
         let planes = if sizes.kernel.area() > 1 || !sizes.group_inputs().is_multiple_of(4) { 1 } else { 4 };
