@@ -1,4 +1,4 @@
-// The largest magnitude in a tensor: each invocation takes every STEP-th vector, a workgroup one number to all others'.
+// The largest finite magnitude in a tensor: each invocation takes every step-th vector, a workgroup brings one number to all others'.
 //
 // Of numbers without their signs the bits are in the numbers' order, infinity above all and NaN above that. A maximum of integers
 // does not depend on the order of the invocations.
@@ -23,7 +23,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     var found = vec4(0u);
     for (var i = group_index(group, groups) * WORKGROUP + local; i < params.vectors; i += params.step) {
         let inside = vec4(0u, 1, 2, 3) < vec4(select(4u, params.last, i + 1 == params.vectors));
-        found = max(found, select(vec4(0u), input[i] & vec4(0x7fffffffu), inside));
+        let magnitude = input[i] & vec4(0x7fffffffu);
+        found = max(found, select(vec4(0u), magnitude, inside & (magnitude < vec4(0x7f800000u))));
     }
     most[local] = max(max(found.x, found.y), max(found.z, found.w));
     for (var half = WORKGROUP / 2; half > 0; half /= 2) {

@@ -113,6 +113,27 @@ fn any_magnitude_is_brought_into_range() {
     }
 }
 
+/// An infinity spoils what it is multiplied with and nothing else.
+#[test]
+fn infinities_stay_where_they_are() {
+    let graph = Graph::new();
+    let a = graph.input("a", TensorType::f32([20, 40])).unwrap();
+    let b = graph.input("b", TensorType::f32([40, 24])).unwrap();
+    let (mut left, right) = (random(&[20, 40], 1).values::<f32>().unwrap().to_vec(), random(&[40, 24], 2));
+    let clean = Array::new([20, 40], left.clone()).unwrap();
+    left[3 * 40 + 7] = f32::INFINITY;
+    let left = Array::new([20, 40], left).unwrap();
+    let product = a.matmul(&b).unwrap();
+    let expected = Plan::compile(Device::Cpu, &[&product]).unwrap().run(&[("a", &clean), ("b", &right)]).unwrap().swap_remove(0).to_f64();
+    for mut plan in Plan::ways(gpu(), &[&product], Options::default()).unwrap() {
+        let found = plan.run(&[("a", &left), ("b", &right)]).unwrap().swap_remove(0).to_f64();
+        for (at, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            let right = if at / 24 == 3 { !found.is_finite() } else { (found - expected).abs() < 1e-5 };
+            assert!(right, "row {}: {found}, {expected}\n{}", at / 24, plan.describe());
+        }
+    }
+}
+
 /// The largest magnitude is that of each run, of values that the plan computes too.
 #[test]
 fn magnitudes_are_those_of_the_run() {

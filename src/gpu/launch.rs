@@ -12,7 +12,7 @@ pub enum Slot {
     Output(usize),
     /// Scratch memory of this index, from the candidate's list.
     Scratch(usize),
-    /// The bits of the largest magnitude in the operator's input of this index, an f32 tensor: one u32, which the plan sees to.
+    /// The bits of the largest finite magnitude in the operator's input of this index, an f32 tensor: one u32, which the plan sees to.
     Largest(usize),
     /// An optional input that is absent: a small buffer of zeros.
     Absent,

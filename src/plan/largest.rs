@@ -1,4 +1,4 @@
-//! Largest magnitudes of values, by which kernels scale: known ones written once, the others found in every run.
+//! Largest finite magnitudes of values, by which kernels scale: known ones written once, the others found in every run.
 
 use super::layout::{self, Place};
 use super::program::{Kind, Program};
@@ -30,8 +30,9 @@ impl Largest {
         let mut found = 0;
         for (&value, offset) in values.iter().zip((0..).step_by(usize::try_from(step).unwrap_or(usize::MAX))) {
             if let Kind::Constant(array) | Kind::Parameter(array) = &program.values[value].kind {
-                let magnitudes = if let Data::F32(v) = array.data() { v.iter().map(|x| x.to_bits() & 0x7fff_ffff).max() } else { None };
-                gpu.write_at(&buffer, offset, &magnitudes.unwrap_or(0).to_le_bytes());
+                let finite = |x: &f32| if x.is_finite() { x.abs().to_bits() } else { 0 };
+                let most = if let Data::F32(values) = array.data() { values.iter().map(finite).max() } else { None };
+                gpu.write_at(&buffer, offset, &most.unwrap_or(0).to_le_bytes());
                 found = offset + step;
             }
         }
