@@ -1,6 +1,6 @@
 //! Classes of phases on a CPU's lanes: which of them, and how.
 
-use super::launches::{Class, How};
+use super::classes::{Class, How};
 use super::parts::{Part, Target};
 use super::{Candidate, Problem};
 use crate::gpu::{Capabilities, Kernel, Launch, kernel};
@@ -13,7 +13,7 @@ const SINGLES: &str = "#import singles\n";
 const PAIRS: &str = "#import pairs\n";
 
 pub(super) static LANES: Kernel =
-    kernel!("conv_transpose2d/lanes", super::launches::Tile, header: "alias Element = f32;\n#import unfinished\n#import singles\n");
+    kernel!("conv_transpose2d/lanes", super::classes::Tile, header: "alias Element = f32;\n#import unfinished\n#import singles\n");
 
 /// Rows that a workgroup computes: 8 of each lane.
 const ROWS: usize = 64;

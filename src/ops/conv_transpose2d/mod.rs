@@ -23,6 +23,7 @@
 //!
 //! ONNX: `ConvTranspose`. PyTorch: `conv_transpose2d`, `conv_transpose1d`.
 
+mod classes;
 mod conv_transpose1d;
 mod lanes;
 mod launches;
