@@ -7,10 +7,8 @@ use crate::array::TensorType;
 /// `program` with every operator taken up by the only one that reads it, where that one can.
 pub(super) fn absorb(mut program: Program) -> Program {
     let mut readers = vec![0usize; program.values.len()];
-    let steps = program.steps.iter().flat_map(|s| &s.inputs).chain(&program.outputs);
-    for &value in steps.copied().collect::<Vec<_>>().iter().chain(program.states.iter().filter_map(|s| s.next.as_ref())) {
-        readers[value] += 1;
-    }
+    let read = program.steps.iter().flat_map(|s| &s.inputs).chain(&program.outputs).copied();
+    read.chain(program.states.iter().filter_map(|s| s.next)).for_each(|value| readers[value] += 1);
     let mut at = 0;
     while at < program.steps.len() {
         let found = (0..program.steps[at].inputs.len()).find_map(|input| absorbed(&program, at, input, &readers));
@@ -31,7 +29,11 @@ pub(super) fn absorb(mut program: Program) -> Program {
 fn absorbed(program: &Program, at: usize, input: usize, readers: &[usize]) -> Option<(usize, Step)> {
     let step = &program.steps[at];
     let value = step.inputs[input];
-    let maker = program.steps[..at].iter().position(|s| s.outputs == [value]).filter(|_| readers[value] == 1)?;
+    if readers[value] != 1 {
+        return None;
+    }
+    // Mostly not far before.
+    let maker = program.steps[..at].iter().rposition(|s| s.outputs == [value])?;
     let made = &program.steps[maker];
     let op = step.op.absorb(input, made.op.as_ref(), program.ty(value))?;
     let mut inputs = step.inputs.clone();
