@@ -534,6 +534,15 @@ fn operators_absorb_what_they_compute_on_the_way() {
             }),
         ),
         (
+            "turned over",
+            vec![f32(&image), f32(&[3, 4, 4, 4])],
+            2,
+            Box::new(|_, v| {
+                let backwards = AxisRange { step: -1, ..AxisRange::new(2, -1, -100) };
+                Ok(vec![v[0].conv_transpose2d(&v[1], None, deconv)?.slice([backwards])?])
+            }),
+        ),
+        (
             "zeros",
             vec![f32(&image), f32(&[4, 3, 3, 3])],
             1,

@@ -156,6 +156,9 @@ impl Op for Slice {
         let conv: &ConvTranspose2d = as_op(maker)?;
         let mut cropped = *conv;
         for range in &self.ranges {
+            if range.step != 1 {
+                return None;
+            }
             let size = *made.shape.get(range.axis)?;
             let (start, count) = range.resolve(size);
             let rest = size - start - count;
@@ -166,9 +169,6 @@ impl Op for Slice {
                 _ if (start, rest) == (0, 0) => continue,
                 _ => return None,
             };
-            if range.step != 1 {
-                return None;
-            }
             *before = before.checked_add(start)?;
             *after = after.checked_add(rest)?;
         }

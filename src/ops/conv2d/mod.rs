@@ -110,7 +110,9 @@ impl Op for Conv2d {
         };
         let ((top, left), (bottom, right)) = (sides(&pad.before)?, sides(&pad.after)?);
         let Pads { top: above, left: before, bottom: below, right: after } = self.padding;
-        let padding = Pads { top: above + top, left: before + left, bottom: below + bottom, right: after + right };
+        let [top, left, bottom, right] =
+            [(above, top), (before, left), (below, bottom), (after, right)].map(|(own, more)| own.saturating_add(more));
+        let padding = Pads { top, left, bottom, right };
         (pad.mode == PadMode::Constant(0.0)).then(|| Arc::new(Self { padding, ..*self }) as Arc<dyn Op>)
     }
 

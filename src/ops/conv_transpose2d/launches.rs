@@ -57,17 +57,17 @@ pub(super) fn candidates(problem: &Problem, site: &Site<'_>) -> Result<Vec<Candi
         found.extend(point(problem, finish, device));
     }
     found.extend(lanes::candidate(problem, finish, &parts, device));
-    let matrices = on_matrices(problem, site).into_iter().filter_map(|m| Some(tile(problem, finish, &parts, device, Some(m))?.0));
+    let matrices = on_matrices(problem, site).into_iter().filter_map(|m| tile(problem, finish, &parts, device, Some(m)));
     // Software adapters only emulate them: not the first choice there, and not the last, which must run anywhere.
-    let (first, later): (Vec<_>, Vec<_>) = matrices.partition(|_| !device.software);
-    found.extend(first);
+    let (first, later): (Vec<_>, Vec<_>) = matrices.partition(|(_, waste)| !device.software && *waste <= MOST_WASTE);
+    found.extend(first.into_iter().map(|(candidate, _)| candidate));
     let direct = Candidate::of(parts.iter().map(|part| direct(problem, finish, part, device)).collect());
     let (next, last) = match tile(problem, finish, &parts, device, None) {
         Some((tile, waste)) if waste <= MOST_WASTE => (Some(tile), direct),
         Some((tile, _)) => (Some(direct), tile),
         None => (None, direct),
     };
-    found.extend(next.into_iter().chain(later).chain([last]));
+    found.extend(next.into_iter().chain(later.into_iter().map(|(candidate, _)| candidate)).chain([last]));
     Ok(found.into_iter().map(|candidate| candidate.finishing(finish.is_some())).collect())
 }
 
