@@ -16,6 +16,8 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     casts,
     conv2d,
     conv2d_product,
+    conv2d_weight,
+    conv2d_weight_product,
     conv_transpose2d,
     divide,
     fixed,

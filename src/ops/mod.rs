@@ -62,6 +62,7 @@ ops! {
     compare,
     concat,
     conv2d,
+    conv2d_weight,
     conv3d,
     conv_transpose2d,
     conv_transpose3d,

@@ -7,7 +7,7 @@ use crate::nn::Weights;
 use crate::nn::optimiser::{Optimiser, Parameter, clip_by_global_norm, clip_by_value};
 use crate::nn::schedule::Schedule;
 use crate::ops::number;
-use crate::plan::{Device, Options, Plan};
+use crate::plan::{Device, Options, Plan, Profile};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -128,6 +128,15 @@ impl Trainer {
         }
         self.step += 1;
         Ok(Progress { step: self.step, loss, rate, metrics: numbers.get(1..).unwrap_or_default().to_vec() })
+    }
+
+    /// The time of every dispatch of a step on a batch; no state changes.
+    ///
+    /// # Errors
+    /// If an input is missing or of another type, the device has no timestamps, or it fails.
+    pub fn profile(&mut self, inputs: &[(&str, &Array)]) -> Result<Profile> {
+        let rate = Array::scalar(0.0f32);
+        self.plan.profile(&inputs.iter().copied().chain([(RATE, &rate)]).collect::<Vec<_>>())
     }
 
     /// What the parameters are now.

@@ -2,7 +2,7 @@
 
 use super::differences::{around, check};
 use foveate::array::{Dhw, Hw, Pads, Pads3};
-use foveate::ops::{Conv1d, Conv2d, Conv3d, ConvTranspose2d, ConvTranspose3d};
+use foveate::ops::{Conv1d, Conv2d, Conv2dWeight, Conv3d, ConvTranspose2d, ConvTranspose3d};
 
 #[test]
 fn products_of_matrices() {
@@ -41,6 +41,10 @@ fn convolutions() {
     for (name, attributes, input, weight) in cases {
         let inputs = [around(&input, 1), around(&weight, 2), around(&weight[..1], 3)];
         check(name, &inputs, |v| v[0].conv2d(&v[1], Some(&v[2]), attributes));
+    }
+    let missing = Conv2dWeight { convolution: Conv2d { stride: Hw::square(2), padding: Pads::all(1), ..default }, kernel: Hw::new(2, 3) };
+    for (name, grad) in [("all pixels", [2, 2, 3, 3]), ("a row and a column less", [2, 2, 2, 2])] {
+        check(name, &[around(&[2, 1, 4, 5], 6), around(&grad, 7)], |v| v[0].conv2d_weight(&v[1], missing));
     }
     let line = [around(&[2, 2, 6], 4), around(&[3, 2, 3], 5)];
     check("conv1d", &line, |v| v[0].conv1d(&v[1], None, Conv1d { stride: 2, padding: (1, 1), ..Default::default() }));

@@ -18,6 +18,7 @@ mod clip;
 mod compare;
 mod concat;
 mod conv2d;
+mod conv2d_weight;
 mod conv3d;
 mod conv_transpose2d;
 mod conv_transpose3d;

@@ -3,9 +3,8 @@
 //! ```text
 //! by the input    the transposed convolution of the output's gradient with the weight, its output as large as the input; of stride 1
 //!                 and where they are few, all products of weights and gradients, W^T dY, added up where they lie (col2im)
-//! by the weight   the output's gradient times what each tap saw (im2col), image by image and then added up, where that is little;
-//!                 else the convolution of the input with the output's gradient as weight, images and channels exchanged,
-//!                 stride and dilation exchanged, and of its output the first kh rows and kw columns
+//! by the weight   conv2d_weight; of several groups the convolution of the input with the output's gradient as weight, images and
+//!                 channels exchanged, stride and dilation exchanged, and of its output the first kh rows and kw columns
 //! by the bias     the sums of the output's gradient over images and pixels
 //! ```
 
@@ -13,7 +12,7 @@ use super::{Conv2d, Sizes};
 use crate::array::{Hw, Pads};
 use crate::error::{Error, Result};
 use crate::graph::Var;
-use crate::ops::{Col2im, ConvTranspose2d};
+use crate::ops::{Col2im, Conv2dWeight, ConvTranspose2d};
 
 /// Products of weights and gradients that may lie in memory, 32 MiB of them: what a GPU's cache holds.
 const MOST_PRODUCTS: usize = 1 << 23;
@@ -21,8 +20,19 @@ const MOST_PRODUCTS: usize = 1 << 23;
 impl Conv2d {
     pub(super) fn gradients(&self, inputs: &[Var], grad: &Var) -> Result<Vec<Option<Var>>> {
         let (input, weight) = (&inputs[0], &inputs[1]);
+        let by_input = self.by_input(input, weight, grad)?;
+        let by_weight = self.by_weight(input, grad, Hw::new(weight.shape()[2], weight.shape()[3]))?;
+        let mut gradients = vec![Some(by_input), Some(by_weight)];
+        if inputs.len() > 2 {
+            gradients.push(Some(grad.reduce_sum(&[0, 2, 3], false)?));
+        }
+        Ok(gradients)
+    }
+
+    /// The gradient of the input of this convolution with `weight` from that of its output.
+    pub(in crate::ops) fn by_input(&self, input: &Var, weight: &Var, grad: &Var) -> Result<Var> {
         // Rows and columns of the padded input that no tap reaches, fewer than the stride.
-        let Sizes { padding, stride, .. } = Sizes::of(self, &inputs.iter().map(Var::ty).collect::<Vec<_>>())?;
+        let Sizes { padding, stride, .. } = Sizes::of(self, &[input.ty(), weight.ty()])?;
         let (h, w) = (span(weight.shape()[2], self.dilation.h), span(weight.shape()[3], self.dilation.w));
         let output_padding = Hw {
             h: (input.shape()[2] + padding.top + padding.bottom - h) % stride.h,
@@ -30,16 +40,10 @@ impl Conv2d {
         };
         let transposed =
             ConvTranspose2d { stride: self.stride, padding: self.padding, output_padding, dilation: self.dilation, groups: self.groups };
-        let by_input = match self.by_columns(input, weight, grad)? {
-            Some(by_input) => by_input,
-            None => grad.conv_transpose2d(weight, None, transposed)?,
-        };
-        let by_weight = self.by_weight(input, grad, Hw::new(weight.shape()[2], weight.shape()[3]))?;
-        let mut gradients = vec![Some(by_input), Some(by_weight)];
-        if inputs.len() > 2 {
-            gradients.push(Some(grad.reduce_sum(&[0, 2, 3], false)?));
+        match self.by_columns(input, weight, grad)? {
+            Some(by_input) => Ok(by_input),
+            None => grad.conv_transpose2d(weight, None, transposed),
         }
-        Ok(gradients)
     }
 
     /// The gradient by the input from (n, c kh kw, oh ow) products, if these are few.
@@ -73,14 +77,8 @@ impl Conv2d {
             return Err(Error::shape("conv2d", format!("input must be (n, channels, h, w), it is {}", input.ty())));
         };
         let (groups, each) = (self.groups, channels / self.groups);
-        let &[_, outputs, oh, ow] = grad.shape() else { return Err(Error::shape("conv2d", format!("a gradient {}", grad.ty()))) };
-        let seen = [images, channels, kernel.area(), oh, ow].into_iter().fold(1usize, usize::saturating_mul);
-        let blocks = self.blocks(input, kernel);
-        // Output padding of a transposed convolution may leave room for more.
-        if groups == 1 && seen <= MOST_PRODUCTS && blocks.counts("conv2d")? == [oh, ow] {
-            let seen = input.im2col(blocks)?.swap_axes(1, 2)?;
-            let by_image = grad.reshape([images, outputs, oh * ow])?.matmul(&seen)?;
-            return by_image.reduce_sum(&[0], false)?.reshape([outputs, channels, kernel.h, kernel.w]);
+        if groups == 1 {
+            return input.conv2d_weight(grad, Conv2dWeight { convolution: *self, kernel });
         }
         // (n, group, c, h, w) to (c, group, n, h, w): channels are images, and each group convolves its own.
         let input = input.reshape([images, groups, each, h, w])?.transpose([2, 1, 0, 3, 4])?.reshape([each, groups * images, h, w])?;

@@ -62,7 +62,7 @@ const ROWS: usize = 8;
 const SMALL: usize = 1 << 23;
 
 /// Neighbours of a kernel's row that a step of the lanes kernel spells out at most.
-const MOST_TAPS: usize = 7;
+pub(in crate::ops) const MOST_TAPS: usize = 7;
 
 /// The kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

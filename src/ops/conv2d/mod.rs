@@ -31,9 +31,10 @@ mod strips;
 
 pub use conv1d::Conv1d;
 pub use integer::ConvInteger;
-pub(super) use launches::KERNELS;
+pub(super) use launches::{KERNELS, MOST_TAPS};
 pub(super) use parts::Part as ConvPart;
 pub(super) use sizes::Sizes as ConvSizes;
+pub(super) use strips::{Strips, vectors_for};
 
 use super::{Candidate, Op, Pad, PadMode, Site, as_op, check_dtype, check_inputs, rounded, the_gradient, types};
 use crate::array::{Array, DType, Hw, Pads, TensorType};

@@ -9,7 +9,7 @@ const MOST_LOADS: usize = 20;
 
 /// What their pipelines are specialised for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Strips {
+pub(in crate::ops) struct Strips {
     /// Vectors of output pixels in a strip.
     pub(super) vectors: u32,
     shift: u32,
@@ -21,7 +21,7 @@ pub(super) struct Strips {
 impl Strips {
     /// Strips of `vectors` vectors, or fewer if more input than a thread can hold lies under so many; `None` if even
     /// one is too many. The skips are what the kernel adds to indices; it reads a row of the kernel `taps` neighbours at a time.
-    pub(super) fn of(sizes: &Sizes, vectors: u32, taps: usize, input_skip: u32, output_skip: u32) -> Option<Self> {
+    pub(in crate::ops) fn of(sizes: &Sizes, vectors: u32, taps: usize, input_skip: u32, output_skip: u32) -> Option<Self> {
         let aligned = |width: usize| width.is_multiple_of(4);
         // Strips start at multiples of 4, and so do rows if the width is one: then all strips start alike within a vector, and go on
         // so from taps to taps if these are whole vectors or all there are.
@@ -44,12 +44,12 @@ impl Strips {
     }
 
     /// Pixels in a strip.
-    pub(super) fn pixels(&self) -> usize {
+    pub(in crate::ops) fn pixels(&self) -> usize {
         4 * self.vectors as usize
     }
 
     /// A launch whose pipeline is for these strips.
-    pub(super) fn constants(&self, launch: Launch) -> Launch {
+    pub(in crate::ops) fn constants(&self, launch: Launch) -> Launch {
         launch
             .constant("VECTORS", self.vectors)
             .constant("SHIFT", self.shift)
@@ -60,7 +60,7 @@ impl Strips {
 }
 
 /// As many vectors as a row of the output is worth, `most` at most.
-pub(super) fn vectors_for(width: usize, most: u32) -> u32 {
+pub(in crate::ops) fn vectors_for(width: usize, most: u32) -> u32 {
     match width {
         0..=4 => 1,
         5..=8 => most.min(2),
