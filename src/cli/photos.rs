@@ -1,6 +1,6 @@
 //! Which photos a command works on, where the results of each go, and the work on one after the other.
 
-use foveate::Result;
+use foveate::{Error, Result};
 use foveate::array::picture::{self, Picture};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::BTreeSet;
