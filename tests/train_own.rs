@@ -55,7 +55,7 @@ fn bar(path: &Path, lies: bool, number: usize) {
     let (top, left) = (number * 5 % 4 + if lies { 4 } else { 0 }, number * 7 % 3 + if lies { 1 } else { 5 });
     let (h, w) = if lies { (3, 9) } else { (9, 3) };
     let inside = |y: usize, x: usize| (top..top + h).contains(&y) && (left..left + w).contains(&x);
-    let [bar, ground] = if number % 2 == 0 { [0.9f32, 0.3] } else { [0.2, 0.7] };
+    let [bar, ground] = if number.is_multiple_of(2) { [0.9f32, 0.3] } else { [0.2, 0.7] };
     write_png(path, &Array::from_fn([1, 3, 12, 16], |i| if inside(i / 16 % 12, i % 16) { bar } else { ground })).unwrap();
 }
 

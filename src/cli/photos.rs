@@ -1,7 +1,7 @@
 //! Which photos a command works on, where the results of each go, and the work on one after the other.
 
-use foveate::{Error, Result};
 use foveate::array::picture::{self, Picture};
+use foveate::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

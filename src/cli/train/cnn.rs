@@ -70,7 +70,8 @@ impl Experiment for Classes {
     fn name(&self) -> String {
         let PlainCnn { size, classes, stages, transforms, .. } = &self.network;
         let channels: Vec<usize> = stages.iter().map(|(_, channels)| *channels).collect();
-        format!("{classes} classes of pictures of {} x {}, {transforms:?} and a CNN of {channels:?}", size.h, size.w)
+        let behind = if transforms.is_empty() { String::new() } else { format!(" behind {transforms:?}") };
+        format!("{classes} classes of pictures of {} x {}, a CNN of {channels:?}{behind}", size.h, size.w)
     }
 
     fn initial(&self, seed: u64) -> Result<Weights> {
