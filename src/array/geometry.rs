@@ -24,6 +24,17 @@ impl Hw {
     pub const fn area(self) -> usize {
         self.h * self.w
     }
+
+    /// The part in the middle of a picture of this size that covers `to` without distortion: top, left, size.
+    pub(crate) fn covering(self, to: Self) -> (usize, usize, Self) {
+        // Wider than the target: full height and part of the width; else the other way round.
+        let part = if self.w * to.h > self.h * to.w {
+            Self::new(self.h, (self.h * to.w / to.h).max(1))
+        } else {
+            Self::new((self.w * to.h / to.w).max(1), self.w)
+        };
+        ((self.h - part.h) / 2, (self.w - part.w) / 2, part)
+    }
 }
 
 /// Padding of an image, each side on its own.

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageReader};
 use std::io::{BufReader, Cursor, Seek};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The most pixels that a picture may have: those of a 12,000 x 10,000 photo, and some.
 pub const MOST_PIXELS: u64 = 1 << 27;
@@ -30,16 +30,7 @@ impl Picture {
     /// than [`MOST_PIXELS`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let name = path.display().to_string();
-        let file = std::fs::File::open(path).map_err(|e| Error::io(path, e))?;
-        let about = file.metadata().map_err(|e| Error::io(path, e))?;
-        if about.is_dir() {
-            return Err(Error::model(name, "is a folder, not a picture"));
-        }
-        if about.is_file() && about.len() == 0 {
-            return Err(Error::model(name, "is empty"));
-        }
-        Self::decode(BufReader::new(file), &name)
+        decode(opened(path)?, &path.display().to_string()).map(Self::from_image)
     }
 
     /// Decodes the bytes of a PNG, JPEG or WebP file; `name` stands for it in errors.
@@ -47,25 +38,7 @@ impl Picture {
     /// # Errors
     /// As [`Picture::open`].
     pub fn from_bytes(bytes: &[u8], name: &str) -> Result<Self> {
-        Self::decode(Cursor::new(bytes), name)
-    }
-
-    fn decode(reader: impl std::io::BufRead + Seek, name: &str) -> Result<Self> {
-        let wrong = |e: &dyn std::fmt::Display| Error::model(name, format!("is no PNG, JPEG or WebP picture, or is damaged: {e}"));
-        let mut reader = ImageReader::new(reader).with_guessed_format().map_err(|e| wrong(&e))?;
-        // The pixel count is checked below; this bounds what a decoder needs besides.
-        let mut limits = image::Limits::no_limits();
-        limits.max_alloc = Some(16 * MOST_PIXELS);
-        reader.limits(limits);
-        let mut decoder = reader.into_decoder().map_err(|e| wrong(&e))?;
-        let (w, h) = decoder.dimensions();
-        if u64::from(w) * u64::from(h) > MOST_PIXELS {
-            return Err(Error::model(name, format!("has {w} x {h} pixels; {MOST_PIXELS} are the most")));
-        }
-        let orientation = decoder.orientation().map_err(|e| wrong(&e))?;
-        let mut image = DynamicImage::from_decoder(decoder).map_err(|e| wrong(&e))?;
-        image.apply_orientation(orientation);
-        Ok(Self::from_image(image))
+        decode(Cursor::new(bytes), name).map(Self::from_image)
     }
 
     fn from_image(image: DynamicImage) -> Self {
@@ -86,6 +59,68 @@ impl Picture {
         };
         Self { rgb, alpha, size }
     }
+}
+
+/// The picture in a file, turned the way its EXIF data say, as it was coded: what [`Picture::open`] makes numbers of.
+///
+/// # Errors
+/// As [`Picture::open`].
+pub(crate) fn read(path: &Path) -> Result<DynamicImage> {
+    decode(opened(path)?, &path.display().to_string())
+}
+
+/// A file that may be a picture.
+pub(crate) fn opened(path: &Path) -> Result<BufReader<std::fs::File>> {
+    let name = || path.display().to_string();
+    let file = std::fs::File::open(path).map_err(|e| Error::io(path, e))?;
+    let about = file.metadata().map_err(|e| Error::io(path, e))?;
+    if about.is_dir() {
+        return Err(Error::model(name(), "is a folder, not a picture"));
+    }
+    if about.is_file() && about.len() == 0 {
+        return Err(Error::model(name(), "is empty"));
+    }
+    Ok(BufReader::new(file))
+}
+
+fn decode(reader: impl std::io::BufRead + Seek, name: &str) -> Result<DynamicImage> {
+    let wrong = |e: &dyn std::fmt::Display| Error::model(name, format!("is no PNG, JPEG or WebP picture, or is damaged: {e}"));
+    let mut reader = ImageReader::new(reader).with_guessed_format().map_err(|e| wrong(&e))?;
+    // The pixel count is checked below; this bounds what a decoder needs besides.
+    let mut limits = image::Limits::no_limits();
+    limits.max_alloc = Some(16 * MOST_PIXELS);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(|e| wrong(&e))?;
+    let (w, h) = decoder.dimensions();
+    if u64::from(w) * u64::from(h) > MOST_PIXELS {
+        return Err(Error::model(name, format!("has {w} x {h} pixels; {MOST_PIXELS} are the most")));
+    }
+    let orientation = decoder.orientation().map_err(|e| wrong(&e))?;
+    let mut image = DynamicImage::from_decoder(decoder).map_err(|e| wrong(&e))?;
+    image.apply_orientation(orientation);
+    Ok(image)
+}
+
+/// The pictures of a folder by their extensions, `.png`, `.jpg`, `.jpeg` and `.webp`, in alphabetical order; hidden files are none.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be read, [`Error::Model`] if it holds no picture.
+pub fn inside(folder: &Path) -> Result<Vec<PathBuf>> {
+    let failed = |e| Error::io(folder, e);
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if path.is_file() && !hidden && matches!(extension.as_deref(), Some("png" | "jpg" | "jpeg" | "webp")) {
+            paths.push(path);
+        }
+    }
+    if paths.is_empty() {
+        return Err(Error::model(folder.display().to_string(), "holds no .png, .jpg, .jpeg or .webp file"));
+    }
+    paths.sort();
+    Ok(paths)
 }
 
 /// Writes (1, c, h, w) values of 0..1 as an 8-bit PNG, through a temporary file: c = 1 grey, 3 RGB, 4 RGBA.

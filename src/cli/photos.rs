@@ -1,6 +1,6 @@
 //! Which photos a command works on, where the results of each go, and the work on one after the other.
 
-use foveate::array::picture::Picture;
+use foveate::array::picture::{self, Picture};
 use foveate::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::BTreeSet;
@@ -48,7 +48,7 @@ pub(super) fn find(arguments: &[PathBuf], output: &Path) -> Result<Vec<Photo>> {
     let mut taken = BTreeSet::new();
     let mut photos = Vec::new();
     for argument in arguments {
-        let paths = if argument.is_dir() { inside(argument)? } else { vec![argument.clone()] };
+        let paths = if argument.is_dir() { picture::inside(argument)? } else { vec![argument.clone()] };
         for path in paths {
             let stem = path.file_stem().map_or_else(|| "photo".to_owned(), |s| s.to_string_lossy().into_owned());
             // Two photos of one name get folders name and name-2.
@@ -59,24 +59,6 @@ pub(super) fn find(arguments: &[PathBuf], output: &Path) -> Result<Vec<Photo>> {
         }
     }
     Ok(photos)
-}
-
-/// The pictures of a folder by their extensions, in alphabetical order.
-fn inside(folder: &Path) -> Result<Vec<PathBuf>> {
-    let failed = |e| Error::io(folder, e);
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-        if path.is_file() && matches!(extension.as_deref(), Some("png" | "jpg" | "jpeg" | "webp")) {
-            paths.push(path);
-        }
-    }
-    if paths.is_empty() {
-        return Err(Error::model(folder.display().to_string(), "holds no .png, .jpg, .jpeg or .webp file"));
-    }
-    paths.sort();
-    Ok(paths)
 }
 
 /// Works on one photo after the other, with a progress bar if there are several. Prints what `work` says of each; a photo that fails

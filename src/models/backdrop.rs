@@ -17,19 +17,8 @@ const SIGMA: f64 = 8.0;
 /// If `picture` is not four-dimensional.
 pub fn cover(picture: &Var, size: Hw) -> Result<Var> {
     let from = image_size(picture)?;
-    let (top, left, part) = covering(from, size);
+    let (top, left, part) = from.covering(size);
     picture.crop(top, left, part)?.resize(Resize::smooth(size))
-}
-
-/// The part of a picture of size `from` that covers `to` without distortion: top, left, size.
-fn covering(from: Hw, to: Hw) -> (usize, usize, Hw) {
-    // Wider than the target: full height and part of the width; else the other way round.
-    let part = if from.w * to.h > from.h * to.w {
-        Hw::new(from.h, (from.h * to.w / to.h).max(1))
-    } else {
-        Hw::new((from.w * to.h / to.w).max(1), from.w)
-    };
-    ((from.h - part.h) / 2, (from.w - part.w) / 2, part)
 }
 
 /// `photo`, (1, 3, h, w), blurred as if the person that `mask`, (1, 1, h, w), shows were not there.
@@ -80,8 +69,8 @@ mod tests {
 
     #[test]
     fn a_picture_covers_the_photo() {
-        assert_eq!(covering(Hw::new(100, 200), Hw::new(50, 50)), (0, 50, Hw::new(100, 100)));
-        assert_eq!(covering(Hw::new(200, 100), Hw::new(50, 100)), (75, 0, Hw::new(50, 100)));
-        assert_eq!(covering(Hw::new(1, 1000), Hw::new(1000, 1)), (0, 499, Hw::new(1, 1)));
+        assert_eq!(Hw::new(100, 200).covering(Hw::new(50, 50)), (0, 50, Hw::new(100, 100)));
+        assert_eq!(Hw::new(200, 100).covering(Hw::new(50, 100)), (75, 0, Hw::new(50, 100)));
+        assert_eq!(Hw::new(1, 1000).covering(Hw::new(1000, 1)), (0, 499, Hw::new(1, 1)));
     }
 }

@@ -8,7 +8,6 @@ pub mod deconvnet;
 pub mod digit_scenes;
 mod digits;
 pub mod fcn;
-mod numbers;
 pub mod photo;
 pub mod rnn_captioning;
 pub mod selfie;

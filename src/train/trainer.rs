@@ -57,6 +57,8 @@ pub struct Trainer {
     metrics: Vec<String>,
     schedule: Schedule,
     step: u64,
+    /// What checkpoints say beside their tensors and the step.
+    about: Vec<(String, String)>,
 }
 
 impl Trainer {
@@ -92,7 +94,15 @@ impl Trainer {
             metrics: metrics.iter().map(|(name, _)| name.clone()).collect(),
             schedule,
             step: 0,
+            about: Vec::new(),
         })
+    }
+
+    /// The same whose checkpoints say `value` under `key` in their metadata: what the classes are called, for instance.
+    #[must_use]
+    pub fn with_metadata(mut self, key: &str, value: &str) -> Self {
+        self.about.push((key.to_owned(), value.to_owned()));
+        self
     }
 
     /// Steps that were made.
@@ -157,19 +167,26 @@ impl Trainer {
     pub fn save(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let names: Vec<String> = self.plan.states().map(|(name, _)| name.to_owned()).collect();
         let arrays = names.into_iter().map(|name| self.plan.state(&name).map(|array| (name, array))).collect::<Result<Vec<_>>>()?;
-        Weights::from_arrays("a checkpoint", arrays).with_metadata(STEP, &self.step.to_string()).save(path)
+        let weights = Weights::from_arrays("a checkpoint", arrays).with_metadata(STEP, &self.step.to_string());
+        self.about.iter().fold(weights, |weights, (key, value)| weights.with_metadata(key, value)).save(path)
     }
 
     /// Goes on where [`Trainer::save`] stood.
     ///
     /// # Errors
-    /// If the file is no checkpoint, or one of another network or optimiser; then nothing has changed.
+    /// If the file is no checkpoint, or one of another network, optimiser or metadata; then nothing has changed.
     pub fn restore(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let saved = Weights::open(path)?;
         let wrong = |reason: String| Error::model(path.display().to_string(), reason);
         let text = saved.metadata().get(STEP).ok_or_else(|| wrong("is no checkpoint: its metadata have no step".to_owned()))?;
         let step = text.parse().map_err(|_| wrong(format!("says it is of step '{text}'")))?;
+        for (key, value) in &self.about {
+            let found = saved.metadata().get(key).map_or("nothing", |found| found);
+            if found != value {
+                return Err(wrong(format!("says of '{key}' {found}, this run {value}")));
+            }
+        }
         let states: Vec<(String, TensorType)> = self.plan.states().map(|(name, ty)| (name.to_owned(), ty.clone())).collect();
         for (name, ty) in &states {
             let found = saved.get(name)?.ty();

@@ -1,10 +1,10 @@
 //! Spatial transformers on distorted digits, as a recipe names them.
 
 use super::experiment::{Experiment, Inputs};
-use foveate::array::{Array, Hw, picture};
+use super::looks::{self, TransformName};
+use foveate::array::Array;
 use foveate::graph::{Graph, Var};
-use foveate::models::stn::{Classifier, Distorted, Layers, Mnist, Network, Output, Task, Transform, before_and_after};
-use foveate::nn::loss::{CrossEntropy, cross_entropy};
+use foveate::models::stn::{Classifier, Distorted, Layers, Mnist, Network, Output, Task, Transform};
 use foveate::nn::metrics::Confusion;
 use foveate::nn::{Random, Weights};
 use foveate::train::{Batch, Dataset, Objective};
@@ -12,9 +12,6 @@ use foveate::{Error, Result};
 use serde::Deserialize;
 use std::path::Path;
 use std::sync::Arc;
-
-/// Digits whose warps are drawn.
-const DRAWN: usize = 4;
 
 /// `system = "stn"`.
 #[derive(Clone, Debug, Deserialize)]
@@ -49,15 +46,6 @@ enum TaskName {
 
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum TransformName {
-    Attention,
-    Affine,
-    Projective,
-    ThinPlateSpline,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
 enum ClassifierName {
     Fcn,
     Cnn,
@@ -80,13 +68,7 @@ impl Digits {
     }
 
     fn transforms(&self) -> Vec<Transform> {
-        let of = |name: &TransformName| match name {
-            TransformName::Attention => Transform::Attention,
-            TransformName::Affine => Transform::Affine,
-            TransformName::Projective => Transform::Projective,
-            TransformName::ThinPlateSpline => Transform::ThinPlateSpline,
-        };
-        self.transforms.iter().map(of).collect()
+        self.transforms.iter().map(TransformName::transform).collect()
     }
 
     fn network(&self) -> Result<Mnist> {
@@ -131,24 +113,11 @@ impl Experiment for Digits {
     }
 
     fn objective(&self, graph: &Graph, weights: &Weights, inputs: &Inputs, _: &mut Random) -> Result<Objective> {
-        let logits = self.output(graph, weights, inputs)?.logits;
-        let loss = cross_entropy(&logits, inputs.get("label")?, &CrossEntropy::default())?;
-        let wrong = logits.argmax(1, false, false)?.not_equal(inputs.get("label")?)?;
-        let error = wrong.cast(foveate::array::DType::F32)?.reduce_mean(&[], false)?;
-        Ok(Objective { loss, metrics: vec![("batch_error".to_owned(), error)], parameters: weights.states(graph) })
+        looks::objective(&self.output(graph, weights, inputs)?, graph, weights, inputs)
     }
 
     fn answers(&self, graph: &Graph, weights: &Weights, inputs: &Inputs) -> Result<Vec<Var>> {
-        let output = self.output(graph, weights, inputs)?;
-        let image = inputs.get("image")?;
-        let drawn = image.shape()[0].min(DRAWN);
-        let size = Hw::square(self.task().side());
-        let mut answers = vec![output.logits.argmax(1, false, false)?];
-        for (warp, transform) in output.warps.iter().zip(self.transforms()) {
-            answers.push(transform.grid(&warp.theta.narrow(0, 0, drawn)?, size)?);
-            answers.push(warp.image.narrow(0, 0, drawn)?);
-        }
-        Ok(answers)
+        looks::answers(&self.output(graph, weights, inputs)?, &self.transforms(), inputs.get("image")?)
     }
 
     fn classes(&self) -> usize {
@@ -156,48 +125,12 @@ impl Experiment for Digits {
     }
 
     fn scores(&self, confusion: &Confusion) -> Vec<(&'static str, Option<f64>)> {
-        vec![("test_error", confusion.pixel_accuracy().map(|right| 1.0 - right))]
+        looks::scores(confusion)
     }
 
-    /// What the transformers make of the first digits, one below the other.
     fn draw(&self, batch: &Batch, answers: &[Array], folder: &Path) -> Result<()> {
-        let image = batch.get("image")?;
-        for (number, pair) in answers.get(1..).unwrap_or_default().chunks_exact(2).enumerate() {
-            let [grids, warped] = pair else { continue };
-            let count = grids.shape()[0];
-            let panels = (0..count).map(|i| before_and_after(&row(image, i, true)?, &row(grids, i, false)?, &row(warped, i, true)?));
-            let sheet = stacked(&panels.collect::<Result<Vec<_>>>()?)?;
-            picture::write_png(folder.join(format!("transformer{}.png", number + 1)), &sheet)?;
-        }
-        Ok(())
+        looks::draw(batch, answers, folder)
     }
-}
-
-/// Row i of an array as a batch of one; of an image, if it has channels that are neither 1 nor 3, the first of them.
-fn row(array: &Array, i: usize, image: bool) -> Result<Array> {
-    let mut shape = array.shape().to_vec();
-    let size: usize = shape[1..].iter().product();
-    let mut values = array.values::<f32>()?.get(i * size..(i + 1) * size).unwrap_or_default();
-    shape[0] = 1;
-    if image && !matches!(shape[1], 1 | 3) {
-        values = &values[..size / shape[1]];
-        shape[1] = 1;
-    }
-    Array::new(shape, values.to_vec())
-}
-
-/// Pictures (1, 3, h, w) of one size, one below the other.
-fn stacked(panels: &[Array]) -> Result<Array> {
-    let Some(&[1, 3, h, w]) = panels.first().map(Array::shape) else {
-        return Err(Error::shape("sheet", "there is no picture to draw"));
-    };
-    let values = panels.iter().map(|p| p.values::<f32>()).collect::<Result<Vec<_>>>()?;
-    let plane = h * w;
-    let rows = panels.len() * plane;
-    Ok(Array::from_fn([1, 3, panels.len() * h, w], |i| {
-        let (channel, at) = (i / rows, i % rows);
-        values[at / plane].get(channel * plane + at % plane).copied().unwrap_or(0.0)
-    }))
 }
 
 #[cfg(test)]

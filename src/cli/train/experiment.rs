@@ -32,6 +32,11 @@ pub(super) trait Experiment {
     /// What the confusion of labels comes down to, by name, the most telling one first. The names are always the same.
     fn scores(&self, confusion: &Confusion) -> Vec<(&'static str, Option<f64>)>;
 
+    /// What checkpoints say beside the network, by key.
+    fn about(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
     /// Draws what there is to see of the first batch of an evaluation.
     fn draw(&self, batch: &Batch, answers: &[Array], folder: &Path) -> Result<()>;
 }

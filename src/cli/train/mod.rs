@@ -1,7 +1,13 @@
 //! `foveate train`
 
+mod augmentations;
+mod cnn;
+mod data;
 mod digits;
 mod experiment;
+mod fcn;
+mod looks;
+mod pixels;
 mod recipe;
 mod run;
 mod segments;
@@ -16,22 +22,29 @@ use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A recipe is a TOML file that names a network, its data, loss, optimiser and schedule; those that come with
-the program are listed by --list and lie under examples/recipes. The output folder gets
-  checkpoint.safetensors   weights, optimiser, random numbers, step; loads as the network's weights
+A recipe is a TOML file that names a network, its data, loss, optimiser and schedule; those
+that come with the program are listed by --list and lie under examples/recipes.
+The output folder gets
+  checkpoint.safetensors   weights, optimiser, random numbers, step, the classes' names;
+                           loads as the network's weights
   log.csv, curves.png      what was reported
   recipe.toml              the recipe with --steps and --seed, as it was run
-and pictures of what the network looks at or finds. Ctrl-C ends a run after its step and saves; --resume goes
-on with the same numbers as if it had not ended, and refuses another recipe than the run's; --steps may change.
-A loss that is no finite number ends it too, and the node that made it so is named.
+and pictures of what the network looks at or finds. Ctrl-C ends a run after its step and
+saves; --resume goes on with the same numbers as if it had not ended, and refuses another
+recipe than the run's; --steps may change. A loss that is no finite number ends it too, and
+the node that made it so is named.
 
-Data: MNIST's four IDX files in one folder, train-images-idx3-ubyte and so on; scripts/mnist.sh fetches
-them to target/mnist.
+Data: for the digits' recipes MNIST's four IDX files in one folder, train-images-idx3-ubyte
+and so on; scripts/mnist.sh fetches them to target/mnist. Pictures of your own:
+  folders-cnn   a class for each picture   train/cat/1.jpg, train/dog/2.png, test/cat/3.jpg
+  masks-fcn8s   a class for each pixel     train/photos/1.jpg with train/masks/1.png
+or .npz and IDX files; examples/recipes/folders-cnn.toml says what a recipe may have.
 
 Examples:
   foveate train --list
   foveate train rotated-st-fcn --data target/mnist
   foveate train digits-fcn8s --data target/mnist
+  foveate train folders-cnn --data pets
   foveate train mine.toml --data target/mnist --output runs/mine --steps 2000
   foveate train rotated-st-fcn --data target/mnist --resume")]
 pub(super) struct Train {

@@ -1,14 +1,19 @@
 //! Recipes: what a run of `foveate train` is, as TOML. A key that means nothing is refused by name.
 
+use super::augmentations::AugmentationRecipe;
+use super::cnn::Cnn;
+use super::data::DataRecipe;
 use super::digits::Digits;
 use super::experiment::Experiment;
+use super::fcn::Fcn;
 use super::segments::Segments;
 use super::settings::{OptimiserRecipe, ScheduleRecipe};
 use foveate::nn::optimiser::Parameter;
-use foveate::train::Clip;
+use foveate::train::{Augmented, Clip, Dataset};
 use foveate::{Error, Result};
 use serde::Deserialize;
 use std::path::Path;
+use std::sync::Arc;
 use toml::{Table, Value};
 
 /// The recipes that come with the program.
@@ -31,13 +36,20 @@ pub(super) const BUILT_IN: &[(&str, &str)] = &[
     ("digits-fcn32s", include_str!("../../../examples/recipes/digits-fcn32s.toml")),
     ("digits-fcn16s", include_str!("../../../examples/recipes/digits-fcn16s.toml")),
     ("digits-fcn8s", include_str!("../../../examples/recipes/digits-fcn8s.toml")),
+    ("folders-cnn", include_str!("../../../examples/recipes/folders-cnn.toml")),
+    ("masks-fcn8s", include_str!("../../../examples/recipes/masks-fcn8s.toml")),
 ];
 
 /// A run.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Recipe {
-    pub(super) network: Network,
+    network: Network,
+    /// Pictures of one's own, for systems that do not make theirs.
+    data: Option<DataRecipe>,
+    /// What examples go through in training, in this order.
+    #[serde(default)]
+    augmentation: Vec<AugmentationRecipe>,
     pub(super) train: Train,
     pub(super) optimiser: OptimiserRecipe,
     pub(super) schedule: ScheduleRecipe,
@@ -48,18 +60,11 @@ pub(super) struct Recipe {
 /// What is trained, on what.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "system", rename_all = "kebab-case")]
-pub(super) enum Network {
+enum Network {
     Stn(Digits),
     FcnDigits(Segments),
-}
-
-impl Network {
-    pub(super) fn experiment(&self) -> &dyn Experiment {
-        match self {
-            Self::Stn(digits) => digits,
-            Self::FcnDigits(segments) => segments,
-        }
-    }
+    Cnn(Cnn),
+    Fcn(Fcn),
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -168,7 +173,38 @@ impl Recipe {
         if clip_norm.is_some() && clip_value.is_some() {
             return Err(Error::model(name, "clip_norm and clip_value exclude each other"));
         }
-        Ok(recipe)
+        match (&recipe.network, &recipe.data) {
+            (Network::Cnn(_) | Network::Fcn(_), None) => {
+                Err(Error::model(name, "systems 'cnn' and 'fcn' learn from [data], which is missing"))
+            }
+            (Network::Stn(_) | Network::FcnDigits(_), Some(_)) => {
+                Err(Error::model(name, "systems 'stn' and 'fcn-digits' make their own data; 'cnn' and 'fcn' learn from [data]"))
+            }
+            _ => Ok(recipe),
+        }
+    }
+
+    /// What is trained, on the data in `folder`.
+    pub(super) fn experiment(&self, folder: &Path) -> Result<Box<dyn Experiment>> {
+        let sets = |name: &str| match &self.data {
+            Some(data) => data.open(folder),
+            None => Err(Error::model("the recipe", format!("has no [data] for '{name}'"))),
+        };
+        Ok(match &self.network {
+            Network::Stn(digits) => Box::new(digits.clone()),
+            Network::FcnDigits(segments) => Box::new(segments.clone()),
+            Network::Cnn(cnn) => Box::new(cnn.on(sets("cnn")?)?),
+            Network::Fcn(fcn) => Box::new(fcn.on(sets("fcn")?)?),
+        })
+    }
+
+    /// The examples to learn from as augmentations change them.
+    pub(super) fn augmented(&self, data: Arc<dyn Dataset>) -> Result<Arc<dyn Dataset>> {
+        if self.augmentation.is_empty() {
+            return Ok(data);
+        }
+        let augmentations = self.augmentation.iter().map(AugmentationRecipe::augmentation).collect();
+        Ok(Arc::new(Augmented::new(data, augmentations, self.train.seed)?))
     }
 
     pub(super) fn clip(&self) -> Option<Clip> {
@@ -209,6 +245,9 @@ mod tests {
             ("batch = 256", "batch = 0", "at least 1"),
             ("kind = \"sgd\"", "kind = \"sdg\"", "sdg"),
             ("task = \"rotated\"", "task = \"rotten\"", "rotten"),
+            ("[train]", "[data]\nkind = \"npz\"\ntrain = \"a\"\ntest = \"b\"\n[train]", "make their own data"),
+            ("[train]", "[[augmentation]]\nkind = \"random-rotation\"\n[train]", "degrees"),
+            ("[train]", "[[augmentation]]\nkind = \"random-flip\"\n[train]", "random-horizontal-flip"),
             ("[train]", "[train]\nclip_norm = 1.0\nclip_value = 1.0", "exclude"),
         ] {
             assert!(text.contains(from), "{from}");

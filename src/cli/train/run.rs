@@ -43,8 +43,10 @@ impl Run {
             };
             return Err(Error::model(checkpoint.display().to_string(), reason));
         }
-        let experiment = recipe.network.experiment();
+        let experiment = recipe.experiment(&self.data)?;
+        let experiment = &*experiment;
         let [learnt, test] = experiment.data(&self.data, recipe.train.seed)?;
+        let learnt = recipe.augmented(learnt)?;
         let weights = experiment.initial(recipe.train.seed)?.as_states();
         let begin = Instant::now();
         let mut trainer = self.trainer(experiment, &weights, &*learnt)?;
@@ -125,7 +127,8 @@ impl Run {
         let objective = experiment.objective(&graph, weights, &inputs, &mut random)?;
         let objective = Objective { parameters: recipe.multiplied(objective.parameters), ..objective };
         let schedule = recipe.schedule.of(recipe.train.steps);
-        Trainer::new(&self.device, &objective, &recipe.optimiser.optimiser(), schedule, recipe.clip())
+        let trainer = Trainer::new(&self.device, &objective, &recipe.optimiser.optimiser(), schedule, recipe.clip())?;
+        Ok(experiment.about().iter().fold(trainer, |trainer, (key, value)| trainer.with_metadata(key, value)))
     }
 
     fn save(&self, trainer: &mut Trainer, log: &Log) -> Result<()> {

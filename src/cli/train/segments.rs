@@ -1,13 +1,12 @@
 //! Fully convolutional networks on scenes of digits, as a recipe names them.
 
 use super::experiment::{Experiment, Inputs};
+use super::pixels::{self, VariantName};
 use foveate::Result;
-use foveate::array::{Array, DType, Literal, picture};
+use foveate::array::Array;
 use foveate::graph::{Graph, Var};
-use foveate::models::digit_scenes::{CLASSES, NarrowFcn, Scenes, VOID, name};
-use foveate::models::fcn::Variant;
-use foveate::models::{Network, voc};
-use foveate::nn::loss::{CrossEntropy, cross_entropy};
+use foveate::models::Network;
+use foveate::models::digit_scenes::{CLASSES, NarrowFcn, Scenes, name};
 use foveate::nn::metrics::Confusion;
 use foveate::nn::{Random, Weights};
 use foveate::train::{Batch, Dataset, Objective};
@@ -15,8 +14,6 @@ use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Scenes that are drawn: two beside each other.
-const DRAWN: usize = 4;
 /// How many pixels of the picture a scene's pixel is high and wide.
 const ENLARGED: usize = 3;
 
@@ -47,14 +44,6 @@ pub(super) struct Segments {
     test_examples: Option<usize>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum VariantName {
-    Fcn32s,
-    Fcn16s,
-    Fcn8s,
-}
-
 fn sixty_four() -> usize {
     64
 }
@@ -69,15 +58,7 @@ fn usual_scales() -> [f64; 2] {
 
 impl Segments {
     fn network(&self) -> NarrowFcn {
-        let usual = NarrowFcn::new(match self.variant {
-            VariantName::Fcn32s => Variant::Fcn32s,
-            VariantName::Fcn16s => Variant::Fcn16s,
-            VariantName::Fcn8s => Variant::Fcn8s,
-        });
-        let convolutions = self.convolutions.unwrap_or(usual.stages.map(|(convolutions, _)| convolutions));
-        let channels = self.channels.unwrap_or(usual.stages.map(|(_, channels)| channels));
-        let stages = std::array::from_fn(|stage| (convolutions[stage], channels[stage]));
-        NarrowFcn { stages, hidden: self.hidden.unwrap_or(usual.hidden), ..usual }
+        pixels::network(self.variant, CLASSES, self.convolutions, self.channels, self.hidden)
     }
 
     fn built(&self, weights: &Weights, inputs: &Inputs) -> Result<Network> {
@@ -87,9 +68,7 @@ impl Segments {
 
 impl Experiment for Segments {
     fn name(&self) -> String {
-        let NarrowFcn { variant, stages, hidden, .. } = self.network();
-        let channels = stages.map(|(_, channels)| channels);
-        format!("digits over textures of {0} x {0}, {1} of {channels:?} and {hidden} channels", self.side, variant.name())
+        format!("digits over textures of {0} x {0}, {1}", self.side, pixels::name(&self.network()))
     }
 
     fn initial(&self, seed: u64) -> Result<Weights> {
@@ -108,14 +87,7 @@ impl Experiment for Segments {
     }
 
     fn objective(&self, _: &Graph, weights: &Weights, inputs: &Inputs, _: &mut Random) -> Result<Objective> {
-        let network = self.built(weights, inputs)?;
-        let (scores, label) = (NarrowFcn::score(&network)?, inputs.get("label")?);
-        let loss = cross_entropy(&scores, label, &CrossEntropy { ignore_index: Some(VOID), ..CrossEntropy::default() })?;
-        let share = |which: &Var| which.cast(DType::F32)?.reduce_mean(&[], false);
-        let right = share(&scores.argmax(1, false, false)?.equal(label)?)?;
-        let counted = share(&label.not_equal(&label.graph().constant(Array::scalar(VOID))?)?)?;
-        let metrics = vec![("batch_accuracy".to_owned(), right.div(&counted)?)];
-        Ok(Objective { loss, metrics, parameters: network.learned })
+        pixels::objective(self.built(weights, inputs)?, inputs.get("label")?)
     }
 
     fn answers(&self, _: &Graph, weights: &Weights, inputs: &Inputs) -> Result<Vec<Var>> {
@@ -127,31 +99,10 @@ impl Experiment for Segments {
     }
 
     fn scores(&self, confusion: &Confusion) -> Vec<(&'static str, Option<f64>)> {
-        vec![("mean_iu", confusion.mean_iou()), ("pixel_accuracy", confusion.pixel_accuracy())]
+        pixels::scores(confusion)
     }
 
-    /// The first scenes, beside them what was found; and in another picture what is there.
     fn draw(&self, batch: &Batch, answers: &[Array], folder: &Path) -> Result<()> {
-        let Some(found) = answers.first() else { return Ok(()) };
-        let photo = enlarged(batch.get("image")?.values::<f32>()?, 3, self.side, batch.count);
-        for (file, classes) in [("scenes.png", found), ("truth.png", batch.get("label")?)] {
-            let classes = enlarged(classes.values::<i32>()?, 1, self.side, batch.count);
-            picture::write_png(folder.join(file), &voc::sheet(&photo, &classes, name)?)?;
-        }
-        Ok(())
+        pixels::draw(batch, answers, folder, ENLARGED, name)
     }
-}
-
-/// The first [`DRAWN`] of `count` scenes' values (count, channels, side, side), two beside each other, each pixel [`ENLARGED`]: (1, channels, h, w).
-fn enlarged<T: Literal + Default>(values: &[T], channels: usize, side: usize, count: usize) -> Array {
-    let columns = count.clamp(1, 2);
-    let rows = count.min(DRAWN).div_ceil(columns);
-    let (h, w) = (rows * side * ENLARGED, columns * side * ENLARGED);
-    Array::from_fn([1, channels, h, w], |i| {
-        let (channel, y, x) = (i / (h * w), i / w % h / ENLARGED, i % w / ENLARGED);
-        let scene = y / side * columns + x / side;
-        // A place without a scene stays empty.
-        let at = ((scene * channels + channel) * side + y % side) * side + x % side;
-        values.get(at).copied().unwrap_or_default()
-    })
 }

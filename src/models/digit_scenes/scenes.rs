@@ -14,8 +14,7 @@ use super::{CLASSES, VOID};
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
 use crate::models::digits::Digits;
-use crate::models::numbers::Numbers;
-use crate::train::Dataset;
+use crate::train::{Dataset, Numbers};
 use std::path::Path;
 
 /// How far from a digit's centre there may be ink: half of the 20 pixels that MNIST's digits are brought to, and what centring by mass

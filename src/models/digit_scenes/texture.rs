@@ -1,6 +1,6 @@
 //! Textures: smooth noise of several sizes and gratings, between two colours.
 
-use crate::models::numbers::Numbers;
+use crate::train::Numbers;
 use std::f64::consts::TAU;
 
 /// Pixels between the numbers that noise is interpolated from, the coarsest first.

@@ -17,8 +17,7 @@ use super::spline;
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
 use crate::models::digits::{CENTRE, DIGIT, Digits};
-use crate::models::numbers::Numbers;
-use crate::train::Dataset;
+use crate::train::{Dataset, Numbers};
 use std::path::Path;
 
 /// Distorted digits with the tensors `image`, f32 (c, side, side), and `label`, one i32.

@@ -14,7 +14,9 @@ pub(super) enum Fill<'a> {
     /// Uniform in plus or minus 1 / sqrt(inputs of one unit). The paper says no more than that weights are random; this was the
     /// default of Torch7, which it was trained with.
     Uniform(usize),
-    /// Zeros: the last layer of a localisation.
+    /// Uniform in plus or minus the root of 6 / inputs of one unit, which keeps the variance through `ReLUs` (He et al. 2015).
+    He(usize),
+    /// Zeros: the last layer of a localisation, and He's biases.
     Zeros,
     /// These numbers: that layer's bias.
     Given(&'a [f32]),
@@ -47,6 +49,14 @@ impl<'a> Layers<'a> {
         let weight = (self.find)(&format!("{name}.weight"), &[filters, channels, kernel, kernel], fill)?;
         let bias = (self.find)(&format!("{name}.bias"), &[filters], fill)?;
         x.conv2d(&weight, Some(&bias), attributes)
+    }
+
+    /// A convolution of 3 x 3 that keeps the size, and a `ReLU`, as deep stacks of them begin: He's kernels and biases of zero.
+    pub(super) fn conv_relu(&mut self, name: &str, x: &Var, filters: usize) -> Result<Var> {
+        let channels = *x.shape().get(1).unwrap_or(&0);
+        let weight = (self.find)(&format!("{name}.weight"), &[filters, channels, 3, 3], Fill::He(channels.saturating_mul(9)))?;
+        let bias = (self.find)(&format!("{name}.bias"), &[filters], Fill::Zeros)?;
+        x.conv2d(&weight, Some(&bias), Conv2d { padding: Pads::all(1), ..Conv2d::default() })?.relu()
     }
 
     /// A fully connected layer over all but the first dimension.
@@ -170,11 +180,10 @@ pub(super) fn fresh(graph: &Graph, seed: u64, build: impl FnOnce(&mut Layers<'_>
     };
     let find = |name: &str, shape: &[usize], fill: Fill<'_>| {
         TensorType::f32(shape).checked_elements()?;
+        let mut within = |bound: f32| Array::from_fn(shape, |_| bound * uniform());
         let array = match fill {
-            Fill::Uniform(inputs) => {
-                let bound = 1.0 / (inputs.max(1) as f32).sqrt();
-                Array::from_fn(shape, |_| bound * uniform())
-            }
+            Fill::Uniform(inputs) => within(1.0 / (inputs.max(1) as f32).sqrt()),
+            Fill::He(inputs) => within((6.0 / inputs.max(1) as f32).sqrt()),
             Fill::Zeros => Array::full(shape, 0.0f32),
             Fill::Given(values) => Array::new(shape, values.to_vec())?,
         };

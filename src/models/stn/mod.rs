@@ -17,6 +17,7 @@
 //! | `mnist` | ST-FCN and ST-CNN on distorted MNIST, MNIST addition (appendix A.1 and A.4) |
 //! | `distorted` | the digits that those learn from |
 //! | `svhn` | ST-CNN Single and Multi on house numbers (section 4.2) |
+//! | `plain` | a plain CNN for pictures of any size, of chosen widths, behind transformers or none |
 //! | `birds` | parallel attention on CUB-200 between two trunks (section 4.3) |
 //! | `picture` | a warp before and after, with its grid |
 
@@ -26,6 +27,7 @@ mod layers;
 mod localisation;
 mod mnist;
 mod picture;
+mod plain;
 mod spline;
 mod svhn;
 mod transform;
@@ -36,6 +38,7 @@ pub use layers::{Layers, Network, Output};
 pub use localisation::{Localisation, Stage};
 pub use mnist::{Classifier, Mnist, Task};
 pub use picture::before_and_after;
+pub use plain::PlainCnn;
 pub use svhn::{Placement, Svhn};
 pub use transform::Transform;
 

@@ -1,16 +1,16 @@
-//! Random numbers drawn one after the other, for examples that are made.
+//! Random numbers drawn one after the other, for examples that are made or changed.
 
 use crate::nn::init::Draws;
 
 /// Numbers that depend on a seed, a name and how many were drawn before.
 #[derive(Clone, Debug)]
-pub(super) struct Numbers {
+pub(crate) struct Numbers {
     draws: Draws,
     drawn: usize,
 }
 
 impl Numbers {
-    pub(super) fn new(seed: u64, name: &str) -> Self {
+    pub(crate) fn new(seed: u64, name: &str) -> Self {
         Self { draws: Draws::new(seed, name), drawn: 0 }
     }
 
@@ -21,19 +21,19 @@ impl Numbers {
     }
 
     /// Uniform.
-    pub(super) fn between(&mut self, low: f64, high: f64) -> f64 {
+    pub(crate) fn between(&mut self, low: f64, high: f64) -> f64 {
         let (draws, at) = self.next();
         low + (high - low) * f64::from(draws.uniform(at))
     }
 
     /// Normal, of mean 0 and deviation 1.
-    pub(super) fn normal(&mut self) -> f64 {
+    pub(crate) fn normal(&mut self) -> f64 {
         let (draws, at) = self.next();
         f64::from(draws.normal(at))
     }
 
     /// One of 0 to `count`, which is left out.
-    pub(super) fn below(&mut self, count: usize) -> usize {
+    pub(crate) fn below(&mut self, count: usize) -> usize {
         let (draws, at) = self.next();
         (draws.bits(at) % count as u64) as usize
     }

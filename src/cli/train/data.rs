@@ -1,0 +1,202 @@
+//! Pictures of one's own, as a recipe names them: `[data]`.
+
+use foveate::array::{Array, DType, Hw};
+use foveate::graph::Var;
+use foveate::train::{Dataset, Fit, Frame, ImageFolder, MaskFolder, Pictures, VOID};
+use foveate::{Error, Result};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// `[data]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DataRecipe {
+    kind: Kind,
+    /// What is learnt from: a folder of class folders, a folder of photos, an `.npz` file, or the IDX file of pictures.
+    train: PathBuf,
+    /// What it is measured by.
+    test: PathBuf,
+    /// Of masks the folders of masks, of IDX the files of labels.
+    train_labels: Option<PathBuf>,
+    test_labels: Option<PathBuf>,
+    /// Pixels of an example's sides.
+    size: Option<Size>,
+    channels: Option<usize>,
+    #[serde(default)]
+    fit: FitName,
+    /// What labels mean, in their order.
+    classes: Option<Vec<String>>,
+    /// Networks see (value - mean) / std, values being 0 to 1: one number, or one for each channel.
+    #[serde(default = "half")]
+    mean: Vec<f32>,
+    #[serde(default = "quarter")]
+    std: Vec<f32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Kind {
+    Folders,
+    Masks,
+    Npz,
+    Idx,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(untagged)]
+enum Size {
+    Square(usize),
+    /// Height and width.
+    Sides([usize; 2]),
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum FitName {
+    #[default]
+    Crop,
+    Stretch,
+}
+
+fn half() -> Vec<f32> {
+    vec![0.5]
+}
+
+fn quarter() -> Vec<f32> {
+    vec![0.25]
+}
+
+/// Data that have been opened.
+#[derive(Clone)]
+pub(super) struct Sets {
+    pub(super) learnt: Arc<dyn Dataset>,
+    pub(super) test: Arc<dyn Dataset>,
+    /// What labels mean.
+    pub(super) classes: Vec<String>,
+    /// Height and width, and channels.
+    pub(super) size: Hw,
+    pub(super) channels: usize,
+    /// Of each channel.
+    mean: Vec<f32>,
+    std: Vec<f32>,
+}
+
+impl DataRecipe {
+    /// The data in `folder`.
+    pub(super) fn open(&self, folder: &Path) -> Result<Sets> {
+        let labelled = matches!(self.kind, Kind::Masks | Kind::Idx);
+        if [&self.train_labels, &self.test_labels].iter().any(|labels| labels.is_some() != labelled) {
+            let who = if labelled { "needs train_labels and test_labels" } else { "has no train_labels and test_labels" };
+            return Err(wrong(format!("kind = {:?} {who}: they are of masks and idx", self.kind)));
+        }
+        let (learnt, classes) = self.part(folder, &self.train, self.train_labels.as_deref(), self.classes.clone())?;
+        let (test, _) = self.part(folder, &self.test, self.test_labels.as_deref(), Some(classes.clone()))?;
+        if learnt.tensors() != test.tensors() {
+            let types = |data: &dyn Dataset| data.tensors().iter().map(|(name, ty)| format!("{name} {ty}")).collect::<Vec<_>>().join(", ");
+            return Err(wrong(format!("train has {}, test {}; size and channels make them one", types(&*learnt), types(&*test))));
+        }
+        let image = learnt.tensors().into_iter().find(|(name, _)| name == "image");
+        let &[channels, h, w] = image.as_ref().map_or(&[][..], |(_, ty)| &ty.shape) else { return Err(wrong("has no image")) };
+        let each = |what: &str, numbers: &[f32]| match numbers {
+            [one] => Ok(vec![*one; channels]),
+            all if all.len() == channels => Ok(all.to_vec()),
+            all => Err(wrong(format!("{what} has {} numbers for {channels} channels", all.len()))),
+        };
+        let (mean, std) = (each("mean", &self.mean)?, each("std", &self.std)?);
+        if let Some(number) = std.iter().find(|n| !(n.is_finite() && **n > 0.0)) {
+            return Err(wrong(format!("std has {number}, which nothing can be divided by")));
+        }
+        Ok(Sets { learnt, test, classes, size: Hw::new(h, w), channels, mean, std })
+    }
+
+    /// One part of the data, and the names of its classes.
+    fn part(
+        &self,
+        folder: &Path,
+        from: &Path,
+        labels: Option<&Path>,
+        classes: Option<Vec<String>>,
+    ) -> Result<(Arc<dyn Dataset>, Vec<String>)> {
+        let (path, labels) = (folder.join(from), labels.map(|labels| folder.join(labels)).unwrap_or_default());
+        let frame = |own: Option<(Hw, usize)>| {
+            let size = match self.size {
+                Some(Size::Square(side)) => Some(Hw::square(side)),
+                Some(Size::Sides([h, w])) => Some(Hw::new(h, w)),
+                None => own.map(|(size, _)| size),
+            };
+            let size = size.ok_or_else(|| wrong("needs a size: photos have any"))?;
+            let fit = match self.fit {
+                FitName::Crop => Fit::Crop,
+                FitName::Stretch => Fit::Stretch,
+            };
+            Frame::new(size, self.channels.or(own.map(|(_, channels)| channels)).unwrap_or(3), fit)
+        };
+        let pictures = match self.kind {
+            Kind::Folders => {
+                let data = match &classes {
+                    Some(classes) => ImageFolder::with_classes(path, frame(None)?, classes)?,
+                    None => ImageFolder::open(path, frame(None)?)?,
+                };
+                let classes = data.classes().to_vec();
+                return Ok((Arc::new(data), classes));
+            }
+            Kind::Masks => {
+                let classes = classes.ok_or_else(|| wrong("needs classes: the names of 0, 1 and so on in masks"))?;
+                return Ok((Arc::new(MaskFolder::open(path, labels, frame(None)?, classes.len())?), classes));
+            }
+            Kind::Npz => Pictures::open_npz(&path)?,
+            Kind::Idx => Pictures::open_idx(&path, labels)?,
+        };
+        let classes = classes.unwrap_or_else(|| (0..pictures.classes()).map(|class| class.to_string()).collect());
+        if pictures.classes() > classes.len() {
+            let reason = format!("has the label {}; there are {} classes", pictures.classes() - 1, classes.len());
+            return Err(Error::model(path.display().to_string(), reason));
+        }
+        let own = pictures.frame();
+        let frame = frame(Some((own.size(), own.channels())))?;
+        Ok((Arc::new(pictures.framed(frame)), classes))
+    }
+}
+
+impl Sets {
+    /// Refuses labels of other dimensions than `system` learns: none for a picture's, two for those of pixels.
+    pub(super) fn labelled(self, system: &str, rank: usize) -> Result<Self> {
+        let label = self.learnt.tensors().into_iter().find(|(name, ty)| name == "label" && ty.dtype == DType::I32);
+        match label {
+            Some((_, ty)) if ty.rank() == rank && rank > 0 && self.classes.len() > usize::from(VOID) => {
+                Err(wrong(format!("has {} classes; in masks there are {VOID} at most, since {VOID} is none", self.classes.len())))
+            }
+            Some((_, ty)) if ty.rank() == rank => Ok(self),
+            _ => {
+                let wants = if rank == 0 { "a class for each picture" } else { "a class for each pixel" };
+                Err(wrong(format!("is not what '{system}' learns from, {wants}")))
+            }
+        }
+    }
+
+    /// What checkpoints say of the data: the classes' names, and what images are brought to.
+    pub(super) fn about(&self) -> Vec<(&'static str, String)> {
+        let list = |values: Result<String, serde_json::Error>| values.unwrap_or_default();
+        vec![
+            ("classes", list(serde_json::to_string(&self.classes))),
+            ("mean", list(serde_json::to_string(&self.mean))),
+            ("std", list(serde_json::to_string(&self.std))),
+        ]
+    }
+
+    /// `scale (image - mean) / std + shift`, by channel; nothing is added to the graph where that is the image.
+    pub(super) fn normalised(&self, image: &Var, scale: f32, shift: f32) -> Result<Var> {
+        let each = |of: &dyn Fn(f32, f32) -> f32| self.mean.iter().zip(&self.std).map(|(mean, std)| of(*mean, *std)).collect::<Vec<f32>>();
+        let (factor, offset) = (each(&|_, std| scale / std), each(&|mean, std| shift - scale * mean / std));
+        if factor.iter().all(|f| *f == 1.0) && offset.iter().all(|o| *o == 0.0) {
+            return Ok(image.clone());
+        }
+        let constant = |values: Vec<f32>| image.graph().constant(Array::new([1, values.len(), 1, 1], values)?);
+        image.mul(&constant(factor)?)?.add(&constant(offset)?)
+    }
+}
+
+fn wrong(reason: impl Into<String>) -> Error {
+    Error::model("[data]", reason)
+}

@@ -1,0 +1,163 @@
+//! `foveate train` on pictures of one's own: folders of classes are learnt, masks come along, and what is wrong is said.
+#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
+#[path = "common/program.rs"]
+mod program;
+
+use foveate::array::Array;
+use foveate::array::picture::{write_indexed_png, write_png};
+use foveate::nn::Weights;
+use program::{assert_code, foveate, text};
+use std::path::Path;
+use std::process::Output;
+
+const REST: &str = r#"
+[optimiser]
+kind = "adam"
+
+[schedule]
+kind = "cosine"
+base = 0.03
+"#;
+
+const BARS: &str = r#"# Bars that lie and bars that stand
+[network]
+system = "cnn"
+channels = [6]
+
+[data]
+kind = "folders"
+train = "train"
+test = "test"
+size = 12
+channels = 1
+
+[[augmentation]]
+kind = "random-horizontal-flip"
+
+[[augmentation]]
+kind = "random-crop"
+padding = 2
+
+[[augmentation]]
+kind = "color-jitter"
+brightness = 0.3
+
+[train]
+batch = 16
+steps = 60
+report = 20
+evaluate = 30
+"#;
+
+/// A bar of 9 x 3 pixels that lies or stands, somewhere on a grey of 16 x 12, lighter or darker than that.
+fn bar(path: &Path, lies: bool, number: usize) {
+    let (top, left) = (number * 5 % 4 + if lies { 4 } else { 0 }, number * 7 % 3 + if lies { 1 } else { 5 });
+    let (h, w) = if lies { (3, 9) } else { (9, 3) };
+    let inside = |y: usize, x: usize| (top..top + h).contains(&y) && (left..left + w).contains(&x);
+    let [bar, ground] = if number.is_multiple_of(2) { [0.9f32, 0.3] } else { [0.2, 0.7] };
+    write_png(path, &Array::from_fn([1, 3, 12, 16], |i| if inside(i / 16 % 12, i % 16) { bar } else { ground })).unwrap();
+}
+
+/// A run on the data in `folder`, into `run` in it.
+fn train(folder: &Path, recipe: &str, more: &[&str]) -> Output {
+    let at = |name: &str| folder.join(name).display().to_string();
+    std::fs::write(at("own.toml"), format!("{recipe}{REST}")).unwrap();
+    foveate(&[&["train", &at("own.toml"), "--data", &at(""), "--output", &at("run")], more].concat())
+}
+
+#[test]
+fn a_folder_of_classes_is_learnt() {
+    let folder = tempfile::tempdir().unwrap();
+    for (part, count) in [("train", 24), ("test", 8)] {
+        for (class, lies) in [("lies", true), ("stands", false)] {
+            let inside = folder.path().join(part).join(class);
+            std::fs::create_dir_all(&inside).unwrap();
+            (0..count).for_each(|i| bar(&inside.join(format!("{i}.png")), lies, i + if part == "test" { 100 } else { 0 }));
+        }
+    }
+    let begun = train(folder.path(), BARS, &["--steps", "30"]);
+    assert_code(&begun, 0);
+    let said = text(&begun.stdout);
+    assert!(said.contains("2 classes of pictures of 12 x 12") && said.contains("48 examples, 16 for tests"), "{said}");
+    let done = train(folder.path(), BARS, &["--resume", "--steps", "60"]);
+    assert_code(&done, 0);
+    let log = std::fs::read_to_string(folder.path().join("run/log.csv")).unwrap();
+    let last: Vec<f64> = log.lines().last().unwrap().split(',').map(|cell| cell.parse().unwrap()).collect();
+    assert!(log.starts_with("step,loss,rate,batch_error,test_error\n") && last[0] == 60.0, "{log}");
+    assert!(last[4] <= 1.0 / 16.0, "more than one of 16 is wrong: {log}");
+    let weights = Weights::open(folder.path().join("run/checkpoint.safetensors")).unwrap();
+    assert_eq!((&*weights.metadata()["classes"], &*weights.metadata()["mean"]), (r#"["lies","stands"]"#, "[0.5]"));
+
+    std::fs::rename(folder.path().join("train/stands"), folder.path().join("train/falls")).unwrap();
+    let other = train(folder.path(), BARS, &["--resume"]);
+    assert_code(&other, 1);
+    assert!(text(&other.stderr).contains("stands: is of none of the classes falls, lies"), "{}", text(&other.stderr));
+}
+
+const MASKS: &str = r#"# A square in a photo
+[network]
+system = "fcn"
+variant = "fcn16s"
+channels = [2, 2, 2, 2, 2]
+hidden = 2
+
+[data]
+kind = "masks"
+train = "photos"
+train_labels = "masks"
+test = "photos"
+test_labels = "masks"
+classes = ["ground", "square"]
+size = 32
+mean = [0.4, 0.5, 0.6]
+
+[[augmentation]]
+kind = "random-rotation"
+degrees = 20
+
+[train]
+batch = 2
+steps = 2
+"#;
+
+#[test]
+fn masks_are_trained_on_and_what_is_wrong_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    ["photos", "masks"].iter().for_each(|name| std::fs::create_dir(at(name)).unwrap());
+    let inside = |i: usize| (8..24).contains(&(i / 40 % 40)) && (8..24).contains(&(i % 40));
+    for name in ["a", "b"] {
+        write_png(at("photos").join(format!("{name}.png")), &Array::from_fn([1, 3, 40, 40], |i| f32::from(u8::from(inside(i))))).unwrap();
+    }
+    let mask = |name: &str, class: i32| {
+        let classes = Array::from_fn([1, 1, 40, 40], |i| if inside(i) { class } else { 0 });
+        write_indexed_png(at("masks").join(name), &classes, |class| [class; 3]).unwrap();
+    };
+    mask("a.png", 1);
+    let refused = |recipe: &str, reason: &str| {
+        let output = train(folder.path(), recipe, &["--device", "cpu"]);
+        let said = text(&output.stderr);
+        assert!(output.status.code() == Some(1) && said.contains(reason) && !at("run/checkpoint.safetensors").exists(), "{said}");
+    };
+    refused(MASKS, "b.png: has no mask");
+    mask("b.png", 2);
+    refused(MASKS, "b.png: has class 2 at row 8, column 8; there are 2");
+    mask("b.png", 1);
+    refused(&MASKS.replace("size = 32\n", ""), "needs a size");
+    refused(&MASKS.replace("size = 32", "size = 48"), "multiples of 32");
+    refused(&MASKS.replace("test_labels = \"masks\"\n", ""), "needs train_labels and test_labels");
+    refused(&MASKS.replace("mean = [0.4, 0.5, 0.6]", "mean = [0.4, 0.5]"), "mean has 2 numbers for 3 channels");
+    refused(&BARS.replace("folders", "masks"), "needs train_labels and test_labels");
+
+    let done = train(folder.path(), MASKS, &["--device", "cpu"]);
+    assert_code(&done, 0);
+    assert!(text(&done.stdout).contains("2 classes in pictures of 32 x 32") && at("run/scenes.png").exists(), "{}", text(&done.stdout));
+    // Other classes go on from it, with scores of their own.
+    std::fs::rename(at("run"), at("before")).unwrap();
+    let start = format!("hidden = 2\nstart = {:?}", at("before/checkpoint.safetensors"));
+    let next = MASKS.replace("hidden = 2", &start).replace("\"square\"", "\"square\", \"disc\"").replace("steps = 2", "steps = 1");
+    assert_code(&train(folder.path(), &next, &["--device", "cpu"]), 0);
+    let weights = Weights::open(at("run/checkpoint.safetensors")).unwrap();
+    assert_eq!(weights.sizes::<4>("score_fr.weight").unwrap(), [3, 2, 1, 1]);
+}
