@@ -8,7 +8,8 @@ use foveate::array::picture::Picture;
 use foveate::array::{Array, TensorType};
 use foveate::graph::Graph;
 use foveate::models::selfie;
-use foveate::plan::{Device, Plan};
+use foveate::ops::Precision;
+use foveate::plan::{Device, Options, Plan};
 
 /// (1, h, w, c) as (1, c, h, w).
 fn nchw(array: &Array) -> Array {
@@ -22,6 +23,24 @@ fn mask_on(device: &Device, image: &Array) -> Array {
     let input = graph.input("image", TensorType::f32(image.shape())).unwrap();
     let mask = selfie::forward(&graph, &selfie::weights().unwrap(), &input).unwrap();
     Plan::compile(device, &[&mask]).unwrap().run(&[("image", image)]).unwrap().remove(0)
+}
+
+/// In f16 every result of a hundred layers is off by up to 2^-11 of itself.
+#[test]
+fn in_f16_the_mask_is_nearly_the_same() {
+    let image = nchw(&fixture("selfie")["input"]);
+    let graph = Graph::new();
+    let input = graph.input("image", TensorType::f32(image.shape())).unwrap();
+    let mask = selfie::forward(&graph, &selfie::weights().unwrap(), &input).unwrap();
+    let run = |precision| {
+        let options = Options { precision, tuned: false, ..Options::default() };
+        Plan::compile_with(gpu(), &[&mask], options).unwrap().run(&[("image", &image)]).unwrap().remove(0)
+    };
+    let (half, whole) = (run(Precision::F16), run(Precision::F32));
+    compare(&half, &whole, None, Bound::Near { absolute: 0.02, relative: 0.0 }).unwrap();
+    let pairs = half.values::<f32>().unwrap().iter().zip(whole.values::<f32>().unwrap());
+    let differ = pairs.filter(|(a, b)| (**a > 0.5) != (**b > 0.5)).count();
+    assert!(differ < half.len() / 1000, "{differ} of {} pixels are on the other side", half.len());
 }
 
 /// Within 1e-3 everywhere, and the same pixels above one half.

@@ -49,7 +49,7 @@ const SAMPLES: u32 = 20;
 
 impl Bench {
     pub(super) fn run(self) -> Result<ExitCode> {
-        let options = Options { precision: self.precision.precision()?, ..Options::default() };
+        let options = Options { precision: self.precision.precision(), ..Options::default() };
         let cases = self.cases.read()?;
         let before = self.against.as_deref().map(Before::open).transpose()?;
         let gpu = self.adapter.open()?;

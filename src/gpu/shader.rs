@@ -22,6 +22,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     fixed_sum,
     floats,
     formats,
+    halves,
     index,
     larger,
     line,
