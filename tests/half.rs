@@ -1,6 +1,6 @@
 //! Plans whose tensors lie in f16: what several operators make, how much memory that takes, and what must not be rounded. Rows of the case
 //! tables hold each operator.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail where it stands")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail where it stands")]
 
 mod common;
 

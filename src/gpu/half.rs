@@ -134,8 +134,8 @@ fn rewritten(mut text: &str, all: &[Held<'_>]) -> Option<String> {
             continue;
         };
         if !after.starts_with('[') {
-            // Its declaration, or something else of that name. Numbers may be widened twice, words not.
-            if held.scalar != Scalar::Float && (done.ends_with("let ") || done.ends_with("var ")) {
+            // Its declaration, or something else of that name: with brackets too, a float is widened twice, a word would be wrong.
+            if matches!(held.scalar, Scalar::Word(_)) && (done.ends_with("let ") || done.ends_with("var ")) {
                 return None;
             }
             done.push_str(word);
