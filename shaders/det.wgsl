@@ -54,7 +54,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             for (var row = k + 1u; row < size; row++) {
                 let factor = work[(row * size + k) * next + matrix] / head;
                 for (var j = k + 1u; j < size; j++) {
-                    work[(row * size + j) * next + matrix] -= factor * work[(k * size + j) * next + matrix];
+                    let below = (row * size + j) * next + matrix;
+                    work[below] = work[below] - factor * work[(k * size + j) * next + matrix];
                 }
             }
         }

@@ -130,14 +130,13 @@ fn what_the_model_does_not_have_is_refused_with_what_it_has() {
     refused(&run(&[]), &["input 'image' is missing", "--seed", takes]);
     refused(&run(&["--seed", "1", "--dim", "M=1"]), &["there is no open dimension 'M', it has N, H, image.3", takes]);
     refused(&run(&["--seed", "1", "--dim", "N=4000000000", "--dim", "H=1", "--dim", "image.3=1"]), &["2^32 - 1"]);
-    refused(&run(&["--precision", "f16"]), &["--precision f16 is not supported"]);
     refused(&foveate(&["inspect", "normalize.onnx", "--dim", "M=1"]), &["there is no open dimension 'M'", takes]);
     assert_eq!(foveate(&["run", "normalize.onnx", "--dim", "M"]).status.code(), Some(2));
 }
 
 /// Where there are no matrices, and where a network has no products, it is the same.
 #[test]
-fn fast_is_near_f32() {
+fn fast_and_f16_are_near_f32() {
     let files = Files::new();
     let run = |precision: &str, out: &str| {
         let dims = ["--dim", "N=1", "--dim", "H=5", "--dim", "image.3=4"];
@@ -146,10 +145,10 @@ fn fast_is_near_f32() {
         assert!(output.status.success(), "{}", text(&output.stderr));
         outputs(&files.path(out))
     };
-    let (exact, fast) = (run("f32", "exact.npz"), run("fast", "fast.npz"));
+    let (exact, fast, half) = (run("f32", "exact.npz"), run("fast", "fast.npz"), run("f16", "half.npz"));
     assert_eq!(exact.keys().collect::<Vec<_>>(), fast.keys().collect::<Vec<_>>());
-    for (name, tensor) in exact {
-        let (exact, fast) = (tensor.floats().unwrap(), fast[&name].floats().unwrap());
+    for (name, tensor, fast) in exact.iter().flat_map(|(name, tensor)| [(name, tensor, &fast), (name, tensor, &half)]) {
+        let (exact, fast) = (tensor.floats().unwrap(), fast[name].floats().unwrap());
         let most = exact.iter().fold(0.0f64, |most, x| most.max(x.abs()));
         assert!(exact.iter().zip(&fast).all(|(a, b)| (a - b).abs() <= most / 256.0), "{name}: {exact:?} {fast:?}");
     }

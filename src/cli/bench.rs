@@ -18,7 +18,7 @@ use std::time::Duration;
 #[command(after_help = "\
 A row is ten dispatches in one pass, timed on the GPU; the time is a tenth of the median of twenty passes. The device is
 kept busy for 150 ms before each row. A row that would take longer than --budget gets fewer dispatches, and says so.
-FLOP count useful products and sums only; bytes are those of inputs and outputs, each once. The percentages are shares of
+FLOP count useful products and sums only; bytes are those of inputs and outputs in f32, each once. The percentages are shares of
 what the device was seen to reach beforehand: f32 products and sums in registers, and a copy through memory.
 
 Examples:
@@ -49,7 +49,7 @@ const SAMPLES: u32 = 20;
 
 impl Bench {
     pub(super) fn run(self) -> Result<ExitCode> {
-        let options = Options { precision: self.precision.precision()?, ..Options::default() };
+        let options = Options { precision: self.precision.precision(), ..Options::default() };
         let cases = self.cases.read()?;
         let before = self.against.as_deref().map(Before::open).transpose()?;
         let gpu = self.adapter.open()?;

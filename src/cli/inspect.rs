@@ -1,10 +1,12 @@
 //! `foveate inspect`
 
 use super::inputs::{DimArgs, ModelArg};
+use super::precision::PrecisionArgs;
 use clap::Args;
 use foveate::Result;
+use foveate::gpu::Capabilities;
 use foveate::onnx::{Bindings, Dim, Model, Port};
-use foveate::plan::Cost;
+use foveate::plan::{Cost, Options};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -17,7 +19,7 @@ that --dim does not set count as 1.
 
 Examples:
   foveate inspect model.onnx
-  foveate inspect detector.onnx --dim H=640 --dim W=640
+  foveate inspect detector.onnx --dim H=640 --dim W=640 --precision f16
   foveate inspect model.onnx --json | jq .unsupported")]
 pub(super) struct Inspect {
     #[command(flatten)]
@@ -27,6 +29,8 @@ pub(super) struct Inspect {
     json: bool,
     #[command(flatten)]
     dims: DimArgs,
+    #[command(flatten)]
+    precision: PrecisionArgs,
 }
 
 /// What importing the model for certain sizes shows.
@@ -44,7 +48,8 @@ struct Found {
 impl Inspect {
     pub(super) fn run(self) -> Result<ExitCode> {
         let model = self.model.open()?;
-        let found = Found::of(&model, Bindings { dims: self.dims.sizes()?, ..Bindings::default() })?;
+        let options = Options { precision: self.precision.precision(), ..Options::default() };
+        let found = Found::of(&model, Bindings { dims: self.dims.sizes()?, ..Bindings::default() }, options)?;
         if self.json {
             println!("{:#}", found.json(&model));
         } else {
@@ -55,7 +60,7 @@ impl Inspect {
 }
 
 impl Found {
-    fn of(model: &Model, mut bindings: Bindings) -> Result<Self> {
+    fn of(model: &Model, mut bindings: Bindings, options: Options) -> Result<Self> {
         let sizes = model.sizes(&bindings)?;
         let open: Vec<String> = model.open_dims().into_iter().filter(|name| !sizes.contains_key(name)).collect();
         bindings.dims.extend(open.iter().map(|name| (name.clone(), 1)));
@@ -69,7 +74,8 @@ impl Found {
                 if found.refusals.is_empty() {
                     let session = import.session()?;
                     let outputs = session.vars();
-                    let cost = if outputs.is_empty() { Ok(Cost::default()) } else { Cost::of(&outputs) };
+                    let cost = || Cost::with(&Capabilities::common(), &outputs, options);
+                    let cost = if outputs.is_empty() { Ok(Cost::default()) } else { cost() };
                     found.reason = cost.as_ref().err().map(ToString::to_string);
                     found.cost = cost.ok();
                 }

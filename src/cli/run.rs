@@ -44,7 +44,7 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn run(self) -> Result<ExitCode> {
-        let precision = self.precision.precision()?;
+        let precision = self.precision.precision();
         let model = self.model.open()?;
         let device = self.device.open()?;
         let given = self.inputs.read(&model, &device)?;

@@ -91,7 +91,7 @@ impl Tune {
         let longest = Duration::try_from_secs_f64(self.longest)
             .map_err(|_| Error::shape("--longest", format!("{} is no number of seconds", self.longest)))?;
         let memory = self.memory.saturating_mul(1 << 20);
-        let plan = Options { precision: self.precision.precision()?, ..Options::default() };
+        let plan = Options { precision: self.precision.precision(), ..Options::default() };
         let options = TuneOptions { plan, longest, memory, again: self.again };
         let mut count = Count::default();
         for (source, outputs) in self.graphs()? {

@@ -88,6 +88,13 @@ impl Capabilities {
         }
     }
 
+    /// The same device for tensors of f32 that lie on it as f16: windows begin at multiples of twice as many bytes, since half of these
+    /// are bound.
+    pub(crate) fn for_halves(mut self) -> Self {
+        self.limits.min_storage_buffer_offset_alignment = self.limits.min_storage_buffer_offset_alignment.saturating_mul(2);
+        self
+    }
+
     /// Whether a subgroup is one vector of 8 lanes of a CPU, and shaders have 64-bit integers: for kernels that load little and share
     /// what they load by shuffles, which on a CPU cost next to nothing.
     pub fn has_lanes(&self) -> bool {

@@ -27,6 +27,16 @@ pub struct Binding {
     pub write: bool,
     /// Which bytes of it; all if `None`.
     pub bytes: Option<Range<u64>>,
+    /// Whether it lies there as f16 where the shader's text has 32 bits: the plan says so, and counts `bytes` anew.
+    pub half: bool,
+}
+
+impl Binding {
+    /// The same tensor kept in f16. Windows begin and end on whole elements of 32 bits, of which every one takes half as much.
+    pub(crate) fn halve(&mut self) {
+        self.half = true;
+        self.bytes = self.bytes.take().map(|bytes| bytes.start / 2..bytes.end / 2);
+    }
 }
 
 /// One dispatch: `@binding(0)` is the uniform `params`, `bindings` follow from 1 on.
@@ -102,7 +112,7 @@ impl Launch {
 
     /// Binds any slot.
     pub fn bind(mut self, slot: Slot, write: bool, bytes: Option<Range<u64>>) -> Self {
-        self.bindings.push(Binding { slot, write, bytes });
+        self.bindings.push(Binding { slot, write, bytes, half: false });
         self
     }
 }

@@ -6,6 +6,7 @@ mod adapter;
 pub(crate) mod cache;
 mod capabilities;
 mod choices;
+mod half;
 mod kernel;
 mod launch;
 mod pipeline;
@@ -16,6 +17,8 @@ pub(crate) mod transfer;
 pub use adapter::{Adapter, GpuOptions, adapters};
 pub use capabilities::{Capabilities, Window};
 pub use choices::{Choice, Choices};
+#[cfg(test)]
+pub(crate) use half::halve;
 pub use kernel::{Field, Kernel, KernelParams};
 pub(crate) use kernel::{kernel, params};
 pub use launch::{Binding, Launch, Slot};
@@ -23,9 +26,10 @@ pub use pipeline::Pipeline;
 pub use shader::{INCLUDES, expand};
 pub use timing::Timestamps;
 
-use crate::array::Array;
+use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
@@ -45,11 +49,14 @@ struct Inner {
     choices: Choices,
     matrices_work: OnceLock<bool>,
     /// Buffers of arrays that several plans use, for as long as one of them does.
-    shared: Mutex<Vec<(Weak<Array>, Weak<wgpu::Buffer>)>>,
+    shared: Mutex<Vec<Shared>>,
     buffers: AtomicU64,
     bind_groups: AtomicU64,
     compiled: AtomicU64,
 }
+
+/// An array, what its elements are on the device, and the buffer they lie in.
+type Shared = (Weak<Array>, DType, Weak<wgpu::Buffer>);
 
 /// How many GPU objects a [`Gpu`] has made so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,21 +178,23 @@ impl Gpu {
         self.device().create_bind_group(descriptor)
     }
 
-    /// The buffer that holds `array`, uploaded once for as long as anybody uses it.
+    /// The buffer that holds `array` as elements of dtype `held`, uploaded once for as long as anybody uses it.
     ///
     /// # Errors
     /// [`Error::Device`] if it does not fit.
-    pub(crate) fn shared_buffer(&self, label: &str, array: &Arc<Array>) -> Result<Arc<wgpu::Buffer>> {
+    pub(crate) fn shared_buffer(&self, label: &str, array: &Arc<Array>, held: DType) -> Result<Arc<wgpu::Buffer>> {
         let mut shared = self.inner.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.retain(|(_, buffer)| buffer.strong_count() > 0);
+        shared.retain(|(_, _, buffer)| buffer.strong_count() > 0);
         let here = Arc::downgrade(array);
-        if let Some(buffer) = shared.iter().find(|(a, _)| Weak::ptr_eq(a, &here)).and_then(|(_, b)| b.upgrade()) {
+        if let Some(buffer) = shared.iter().find(|(a, dtype, _)| *dtype == held && Weak::ptr_eq(a, &here)).and_then(|(_, _, b)| b.upgrade())
+        {
             return Ok(buffer);
         }
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
-        let buffer = Arc::new(self.create_buffer(label, array.ty().device_bytes(), usage)?);
-        self.write(&buffer, &transfer::to_bytes(array))?;
-        shared.push((here, Arc::downgrade(&buffer)));
+        let bytes = TensorType::new(held, array.shape()).device_bytes();
+        let buffer = Arc::new(self.create_buffer(label, bytes, usage)?);
+        self.write(&buffer, &transfer::to_bytes(array, held))?;
+        shared.push((here, held, Arc::downgrade(&buffer)));
         Ok(buffer)
     }
 
@@ -213,13 +222,18 @@ impl Gpu {
     }
 
     /// The pipeline for a launch, compiled at most once.
-    pub fn pipeline(&self, launch: &Launch) -> Arc<Pipeline> {
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if a binding cannot be [kept in f16](Binding::half).
+    pub fn pipeline(&self, launch: &Launch) -> Result<Arc<Pipeline>> {
         let mut pipelines = self.inner.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = pipelines.entry(pipeline::Key::of(launch)).or_insert_with(|| Arc::new(self.compiled(launch)));
-        Arc::clone(entry)
+        Ok(match pipelines.entry(pipeline::Key::of(launch)) {
+            Entry::Occupied(there) => Arc::clone(there.get()),
+            Entry::Vacant(missing) => Arc::clone(missing.insert(Arc::new(self.compiled(launch)?))),
+        })
     }
 
-    fn compiled(&self, launch: &Launch) -> Pipeline {
+    fn compiled(&self, launch: &Launch) -> Result<Pipeline> {
         self.inner.compiled.fetch_add(1, Ordering::Relaxed);
         let cache = self.inner.cache.as_ref().map(cache::DiskCache::pipelines);
         let options = pipeline::Options { checked: self.inner.checked, params_in_storage: self.capabilities().params_in_storage };
@@ -249,7 +263,7 @@ impl Gpu {
                 loop {
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
                     let Some((key, launch)) = next else { return Ok(()) };
-                    let pipeline = Arc::new(self.compiled(launch));
+                    let pipeline = Arc::new(self.compiled(launch)?);
                     pipelines().insert(key, pipeline);
                 }
             })

@@ -1,6 +1,8 @@
 //! Compute pipelines with explicit layouts.
 
+use super::half::halve;
 use super::{Launch, expand};
+use crate::error::Result;
 
 /// A compiled kernel and the layout of its bind group.
 #[derive(Debug)]
@@ -26,7 +28,8 @@ pub(super) struct Key {
     kernel: &'static str,
     header: String,
     constants: Vec<(&'static str, u64)>,
-    writes: Vec<bool>,
+    /// Of each binding, whether it is written to and whether it is kept in f16.
+    bindings: Vec<(bool, bool)>,
 }
 
 impl Key {
@@ -35,17 +38,23 @@ impl Key {
             kernel: launch.kernel.name,
             header: launch.header.clone(),
             constants: launch.constants.iter().map(|&(name, value)| (name, value.to_bits())).collect(),
-            writes: launch.bindings.iter().map(|b| b.write).collect(),
+            bindings: launch.bindings.iter().map(|b| (b.write, b.half)).collect(),
         }
     }
 }
 
-pub(super) fn compile(device: &wgpu::Device, launch: &Launch, options: Options, cache: Option<&wgpu::PipelineCache>) -> Pipeline {
+/// # Errors
+/// If a binding cannot be kept in f16 that should be.
+pub(super) fn compile(device: &wgpu::Device, launch: &Launch, options: Options, cache: Option<&wgpu::PipelineCache>) -> Result<Pipeline> {
     let label = Some(launch.kernel.name);
     let Options { checked, params_in_storage } = options;
     let mut text = expand(&launch.header, launch.kernel.source);
     if params_in_storage {
         text = text.replace("var<uniform> params", "var<storage, read> params");
+    }
+    let halves: Vec<usize> = launch.bindings.iter().zip(1..).filter(|(b, _)| b.half).map(|(_, number)| number).collect();
+    if !halves.is_empty() {
+        text = halve(launch.kernel.name, &text, &halves)?;
     }
     let source = wgpu::ShaderSource::Wgsl(text.into());
     let checks =
@@ -65,7 +74,7 @@ pub(super) fn compile(device: &wgpu::Device, launch: &Launch, options: Options, 
         compilation_options: wgpu::PipelineCompilationOptions { constants: &launch.constants, zero_initialize_workgroup_memory: false },
         cache,
     });
-    Pipeline { pipeline, layout }
+    Ok(Pipeline { pipeline, layout })
 }
 
 fn layout_entries(launch: &Launch, params_in_storage: bool) -> Vec<wgpu::BindGroupLayoutEntry> {

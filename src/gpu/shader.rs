@@ -24,6 +24,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     fixed_sum,
     floats,
     formats,
+    halves,
     index,
     larger,
     line,

@@ -20,7 +20,7 @@ use super::grid_sample::{Side, check_sides};
 use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, groups, launch_rows, rounded, the_gradient, u32_of};
 use crate::array::{Array, DType, Hw, TensorType};
 use crate::error::{Error, Result};
-use crate::gpu::{Kernel, Launch, kernel, params};
+use crate::gpu::{Kernel, Launch, Slot, kernel, params};
 use crate::graph::Var;
 
 params! {
@@ -83,6 +83,10 @@ impl Op for AffineGrid {
             }
         }
         Ok(vec![rounded(&[images, self.size.h, self.size.w, 2], output)?])
+    }
+
+    fn exact(&self, _: Slot) -> bool {
+        true
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {

@@ -21,7 +21,7 @@ use super::grid_sample::{Side, check_sides};
 use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, groups, launch_rows, rounded, the_gradient, u32_of};
 use crate::array::{Array, DType, Dhw, TensorType};
 use crate::error::{Error, Result};
-use crate::gpu::{Kernel, Launch, kernel, params};
+use crate::gpu::{Kernel, Launch, Slot, kernel, params};
 use crate::graph::Var;
 
 params! {
@@ -79,6 +79,10 @@ impl Op for AffineGrid3d {
             }
         }
         Ok(vec![rounded(&[inputs[0].shape()[0], d, h, w, 3], output)?])
+    }
+
+    fn exact(&self, _: Slot) -> bool {
+        true
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {

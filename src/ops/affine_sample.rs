@@ -22,7 +22,7 @@ use super::grid_sample::sampled;
 use super::{AffineGrid, Candidate, GridSample, Op, Site, check_inputs};
 use crate::array::{Array, Hw, TensorType};
 use crate::error::Result;
-use crate::gpu::Kernel;
+use crate::gpu::{Kernel, Slot};
 use crate::graph::Var;
 
 /// It runs `grid_sample`'s.
@@ -62,6 +62,10 @@ impl Op for AffineSample {
         let theta = inputs[1].values::<f32>()?;
         let grid = AffineGrid { size: self.size, align_corners: self.sample.align_corners };
         self.sample.sample(inputs[0], self.size, |n, y, x| grid.place(theta, n, y, x))
+    }
+
+    fn exact(&self, slot: Slot) -> bool {
+        slot == Slot::Input(1)
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {

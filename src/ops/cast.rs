@@ -17,7 +17,7 @@ use super::map::launch_map;
 use super::{Candidate, Expression, Op, Site, check_inputs, the_gradient};
 use crate::array::{Array, DType, Data, TensorType, f16};
 use crate::error::{Error, Result};
-use crate::gpu::Kernel;
+use crate::gpu::{Kernel, Slot};
 use crate::graph::Var;
 
 /// It is an expression for the kernel that [`Unary`](super::Unary) lists.
@@ -84,6 +84,11 @@ impl Op for Cast {
             DType::Bool => Data::Bool(inputs[0].to_f64().into_iter().map(|x| x != 0.0).collect()),
         };
         Ok(vec![Array::from_data(inputs[0].shape(), data)?])
+    }
+
+    /// Integers are mostly indices.
+    fn exact(&self, slot: Slot) -> bool {
+        slot == Slot::Input(0) && matches!(self.to, DType::I32 | DType::U32)
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {

@@ -3,7 +3,7 @@
 use super::{Expression, Finish};
 use crate::array::{Array, TensorType};
 use crate::error::Result;
-use crate::gpu::{Capabilities, Launch};
+use crate::gpu::{Capabilities, Launch, Slot};
 use crate::graph::Var;
 use std::any::Any;
 use std::fmt::Debug;
@@ -44,6 +44,13 @@ pub trait Op: Any + Debug + Send + Sync {
     fn absorb(&self, input: usize, maker: &dyn Op, made: &TensorType) -> Option<Arc<dyn Op>> {
         let _ = (input, maker, made);
         None
+    }
+
+    /// Whether an input or output is kept in f32 even where a plan keeps tensors in f16: what 11 digits do not tell apart, as places in a
+    /// picture; sums that grow in it.
+    fn exact(&self, slot: Slot) -> bool {
+        let _ = slot;
+        false
     }
 
     /// How many products the definition adds up, for inputs and outputs of these types: the usual measure of a network's work.
@@ -88,6 +95,9 @@ pub enum Precision {
     /// Factors of products of matrices and of convolutions rounded to 11 binary digits where the device is faster with those, as TF32
     /// does it elsewhere; f32 sums. Everything else, and all of it on other devices, as `F32`.
     Fast,
+    /// Tensors of f32 lie on the device as f16, rounded when they are stored, in half the memory: inputs, weights, what nodes make.
+    /// Kernels compute as for `Fast`. Beyond 65504 is infinity. What tells places, states and what they become stay f32.
+    F16,
 }
 
 /// One way to compute an operator, as data.

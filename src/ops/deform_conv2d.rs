@@ -24,7 +24,7 @@ use super::grid_sample::check_sides;
 use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, rounded, types, u32_of};
 use crate::array::{Array, DType, Hw, Pads, TensorType};
 use crate::error::{Error, Result};
-use crate::gpu::{Kernel, Launch, kernel, params};
+use crate::gpu::{Kernel, Launch, Slot, kernel, params};
 use crate::graph::Var;
 
 params! {
@@ -188,6 +188,10 @@ impl Op for DeformColumns {
         };
         let count = shape.iter().product();
         Ok(vec![rounded(&shape, (0..count).map(column).collect())?])
+    }
+
+    fn exact(&self, slot: Slot) -> bool {
+        slot == Slot::Input(1)
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {

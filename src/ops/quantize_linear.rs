@@ -27,7 +27,7 @@ use super::{
 };
 use crate::array::{Array, DType, TensorType, elements};
 use crate::error::{Error, Result};
-use crate::gpu::{Kernel, Launch, kernel, params};
+use crate::gpu::{Kernel, Launch, Slot, kernel, params};
 use crate::graph::Var;
 
 params! {
@@ -264,6 +264,10 @@ impl Op for QuantizeLinear {
         }])
     }
 
+    fn exact(&self, slot: Slot) -> bool {
+        slot == Slot::Input(1)
+    }
+
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         let value = if self.multiply { "Element(x) * scale" } else { "quotient(x, scale)" };
         let (imports, formula) = match self.to {
@@ -291,6 +295,10 @@ impl Op for DequantizeLinear {
         #[expect(clippy::cast_precision_loss, reason = "rounding to f32 is the point")]
         let values = x.into_iter().zip(each(inputs)?).map(|(x, (_, scale, zero))| x.wrapping_sub(zero) as f32 * scale);
         Ok(vec![Array::new(inputs[0].shape(), values.collect::<Vec<f32>>())?])
+    }
+
+    fn exact(&self, slot: Slot) -> bool {
+        slot == Slot::Input(1)
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {

@@ -28,7 +28,7 @@ use super::grid_sample::{FAR, check_sides};
 use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, rounded, u32_of};
 use crate::array::{Array, DType, Hw, TensorType};
 use crate::error::{Error, Result};
-use crate::gpu::{Kernel, Launch, kernel, params};
+use crate::gpu::{Kernel, Launch, Slot, kernel, params};
 use crate::graph::Var;
 
 params! {
@@ -158,6 +158,10 @@ impl Op for RoiAlign {
             }
         }
         Ok(vec![rounded(&[indices.len(), channels, self.size.h, self.size.w], output)?])
+    }
+
+    fn exact(&self, slot: Slot) -> bool {
+        slot == Slot::Input(1)
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {

@@ -7,12 +7,13 @@ use crate::error::{Error, Result};
 use crate::gpu::cache::hash;
 use crate::gpu::{Binding, Capabilities, Choices, Gpu, Slot, expand};
 use crate::ops::{Candidate, Precision, Site};
+use std::borrow::Cow;
 use std::fmt::Write;
 
 /// All that the choice of a kernel may depend on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Chooser<'a> {
-    device: &'a Capabilities,
+    device: Cow<'a, Capabilities>,
     /// The device itself, if it is there.
     gpu: Option<&'a Gpu>,
     precision: Precision,
@@ -28,12 +29,14 @@ impl<'a> Chooser<'a> {
 
     /// For a device that nothing was measured on.
     pub(super) fn unmeasured(device: &'a Capabilities, options: Options) -> Self {
+        let halves = options.precision == Precision::F16;
+        let device = if halves { Cow::Owned(device.clone().for_halves()) } else { Cow::Borrowed(device) };
         Self { device, gpu: None, precision: options.precision, choices: None }
     }
 
-    /// What the device can do.
-    pub(super) fn device(&self) -> &'a Capabilities {
-        self.device
+    /// What operators are told that the device can do.
+    pub(super) fn device(&self) -> &Capabilities {
+        &self.device
     }
 
     /// The way that a step goes.
@@ -55,7 +58,7 @@ impl<'a> Chooser<'a> {
     pub(super) fn candidates(&self, program: &Program, step: &Step) -> Result<Vec<Candidate>> {
         let inputs: Vec<&TensorType> = step.inputs.iter().map(|&v| program.ty(v)).collect();
         let outputs: Vec<&TensorType> = step.outputs.iter().map(|&v| program.ty(v)).collect();
-        let site = Site { inputs: &inputs, outputs: &outputs, device: self.device, precision: self.precision, finish: None };
+        let site = Site { inputs: &inputs, outputs: &outputs, device: &self.device, precision: self.precision, finish: None };
         let mut reason = "there is no kernel for it".to_owned();
         let mut candidates = step.op.launch(&site)?;
         candidates.retain(|candidate| {

@@ -3,7 +3,7 @@
 use super::choose::Chooser;
 use super::layout::Layout;
 use super::program::Program;
-use super::{Options, fuse};
+use super::{Options, prepared};
 use crate::error::Result;
 use crate::gpu::Capabilities;
 use crate::graph::Var;
@@ -55,6 +55,14 @@ impl Cost {
     /// # Errors
     /// As [`Cost::of`].
     pub fn on(device: &Capabilities, outputs: &[&Var]) -> Result<Self> {
+        Self::with(device, outputs, Options::default())
+    }
+
+    /// [`Cost::on`] for a plan with other options.
+    ///
+    /// # Errors
+    /// As [`Cost::of`].
+    pub fn with(device: &Capabilities, outputs: &[&Var], options: Options) -> Result<Self> {
         let program = Program::of(outputs)?;
         let nodes = program.steps.len();
         let multiply_adds = program.steps.iter().map(|step| {
@@ -62,8 +70,8 @@ impl Cost {
             step.op.multiply_adds(&inputs, &outputs)
         });
         let multiply_adds = multiply_adds.fold(0, u64::saturating_add);
-        let chooser = Chooser::unmeasured(device, Options::default());
-        let bytes = Layout::of(chooser, &fuse::fuse(program, chooser))?.bytes;
+        let chooser = Chooser::unmeasured(device, options);
+        let bytes = Layout::of(&chooser, &prepared(program, &chooser, options))?.bytes;
         Ok(Self { nodes, multiply_adds, weights: bytes.constants, inputs: bytes.inputs, working: bytes.working, readback: bytes.staging })
     }
 

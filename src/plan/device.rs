@@ -2,7 +2,8 @@
 
 use super::largest::Largest;
 use super::layout::{Bytes, Layout, Place};
-use super::program::{Kind, Program};
+use super::program::{Kind, Program, Step};
+use crate::array::{DType, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch, Pipeline, Slot};
 use crate::ops::Candidate;
@@ -14,8 +15,8 @@ use wgpu::BufferUsages;
 pub(super) struct Compiled {
     pub(super) gpu: Gpu,
     pub(super) dispatches: Vec<Dispatch>,
-    /// The buffer of each input.
-    pub(super) inputs: Vec<Arc<wgpu::Buffer>>,
+    /// The buffer of each input, and what its elements are there.
+    pub(super) inputs: Vec<(Arc<wgpu::Buffer>, DType)>,
     /// The buffer of each state.
     pub(super) states: Vec<Arc<wgpu::Buffer>>,
     /// What to copy to `staging` after the dispatches.
@@ -25,6 +26,8 @@ pub(super) struct Compiled {
     /// The buffer of each value that has one; those of intermediate values are shared by lifetime.
     pub(super) values: Vec<Option<Arc<wgpu::Buffer>>>,
     pub(super) staging: wgpu::Buffer,
+    /// What each value is on the device.
+    pub(super) types: Vec<Arc<TensorType>>,
     /// Largest magnitudes that dispatches find, to be 0 before a run.
     pub(super) largest: Largest,
     /// Whether `staging` may be mapped from a run that was not awaited to its end.
@@ -66,25 +69,26 @@ impl Compiled {
     }
 
     fn build(gpu: &Gpu, program: &Program, layout: Layout) -> Result<Self> {
-        let Layout { chosen, places, scratch, shared, sizes, used, largest, bytes } = layout;
+        let Layout { chosen, places, scratch, shared, sizes, used, largest, types, bytes } = layout;
         let largest = Largest::new(gpu, program, &places, largest)?;
         let storage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
         let own = |label: &str, bytes| Ok(Arc::new(gpu.create_buffer(label, bytes, storage)?));
         let pool = sizes.iter().map(|&bytes| own("intermediate values", bytes)).collect::<Result<Vec<_>>>()?;
-        let inputs = program.inputs.iter().map(|(name, v)| own(name, program.ty(*v).device_bytes())).collect::<Result<Vec<_>>>()?;
-        let states = program.states.iter().map(|s| own(&s.name, program.ty(s.value).device_bytes())).collect::<Result<Vec<_>>>()?;
+        let input = |(name, v): &(String, usize)| Ok((own(name, types[*v].device_bytes())?, types[*v].dtype));
+        let inputs = program.inputs.iter().map(input).collect::<Result<Vec<_>>>()?;
+        let states = program.states.iter().map(|s| own(&s.name, types[s.value].device_bytes())).collect::<Result<Vec<_>>>()?;
         for (state, buffer) in program.states.iter().zip(&states) {
-            gpu.write(buffer, &crate::gpu::transfer::to_bytes(&state.initial))?;
+            gpu.write(buffer, &crate::gpu::transfer::to_bytes(&state.initial, types[state.value].dtype))?;
         }
 
         let mut buffers: Vec<Option<Arc<wgpu::Buffer>>> = Vec::with_capacity(program.values.len());
         for (value, info) in program.values.iter().enumerate() {
             buffers.push(match (&info.kind, places[value]) {
-                (Kind::Input(index), _) => Some(Arc::clone(&inputs[*index])),
+                (Kind::Input(index), _) => Some(Arc::clone(&inputs[*index].0)),
                 (Kind::State(index), _) => Some(Arc::clone(&states[*index])),
                 (Kind::Constant(array) | Kind::Parameter(array), _) if used[value] => {
                     // Held here, so that other plans find it.
-                    Some(gpu.shared_buffer("weights", array)?)
+                    Some(gpu.shared_buffer("weights", array, types[value].dtype)?)
                 }
                 (Kind::Computed, Place::Life(life)) => Some(Arc::clone(&pool[shared[life]])),
                 (Kind::Computed, Place::Alias(source)) => buffers[source].clone(),
@@ -94,12 +98,12 @@ impl Compiled {
 
         gpu.compile(chosen.iter().flat_map(|candidate| &candidate.launches))?;
         let (absent, params) = (own("absent", 256)?, Params::new(gpu, &chosen)?);
-        let recorder = Recorder { gpu, buffers: &buffers, absent, largest: &largest, params };
+        let recorder = Recorder { gpu, buffers: &buffers, types: &types, absent, largest: &largest, params };
         let mut dispatches = Vec::new();
         for (number, (candidate, scratch)) in chosen.iter().zip(&scratch).enumerate() {
             let scratch: Vec<_> = scratch.iter().map(|&life| Arc::clone(&pool[shared[life]])).collect();
             for launch in &candidate.launches {
-                dispatches.push(recorder.record(dispatches.len(), program, number, launch, &scratch)?);
+                dispatches.push(recorder.record(dispatches.len(), (number, &program.steps[number]), launch, &scratch)?);
             }
         }
 
@@ -107,14 +111,14 @@ impl Compiled {
         let at = |value: usize| buffers[value].clone().ok_or_else(lost);
         let (mut downloads, mut end) = (Vec::new(), 0);
         for &output in &program.outputs {
-            let size = program.ty(output).device_bytes();
+            let size = types[output].device_bytes();
             downloads.push(Download { source: at(output)?, offset: end, bytes: size });
             end += size;
         }
         let staging = gpu.create_buffer("readback", bytes.staging, BufferUsages::MAP_READ | BufferUsages::COPY_DST)?;
         let updates = updates(gpu, program, &states, at)?;
         let gpu = gpu.clone();
-        Ok(Self { gpu, dispatches, inputs, states, downloads, updates, staging, values: buffers, largest, mapping: false, bytes })
+        Ok(Self { gpu, dispatches, inputs, states, downloads, updates, staging, values: buffers, types, largest, mapping: false, bytes })
     }
 
     pub(super) fn device_bytes(&self) -> u64 {
@@ -124,7 +128,7 @@ impl Compiled {
     pub(super) fn describe(&self, program: &Program) -> String {
         let mut text = String::new();
         for (number, step) in program.steps.iter().enumerate() {
-            let _ = writeln!(text, "{:24} {}", step.label, program.signature(step));
+            let _ = writeln!(text, "{:24} {}", step.label, step.signature(|value| &self.types[value]));
             for d in self.dispatches.iter().filter(|d| d.step == number) {
                 let groups = u64::from(d.groups.0) * u64::from(d.groups.1);
                 let _ = writeln!(text, "    {:32} {groups:>8} workgroups {:>12} bytes bound", d.kernel, d.bytes);
@@ -189,15 +193,15 @@ impl Params {
 struct Recorder<'a> {
     gpu: &'a Gpu,
     buffers: &'a [Option<Arc<wgpu::Buffer>>],
+    types: &'a [Arc<TensorType>],
     absent: Arc<wgpu::Buffer>,
     largest: &'a Largest,
     params: Params,
 }
 
 impl Recorder<'_> {
-    fn record(&self, slot: usize, program: &Program, number: usize, launch: &Launch, scratch: &[Arc<wgpu::Buffer>]) -> Result<Dispatch> {
-        let step = &program.steps[number];
-        let pipeline = self.gpu.pipeline(launch);
+    fn record(&self, slot: usize, (number, step): (usize, &Step), launch: &Launch, scratch: &[Arc<wgpu::Buffer>]) -> Result<Dispatch> {
+        let pipeline = self.gpu.pipeline(launch)?;
         let params_bytes = (launch.params.len() as u64).next_multiple_of(16).max(16);
         let mut resources = vec![(&self.params.buffer, self.params.offsets[slot], params_bytes)];
         let mut bytes = 0;
@@ -205,7 +209,7 @@ impl Recorder<'_> {
             let missing = || Error::Device(format!("{} binds {:?}, which does not exist", step.label, binding.slot));
             let value = |values: &[usize], i: usize| {
                 let value = *values.get(i).ok_or_else(missing)?;
-                Ok((self.buffers[value].as_ref().ok_or_else(missing)?, program.ty(value).device_bytes()))
+                Ok((self.buffers[value].as_ref().ok_or_else(missing)?, self.types[value].device_bytes()))
             };
             if let Slot::Largest(input) = binding.slot {
                 let value = *step.inputs.get(input).ok_or_else(missing)?;

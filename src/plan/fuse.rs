@@ -16,7 +16,7 @@ use std::sync::Arc;
 const MOST_LINKS: usize = 16;
 
 /// `program` with groups in place of the operators that are theirs, after operators have absorbed what they can.
-pub(super) fn fuse(program: Program, chooser: Chooser<'_>) -> Program {
+pub(super) fn fuse(program: Program, chooser: &Chooser<'_>) -> Program {
     let program = absorb(program);
     let mut search = Search::of(&program, chooser);
     let mut groups: HashMap<usize, Step> = HashMap::new();
@@ -41,7 +41,7 @@ pub(super) fn fuse(program: Program, chooser: Chooser<'_>) -> Program {
 /// What is known of the operators while groups are formed.
 struct Search<'a> {
     program: &'a Program,
-    chooser: Chooser<'a>,
+    chooser: &'a Chooser<'a>,
     /// The steps that read each value, an output or a state counting as one that does not exist.
     readers: Vec<BTreeSet<usize>>,
     /// The step that computes each value, if it computes nothing else.
@@ -53,7 +53,7 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn of(program: &'a Program, chooser: Chooser<'a>) -> Self {
+    fn of(program: &'a Program, chooser: &'a Chooser<'a>) -> Self {
         let mut readers = vec![BTreeSet::new(); program.values.len()];
         let mut maker = vec![None; program.values.len()];
         for (number, step) in program.steps.iter().enumerate() {

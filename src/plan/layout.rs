@@ -3,10 +3,12 @@
 use super::choose::Chooser;
 use super::cpu;
 use super::memory::{self, Life};
-use super::program::{Kind, Program};
+use super::program::{Kind, Program, Step, Value};
+use crate::array::{DType, TensorType};
 use crate::error::Result;
 use crate::gpu::{Capabilities, Slot};
 use crate::ops::{Candidate, largest};
+use std::sync::Arc;
 
 /// What is decided before anything is made.
 pub(super) struct Layout {
@@ -23,6 +25,8 @@ pub(super) struct Layout {
     pub(super) used: Vec<bool>,
     /// Values whose largest magnitude kernels ask for, those first that are known when the plan is compiled.
     pub(super) largest: Vec<usize>,
+    /// What each value is on the device: f16 where it is kept so.
+    pub(super) types: Vec<Arc<TensorType>>,
     pub(super) bytes: Bytes,
 }
 
@@ -54,18 +58,20 @@ impl Bytes {
 }
 
 impl Layout {
-    pub(super) fn of(chooser: Chooser<'_>, program: &Program) -> Result<Self> {
+    pub(super) fn of(chooser: &Chooser<'_>, program: &Program) -> Result<Self> {
         let chosen = program.steps.iter().map(|step| chooser.choose(program, step)).collect::<Result<Vec<_>>>()?;
         Ok(Self::with(chooser.device(), program, chosen))
     }
 
     /// The layout of a program whose steps go the ways `chosen`.
     pub(super) fn with(device: &Capabilities, program: &Program, mut chosen: Vec<Candidate>) -> Self {
-        let (places, lives, scratch) = lay_out(program, &chosen);
+        let types = types(program, &chosen);
+        let (places, lives, scratch) = lay_out(program, &chosen, &types);
         let largest = find_largest(device, program, &places, &mut chosen);
+        program.steps.iter().zip(&mut chosen).for_each(|(step, candidate)| halve(program, step, candidate, &types));
         let (shared, sizes) = memory::assign(&lives);
         let used = used_values(program);
-        let sum = |values: &mut dyn Iterator<Item = usize>| values.map(|v| program.ty(v).device_bytes()).fold(0, u64::saturating_add);
+        let sum = |values: &mut dyn Iterator<Item = usize>| values.map(|v| types[v].device_bytes()).fold(0, u64::saturating_add);
         let known = |v: &usize| used[*v] && is_known(program, *v);
         let bytes = Bytes {
             constants: sum(&mut (0..program.values.len()).filter(known)),
@@ -73,7 +79,38 @@ impl Layout {
             working: sizes.iter().copied().fold(0, u64::saturating_add),
             staging: sum(&mut program.outputs.iter().copied()),
         };
-        Self { chosen, places, scratch, shared, sizes, used, largest, bytes }
+        Self { chosen, places, scratch, shared, sizes, used, largest, types, bytes }
+    }
+}
+
+/// What each value is on the device. A value under several shapes is f16 if all of them may be.
+fn types(program: &Program, chosen: &[Candidate]) -> Vec<Arc<TensorType>> {
+    let mut half: Vec<bool> = program.values.iter().map(|value| value.half).collect();
+    let mut source: Vec<usize> = (0..half.len()).collect();
+    for (step, candidate) in program.steps.iter().zip(chosen) {
+        if let (Some(input), [output]) = (candidate.alias, step.outputs.as_slice()) {
+            source[*output] = source[step.inputs[input]];
+            half[source[*output]] &= half[*output];
+        }
+    }
+    let ty = |(value, &source): (&Value, &usize)| match half[source] {
+        true => Arc::new(TensorType::new(DType::F16, value.ty.shape.clone())),
+        false => Arc::clone(&value.ty),
+    };
+    program.values.iter().zip(&source).map(ty).collect()
+}
+
+/// Lets the launches of a step bind as f16 what is f16 on the device and f32 to the operator.
+fn halve(program: &Program, step: &Step, candidate: &mut Candidate, types: &[Arc<TensorType>]) {
+    for binding in candidate.launches.iter_mut().flat_map(|launch| &mut launch.bindings) {
+        let value = match binding.slot {
+            Slot::Input(at) => step.inputs.get(at),
+            Slot::Output(at) => step.outputs.get(at),
+            Slot::Scratch(_) | Slot::Largest(_) | Slot::Absent => None,
+        };
+        if value.is_some_and(|&value| types[value].dtype == DType::F16 && program.ty(value).dtype == DType::F32) {
+            binding.halve();
+        }
     }
 }
 
@@ -114,7 +151,7 @@ pub(super) fn is_known(program: &Program, value: usize) -> bool {
 }
 
 /// Places of all values, the lives to share buffers among, and the lives of each step's scratch.
-fn lay_out(program: &Program, chosen: &[Candidate]) -> (Vec<Place>, Vec<Life>, Vec<Vec<usize>>) {
+fn lay_out(program: &Program, chosen: &[Candidate], types: &[Arc<TensorType>]) -> (Vec<Place>, Vec<Life>, Vec<Vec<usize>>) {
     let last = cpu::last_uses(program);
     let mut places = vec![Place::Own; program.values.len()];
     let mut lives: Vec<Life> = Vec::new();
@@ -129,7 +166,7 @@ fn lay_out(program: &Program, chosen: &[Candidate]) -> (Vec<Place>, Vec<Life>, V
         } else {
             for &output in &step.outputs {
                 places[output] = Place::Life(lives.len());
-                lives.push(Life { bytes: program.ty(output).device_bytes(), first: number, last: last[output] });
+                lives.push(Life { bytes: types[output].device_bytes(), first: number, last: last[output] });
             }
         }
         let first = lives.len();

@@ -11,6 +11,7 @@ mod cost;
 mod cpu;
 mod device;
 mod fuse;
+mod hold;
 mod largest;
 mod layout;
 mod memory;
@@ -86,6 +87,24 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// Refuses a precision that the device does not have.
+    fn check(&self, gpu: &Gpu) -> Result<()> {
+        if self.precision == Precision::F16 && !gpu.capabilities().features.contains(wgpu::Features::SHADER_F16) {
+            return Err(Error::Device(format!("{} has no 16-bit floats in shaders, which Precision::F16 needs", gpu.capabilities().name)));
+        }
+        Ok(())
+    }
+}
+
+/// `program` as it is laid out: what f16 holds is marked, and operators are fused, as `options` have it.
+fn prepared(mut program: Program, chooser: &Chooser<'_>, options: Options) -> Program {
+    if options.precision == Precision::F16 {
+        hold::hold(&mut program);
+    }
+    if options.fusion { fuse::fuse(program, chooser) } else { program }
+}
+
 /// A computation ready to run. See the [module](self).
 #[derive(Debug)]
 pub struct Plan {
@@ -116,9 +135,10 @@ impl Plan {
         let program = Program::of(outputs)?;
         Ok(match device.into() {
             Device::Gpu(gpu) => {
+                options.check(&gpu)?;
                 let chooser = Chooser::of(&gpu, options);
-                let program = if options.fusion { fuse::fuse(program, chooser) } else { program };
-                let layout = Layout::of(chooser, &program)?;
+                let program = prepared(program, &chooser, options);
+                let layout = Layout::of(&chooser, &program)?;
                 let backend = Backend::Gpu(Box::new(device::Compiled::new(&gpu, &program, layout)?));
                 Self { program, backend }
             }
@@ -135,14 +155,14 @@ impl Plan {
     /// # Errors
     /// As [`Plan::compile`].
     pub fn ways(gpu: &Gpu, outputs: &[&Var], options: Options) -> Result<Vec<Self>> {
+        options.check(gpu)?;
         let chooser = Chooser::unmeasured(gpu.capabilities(), options);
-        let program = Program::of(outputs)?;
-        let program = if options.fusion { fuse::fuse(program, chooser) } else { program };
+        let program = prepared(Program::of(outputs)?, &chooser, options);
         let ways = program.steps.iter().map(|step| chooser.candidates(&program, step)).collect::<Result<Vec<_>>>()?;
         let most = ways.iter().map(Vec::len).max().unwrap_or(1);
         let plan = |number: usize| {
             let chosen = ways.iter().map(|ways| ways[number.min(ways.len() - 1)].clone()).collect();
-            let layout = Layout::with(gpu.capabilities(), &program, chosen);
+            let layout = Layout::with(chooser.device(), &program, chosen);
             let backend = Backend::Gpu(Box::new(device::Compiled::new(gpu, &program, layout)?));
             Ok(Self { program: program.clone(), backend })
         };

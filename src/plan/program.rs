@@ -27,6 +27,8 @@ pub(super) struct Program {
 pub(super) struct Value {
     pub(super) ty: Arc<TensorType>,
     pub(super) kind: Kind,
+    /// Whether it may lie on the device as f16.
+    pub(super) half: bool,
 }
 
 /// What holds a value.
@@ -80,7 +82,7 @@ impl Program {
         for (id, value) in graph.values.iter().enumerate().filter(|(id, _)| needed[*id]) {
             place.insert(id, program.values.len());
             let kind = program.place(&value.source);
-            program.values.push(Value { ty: Arc::clone(&value.ty), kind });
+            program.values.push(Value { ty: Arc::clone(&value.ty), kind, half: false });
         }
         for node in graph.nodes.iter().filter(|n| n.outputs.iter().any(|o| needed[*o])) {
             program.step(
@@ -180,8 +182,15 @@ impl Program {
 
     /// Input and output types of a step: `f32[1, 3] f32[3] -> f32[1, 3]`.
     pub(super) fn signature(&self, step: &Step) -> String {
-        let list = |values: &[usize]| values.iter().map(|&v| self.ty(v).to_string()).collect::<Vec<_>>().join(" ");
-        format!("{} -> {}", list(&step.inputs), list(&step.outputs))
+        step.signature(|value| self.ty(value))
+    }
+}
+
+impl Step {
+    /// Input and output types, as `ty` has them of values.
+    pub(super) fn signature<'a>(&self, ty: impl Fn(usize) -> &'a TensorType) -> String {
+        let list = |values: &[usize]| values.iter().map(|&v| ty(v).to_string()).collect::<Vec<_>>().join(" ");
+        format!("{} -> {}", list(&self.inputs), list(&self.outputs))
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::device::{Compiled, Dispatch};
 use super::program::Program;
-use crate::array::Array;
+use crate::array::{Array, DType};
 use crate::error::{Error, Result};
 use crate::gpu::transfer;
+use std::sync::Arc;
 use wgpu::{CommandEncoder, ComputePass};
 
 impl Compiled {
@@ -62,7 +63,7 @@ impl Compiled {
             let view = self.staging.slice(..).get_mapped_range().map_err(lost)?;
             let start = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
             let outputs = program.outputs.iter().zip(&self.downloads);
-            outputs.map(|(&value, d)| transfer::from_bytes(program.ty(value), &view[start(d.offset)..])).collect()
+            outputs.map(|(&value, d)| transfer::from_bytes(program.ty(value), self.types[value].dtype, &view[start(d.offset)..])).collect()
         };
         self.staging.unmap();
         self.mapping = false;
@@ -70,7 +71,9 @@ impl Compiled {
     }
 
     pub(super) fn upload(&self, given: &[&Array]) -> Result<()> {
-        self.inputs.iter().zip(given).try_for_each(|(buffer, array)| self.gpu.write(buffer, &transfer::to_bytes(array)))
+        let write =
+            |((buffer, held), array): (&(Arc<wgpu::Buffer>, DType), &&Array)| self.gpu.write(buffer, &transfer::to_bytes(array, *held));
+        self.inputs.iter().zip(given).try_for_each(write)
     }
 
     /// What a run begins with where it is not one submission.
@@ -85,22 +88,22 @@ impl Compiled {
     }
 
     pub(super) fn write_state(&mut self, index: usize, array: &Array) -> Result<()> {
-        self.gpu.write(&self.states[index], &transfer::to_bytes(array))
+        self.gpu.write(&self.states[index], &transfer::to_bytes(array, array.dtype()))
     }
 
     /// A value as it lies on the device now.
     pub(super) fn read(&self, program: &Program, value: usize) -> Result<Array> {
-        let ty = program.ty(value);
+        let held = &self.types[value];
         let source = self.values[value].as_ref().ok_or_else(|| Error::Device("a value has no buffer".to_owned()))?;
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        let staging = self.gpu.create_buffer("readback of a value", ty.device_bytes(), usage)?;
+        let staging = self.gpu.create_buffer("readback of a value", held.device_bytes(), usage)?;
         let mut encoder = self.encoder();
-        encoder.copy_buffer_to_buffer(source, 0, &staging, 0, ty.device_bytes());
+        encoder.copy_buffer_to_buffer(source, 0, &staging, 0, held.device_bytes());
         self.gpu.queue().submit([encoder.finish()]);
         staging.slice(..).map_async(wgpu::MapMode::Read, |_| {});
         self.gpu.wait()?;
         let view = staging.slice(..).get_mapped_range().map_err(|e| Error::Device(format!("a value could not be read: {e}")))?;
-        transfer::from_bytes(ty, &view)
+        transfer::from_bytes(program.ty(value), held.dtype, &view)
     }
 }
 

@@ -52,7 +52,7 @@ fn test(gpu: &Gpu) -> Result<Option<String>> {
             if !super::choose::is_on_matrices(&candidate) {
                 continue;
             }
-            let layout = Layout::with(gpu.capabilities(), &program, vec![candidate]);
+            let layout = Layout::with(chooser.device(), &program, vec![candidate]);
             let mut plan = Compiled::new(gpu, &program, layout)?;
             for (digits_a, digits_b) in digits {
                 let (a, b) = (integers([ROWS, DEPTH], digits_a), integers([DEPTH, COLUMNS], digits_b));

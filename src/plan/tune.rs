@@ -3,13 +3,12 @@
 //! Times are the least of several turns, so that what else the machine does counts little. A way that computes other numbers than the
 //! last one, which serves everywhere, is never chosen.
 
-use super::Options;
 use super::check::compare;
 use super::choose::{Chooser, key, names};
 use super::device::Compiled;
-use super::fuse::fuse;
 use super::layout::Layout;
 use super::program::{Kind, Program, Step, Value};
+use super::{Options, prepared};
 use crate::array::{Array, DType, Data, TensorType};
 use crate::error::Result;
 use crate::gpu::{Choice, Gpu};
@@ -83,9 +82,9 @@ pub struct Way {
 /// # Errors
 /// If the plan cannot be compiled, or the device fails or has no timestamps.
 pub fn tune(gpu: &Gpu, outputs: &[&Var], options: TuneOptions, mut on: impl FnMut(&Tuned, usize, usize) -> ControlFlow<()>) -> Result<()> {
+    options.plan.check(gpu)?;
     let chooser = Chooser::unmeasured(gpu.capabilities(), options.plan);
-    let program = Program::of(outputs)?;
-    let program = if options.plan.fusion { fuse(program, chooser) } else { program };
+    let program = prepared(Program::of(outputs)?, &chooser, options.plan);
     let mut several = Vec::new();
     for step in &program.steps {
         let candidates = chooser.candidates(&program, step)?;
@@ -95,7 +94,7 @@ pub fn tune(gpu: &Gpu, outputs: &[&Var], options: TuneOptions, mut on: impl FnMu
     }
     let count = several.len();
     for (number, (step, candidates)) in several.into_iter().enumerate() {
-        let tuned = tune_step(gpu, &program, step, candidates, options)?;
+        let tuned = tune_step(gpu, &chooser, &program, (step, candidates), options)?;
         if on(&tuned, number, count).is_break() {
             break;
         }
@@ -109,7 +108,13 @@ fn slack(precision: Precision) -> f64 {
     if precision == Precision::F32 { 1.0 } else { 16.0 }
 }
 
-fn tune_step(gpu: &Gpu, program: &Program, step: &Step, candidates: Vec<Candidate>, options: TuneOptions) -> Result<Tuned> {
+fn tune_step(
+    gpu: &Gpu,
+    chooser: &Chooser<'_>,
+    program: &Program,
+    (step, candidates): (&Step, Vec<Candidate>),
+    options: TuneOptions,
+) -> Result<Tuned> {
     let key = key(program, step, options.plan.precision, &candidates);
     let signature = program.signature(step);
     let ways: Vec<Way> = names(&candidates).into_iter().map(|name| Way { name, us: None, wrong: None }).collect();
@@ -123,7 +128,7 @@ fn tune_step(gpu: &Gpu, program: &Program, step: &Step, candidates: Vec<Candidat
         return Ok(tuned);
     }
     let alone = alone(program, step);
-    let layouts: Vec<Layout> = candidates.into_iter().map(|candidate| Layout::with(gpu.capabilities(), &alone, vec![candidate])).collect();
+    let layouts: Vec<Layout> = candidates.into_iter().map(|candidate| Layout::with(chooser.device(), &alone, vec![candidate])).collect();
     let bytes = layouts.iter().map(|layout| layout.bytes.total()).fold(0, u64::saturating_add);
     if bytes > options.memory {
         tuned.left = Some(format!("its ways need {} MiB together, {} are allowed", bytes >> 20, options.memory >> 20));
@@ -200,7 +205,7 @@ fn alone(program: &Program, step: &Step) -> Program {
                 Kind::Input(alone.inputs.len() - 1)
             }
         };
-        alone.values.push(Value { ty: Arc::clone(&program.values[value].ty), kind });
+        alone.values.push(Value { ty: Arc::clone(&program.values[value].ty), kind, half: program.values[value].half });
         places.len() - 1
     };
     let inputs: Vec<usize> = step.inputs.iter().map(|&v| place(v, false)).collect();

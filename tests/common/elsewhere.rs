@@ -2,7 +2,7 @@
 
 use foveate::Result;
 use foveate::array::{Array, TensorType};
-use foveate::gpu::Capabilities;
+use foveate::gpu::{Capabilities, Slot};
 use foveate::ops::{Candidate, Op, Site};
 use std::sync::Arc;
 
@@ -64,6 +64,10 @@ impl Op for Elsewhere {
 
     fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
         self.op.reference(inputs)
+    }
+
+    fn exact(&self, slot: Slot) -> bool {
+        self.op.exact(slot)
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {

@@ -6,7 +6,7 @@ mod close;
 mod elsewhere;
 
 pub use cases::{Case, Expect, check, check_on};
-pub use close::{Bound, compare};
+pub use close::{Bound, compare, compare_halves};
 pub use elsewhere::{Elsewhere, small_bindings};
 
 use foveate::array::{Array, npy};
@@ -33,7 +33,8 @@ pub fn narrow_gpu(bytes: u64) -> Gpu {
     // Windows start on WebGPU's coarsest alignment, so that few of them start where they are wanted.
     let limits = wgpu::Limits { min_storage_buffer_offset_alignment: 256, ..adapter.limits() };
     let required_limits = wgpu::Limits { max_storage_buffer_binding_size: bytes, ..limits };
-    let descriptor = wgpu::DeviceDescriptor { required_limits, ..Default::default() };
+    let required_features = adapter.features() & wgpu::Features::SHADER_F16;
+    let descriptor = wgpu::DeviceDescriptor { required_features, required_limits, ..Default::default() };
     let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).expect("limits may be lower");
     Gpu::from_device(device, queue)
 }

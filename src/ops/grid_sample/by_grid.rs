@@ -16,7 +16,7 @@
 use super::{GridSample, SampleMode, Side};
 use crate::array::{Array, TensorType};
 use crate::error::{Error, Result};
-use crate::gpu::{Capabilities, Kernel, Launch, kernel, params};
+use crate::gpu::{Capabilities, Kernel, Launch, Slot, kernel, params};
 use crate::ops::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, groups, launch_rows, rounded, u32_of};
 
 params! {
@@ -84,6 +84,10 @@ impl Op for GridSampleByGrid {
             output.extend([columns.span / 2.0 * by_x, rows.span / 2.0 * by_y]);
         }
         Ok(vec![rounded(inputs[1].shape(), output)?])
+    }
+
+    fn exact(&self, slot: Slot) -> bool {
+        slot == Slot::Input(1)
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {

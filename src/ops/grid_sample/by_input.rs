@@ -30,7 +30,7 @@ use super::by_grid::check_output_grad;
 use super::{GridSample, Side, check_sides};
 use crate::array::{Array, Hw, TensorType};
 use crate::error::{Error, Result};
-use crate::gpu::{Capabilities, Kernel, Launch, Window, kernel, params};
+use crate::gpu::{Capabilities, Kernel, Launch, Slot, Window, kernel, params};
 use crate::ops::clear::clear;
 use crate::ops::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, rounded, u32_of};
 use std::ops::Range;
@@ -117,6 +117,10 @@ impl Op for GridSampleByInput {
         }
         Sums::without_scale(&mut output, grads, h * w, area);
         Ok(vec![rounded(&[images, channels, h, w], output)?])
+    }
+
+    fn exact(&self, slot: Slot) -> bool {
+        slot == Slot::Input(0)
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {

@@ -63,7 +63,7 @@ use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_ran
 use super::{the_gradient, u32_of, zeros};
 use crate::array::{Array, DType, Hw, TensorType};
 use crate::error::{Error, Result};
-use crate::gpu::{Kernel, Launch, kernel, params};
+use crate::gpu::{Kernel, Launch, Slot, kernel, params};
 use crate::graph::Var;
 use std::sync::Arc;
 
@@ -168,6 +168,10 @@ impl Op for GridSample {
             (f64::from(grid[pair]), f64::from(grid[pair + 1]))
         };
         self.sample(inputs[0], Hw::new(h, w), at)
+    }
+
+    fn exact(&self, slot: Slot) -> bool {
+        slot == Slot::Input(1)
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {

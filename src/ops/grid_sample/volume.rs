@@ -3,7 +3,7 @@
 use super::{GridSample, GridSample3dByGrid, GridSample3dByInput, SampleMode, Side, check_sides};
 use crate::array::{Array, DType, Dhw, TensorType};
 use crate::error::{Error, Result};
-use crate::gpu::{Kernel, Launch, kernel, params};
+use crate::gpu::{Kernel, Launch, Slot, kernel, params};
 use crate::graph::Var;
 use crate::ops::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, planes_per_thread, rounded};
 use crate::ops::{the_gradient, u32_of, zeros};
@@ -89,6 +89,10 @@ impl Op for GridSample3d {
             }
         }
         Ok(vec![rounded(&[&shape[..2], &places[1..4]].concat(), output)?])
+    }
+
+    fn exact(&self, slot: Slot) -> bool {
+        slot == Slot::Input(1)
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {

@@ -17,7 +17,7 @@ use super::by_input::Sums;
 use super::{GridSample, GridSample3d, SampleMode, Side};
 use crate::array::{Array, DType, Dhw, TensorType, elements};
 use crate::error::{Error, Result};
-use crate::gpu::{Kernel, Launch, kernel, params};
+use crate::gpu::{Kernel, Launch, Slot, kernel, params};
 use crate::ops::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, rounded, u32_of};
 
 params! {
@@ -114,6 +114,10 @@ impl Op for GridSample3dByGrid {
         Ok(vec![rounded(inputs[1].shape(), output)?])
     }
 
+    fn exact(&self, slot: Slot) -> bool {
+        slot == Slot::Input(1)
+    }
+
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         let [images, channels, d, h, w] = [0, 1, 2, 3, 4].map(|i| site.inputs[0].shape[i]);
         let volume = elements(&site.inputs[1].shape[1..4]);
@@ -186,6 +190,10 @@ impl Op for GridSample3dByInput {
         }
         Sums::without_scale(&mut output, grads, d * h * w, volume);
         Ok(vec![rounded(&[images, channels, d, h, w], output)?])
+    }
+
+    fn exact(&self, slot: Slot) -> bool {
+        slot == Slot::Input(0)
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {

@@ -51,6 +51,7 @@ pub use methods::{Gru, Lstm, RecurrentInputs};
 use super::{Candidate, Op, Site, check_dtype, check_inputs, check_rank, composed};
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
+use crate::gpu::Slot;
 use crate::graph::Var;
 
 /// Each step is a dispatch or two: more of them are not worth recording.
@@ -351,6 +352,11 @@ impl Op for Recurrence {
 
     fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
         self.definition(inputs)
+    }
+
+    /// Steps hand the states on in the outputs.
+    fn exact(&self, slot: Slot) -> bool {
+        matches!(slot, Slot::Output(1 | 2))
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
