@@ -316,7 +316,9 @@ fn every_convolution_kernel_finishes() {
     let odd = || with(&[2, 3, 7, 7], &[11, 3, 3, 3]);
     check_finish("whole vectors of lanes", padded, &dense(), 1, "conv2d/lanes");
     check_finish("odd rows of lanes", padded, &odd(), 1, "conv2d/lanes");
-    check_finish("points of lanes", Conv2d::default(), &with(&[1, 5, 3, 7], &[9, 5, 1, 1]), 1, "conv2d/lanes");
+    check_finish("points of lanes", Conv2d::default(), &with(&[1, 5, 3, 7], &[9, 5, 1, 1]), 1, "matmul/lanes");
+    let apart = Conv2d { stride: Hw::square(2), ..Conv2d::default() };
+    check_finish("points of lanes that lie apart", apart, &with(&[2, 5, 7, 15], &[9, 5, 1, 1]), 1, "matmul/lanes");
     check_finish("whole vectors", Elsewhere::without_lanes(padded), &dense(), 1, "conv2d/register");
     check_finish("odd rows", Elsewhere::without_lanes(padded), &odd(), 1, "conv2d/register");
     let each = Conv2d { groups: 6, ..padded };

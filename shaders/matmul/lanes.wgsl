@@ -8,13 +8,14 @@
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<vec2<u64>>; // [batch, rows, depth], four f32 each: half the loads
 @group(0) @binding(2) var<storage, read> b: array<vec2<u64>>; // [batch, depth, columns], or [batch, columns, depth] if TRANSPOSE_B
-@group(0) @binding(3) var<storage, read> bias: array<f32>; // [columns]
+@group(0) @binding(3) var<storage, read> bias: array<f32>; // [columns], or [rows] if CHANNELS_ARE_ROWS
 @group(0) @binding(4) var<storage, read_write> output: array<vec4<f32>>; // [batch, rows, columns]
 
 override ROWS: u32 = 16; // 1 to 4, 8, 16 or 32
 override VECTORS: u32 = 2; // 1 or 2
 override TRANSPOSE_B: bool = false;
 override HAS_BIAS: bool = false;
+override CHANNELS_ARE_ROWS: bool = false; // to the bias and to what finishes
 override WHOLE: bool = false; // whether depth divides by 4
 // Whether whatever is added up to an index divides by 4: of a; of b; of the output.
 override ALIGNED_A: bool = false;
@@ -121,7 +122,16 @@ fn main(
     let a_start = params.a_skip + batch * params.a_stride;
     let rows = a_start + min(vec4(row) + lane + LANES * vec4(0u, 1, 2, 3), vec4(params.rows - 1)) * params.depth;
     let b_start = params.b_skip + batch * params.b_stride;
-    if HAS_BIAS {
+    if HAS_BIAS && CHANNELS_ARE_ROWS {
+        for (var own = 0u; own < (ROWS + LANES - 1) / LANES; own++) {
+            let added = bias[params.bias_skip + min(row + lane + LANES * own, params.rows - 1)];
+            for (var r = 0u; r < min(ROWS, LANES); r++) {
+                let value = vec4(subgroupShuffle(added, r));
+                for (var v = 0u; v < VECTORS; v++) { sums[(own * LANES + r) * VECTORS + v] = value; }
+            }
+        }
+    }
+    if HAS_BIAS && !CHANNELS_ARE_ROWS {
         for (var v = 0u; v < VECTORS; v++) {
             let first = params.bias_skip + column + 4 * v; // those past the last column are not stored
             let added = vec4(bias[first], bias[first + 1], bias[first + 2], bias[first + 3]);
@@ -156,10 +166,10 @@ fn main(
         for (var v = 0u; v < VECTORS; v++) {
             let left = params.columns - min(column + 4 * v, params.columns);
             if ALIGNED_OUTPUT {
-                if left > 0 { output[i / 4 + v] = finish(sums[v], i + 4 * v, column + 4 * v); }
+                if left > 0 { output[i / 4 + v] = finish(sums[v], i + 4 * v, select(column + 4 * v, r, CHANNELS_ARE_ROWS)); }
             } else {
                 let first = i + 4 * v;
-                let done = finish(sums[v], first, column + 4 * v);
+                let done = finish(sums[v], first, select(column + 4 * v, r, CHANNELS_ARE_ROWS));
                 if left > 0 { output[first / 4][first % 4] = done.x; }
                 if left > 1 { output[(first + 1) / 4][(first + 1) % 4] = done.y; }
                 if left > 2 { output[(first + 2) / 4][(first + 2) % 4] = done.z; }

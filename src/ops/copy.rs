@@ -7,7 +7,7 @@
 use super::{Candidate, Cut, Nest, Site, WORKGROUP, Walk, dense, groups, u32_of, vector};
 use crate::array::{Array, DType, Data, TensorType, elements, strides};
 use crate::error::{Error, Result};
-use crate::gpu::{Kernel, Launch, kernel, params};
+use crate::gpu::{Kernel, Launch, Slot, kernel, params};
 
 params! {
     struct Params {
@@ -71,27 +71,40 @@ pub(super) fn copies(op: &'static str, site: &Site<'_>, input: usize, output: us
     let bytes = [site.outputs[output].device_bytes(), site.inputs[input].device_bytes()];
     let words = (site.outputs[output].elements() as u64 * site.outputs[output].dtype.device_bytes()).div_ceil(4);
     let launch = |part: &super::Part<2>| {
-        let (nest, [output_window, input_window]) = (&part.nest, &part.windows);
-        // Only what ends with the output may write the rest of its last vec4.
-        let ends = nest.walks[0].start as u64 + nest.inner() as u64 + output_window.bytes.start / 4;
-        let width = nest.width(ends == words);
-        let count = nest.count(width);
-        let params = Params {
-            sizes: nest.packed_sizes(width),
-            input_strides: nest.packed_strides(1, width),
-            output_strides: nest.packed_strides(0, width),
-            count: u32_of(count),
-            input_start: nest.packed_start(1, width),
-            output_start: nest.packed_start(0, width),
-        };
-        let source = vector("u32", if nest.repeats(1) { 1 } else { width });
-        Launch::new(&COPY, &params, groups(count, WORKGROUP))
-            .header(format!("alias Element = {};\nalias Source = {source};\n", vector("u32", width)))
-            .constant("LOOPS", u32_of(nest.sizes.len()))
-            .input_window(input, input_window)
-            .output_window(output, output_window)
+        let [output_window, input_window] = &part.windows;
+        part_of(part, words).input_window(input, input_window).output_window(output, output_window)
     };
     Ok(nest.parts(op, site.device, bytes, Cut::Widest)?.iter().map(launch).collect())
+}
+
+/// The launch that moves what `nest` shows of an input to scratch memory 0, of `bytes`; `None` if a binding is too small for it.
+pub(super) fn to_scratch(site: &Site<'_>, input: usize, bytes: u64, nest: &Nest<2>) -> Option<Launch> {
+    let parts = nest.parts("copy", site.device, [bytes, site.inputs[input].device_bytes()], Cut::Widest).ok()?;
+    let [part] = &parts[..] else { return None };
+    let [window, input_window] = &part.windows;
+    let launch = part_of(part, bytes.div_ceil(4)).input_window(input, input_window);
+    Some(launch.bind(Slot::Scratch(0), true, Some(window.bytes.clone())))
+}
+
+/// The launch for a part of what moves to `words` words, with nothing bound yet.
+fn part_of(part: &super::Part<2>, words: u64) -> Launch {
+    let nest = &part.nest;
+    // Only what ends with the output may write the rest of its last vec4.
+    let ends = nest.walks[0].start as u64 + nest.inner() as u64 + part.windows[0].bytes.start / 4;
+    let width = nest.width(ends == words);
+    let count = nest.count(width);
+    let params = Params {
+        sizes: nest.packed_sizes(width),
+        input_strides: nest.packed_strides(1, width),
+        output_strides: nest.packed_strides(0, width),
+        count: u32_of(count),
+        input_start: nest.packed_start(1, width),
+        output_start: nest.packed_start(0, width),
+    };
+    let source = vector("u32", if nest.repeats(1) { 1 } else { width });
+    Launch::new(&COPY, &params, groups(count, WORKGROUP))
+        .header(format!("alias Element = {};\nalias Source = {source};\n", vector("u32", width)))
+        .constant("LOOPS", u32_of(nest.sizes.len()))
 }
 
 /// The definition of what moves elements: each of the output's, by its coordinates, is the input's at `source`.

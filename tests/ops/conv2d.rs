@@ -164,6 +164,9 @@ fn kernels_are_chosen_by_device_and_shape() {
     assert_eq!(on(false, metal, depthwise, dense[0], &[16, 1, 3, 3]), "conv2d/direct");
     assert_eq!(on(false, metal, depthwise, aligned[0], &[16, 1, 3, 3]), "conv2d/depthwise");
     assert_eq!(on(true, vulkan, PLAIN, &[1, 16, 1, 1], &[16, 16, 1, 1]), "matmul/lanes");
+    assert_eq!(on(true, vulkan, PLAIN, dense[0], &[16, 16, 1, 1]), "matmul/lanes");
+    assert_eq!(on(true, vulkan, strided(2), dense[0], &[16, 16, 1, 1]), "copy");
+    assert_eq!(launches(&PLAIN, without, &[dense[0], &[16, 16, 1, 1]])[0], "conv2d/register");
     let far = Conv2d { dilation: Hw::new(1, 50), ..PLAIN };
     assert_eq!(on(true, vulkan, far, &[1, 2, 1, 200], &[2, 2, 1, 3]), "conv2d/lanes");
     assert_eq!(on(false, vulkan, far, &[1, 2, 1, 200], &[2, 2, 1, 3]), "conv2d/direct");
@@ -186,6 +189,7 @@ fn steps_of_a_row_of_taps() {
         case("four planes at a time", PLAIN, &[2, 8, 5, 9], &[24, 8, 1, 1]),
         case("four planes of groups", Conv2d { groups: 2, ..PLAIN }, &[1, 16, 4, 8], &[18, 8, 1, 1]),
         case("points at a distance", strided(2), &[1, 4, 9, 21], &[9, 4, 1, 1]),
+        case("points that lie together", PLAIN, &[1, 64, 47, 45], &[64, 64, 1, 1]),
         case("groups of 8 channels and fewer", Conv2d { groups: 3, ..padded(1) }, &[1, 6, 6, 40], &[15, 2, 3, 3]),
     ]);
     check(cases);
@@ -198,7 +202,7 @@ fn cut_to_fit_bindings() {
         device.software = false;
     }
     let grouped = |groups| Conv2d { groups, ..padded(1) };
-    let rows: [(&str, Conv2d, &[usize], &[usize]); 7] = [
+    let rows: [(&str, Conv2d, &[usize], &[usize]); 8] = [
         ("images", padded(1), &[5, 3, 9, 11], &[4, 3, 3, 3]),
         ("weights", padded(1), &[2, 9, 5, 5], &[17, 9, 3, 3]),
         ("images and weights", padded(1), &[5, 9, 7, 7], &[17, 9, 3, 3]),
@@ -206,6 +210,7 @@ fn cut_to_fit_bindings() {
         ("groups", grouped(3), &[2, 12, 5, 7], &[27, 4, 3, 3]),
         ("depthwise", grouped(7), &[2, 7, 16, 20], &[7, 1, 3, 3]),
         ("layer", PLAIN, &[5, 7, 3, 3], &[40, 7, 3, 3]),
+        ("points", PLAIN, &[2, 36, 3, 9], &[45, 36, 1, 1]),
     ];
     let mut cases = Vec::new();
     for (name, attributes, input, weight) in rows {

@@ -1,6 +1,7 @@
 //! Which kernel computes a convolution here.
 
 use super::parts::{Part, Windows};
+use super::points;
 use super::sizes::Sizes;
 use super::strips::{Strips, vectors_for};
 use crate::array::Hw;
@@ -105,7 +106,9 @@ pub(super) fn candidates(site: &Site<'_>, sizes: &Sizes, bias: Option<usize>) ->
     if sizes.is_linear() {
         return matmul::candidates(site, &[Product::by_rows(sizes.images, sizes.output_channels, sizes.taps(), bias)], finish);
     }
-    of_kinds(site.device, sizes, bias, finish, |sizes| kinds(site.device, site.precision, sizes))
+    let mut found = points::candidates(site, sizes, bias, finish);
+    found.extend(of_kinds(site.device, sizes, bias, finish, |sizes| kinds(site.device, site.precision, sizes)));
+    found
 }
 
 /// The way to compute a convolution of 32-bit integers, modulo 2^32.

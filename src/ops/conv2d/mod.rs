@@ -26,6 +26,7 @@ mod gradient;
 mod integer;
 mod launches;
 mod parts;
+mod points;
 mod sizes;
 mod strips;
 

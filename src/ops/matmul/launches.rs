@@ -1,7 +1,7 @@
 //! Which kernel computes a product here, and how it is cut where bindings are too small.
 
-use super::Product;
-use crate::gpu::{Capabilities, Kernel, Launch, Window, kernel, params};
+use super::{Channels, Product};
+use crate::gpu::{Capabilities, Kernel, Launch, Slot, Window, kernel, params};
 use crate::ops::matrices::{Keeping, LARGEST, MATRICES, Matrices};
 use crate::ops::slices::{Whole, slices};
 use crate::ops::{Candidate, FINISH_NUMBERS, Finish, Items, Precision, Site, UNFINISHED_FOUR, finish_numbers, finished, groups, u32_of};
@@ -59,6 +59,9 @@ enum Kind {
     Integer,
 }
 
+/// Multiply-adds, some milliseconds of a CPU, up to which points are computed few at a time.
+const SMALL: usize = 1 << 23;
+
 /// Products of a slice at least.
 const LEAST: usize = 256;
 
@@ -83,7 +86,7 @@ struct Part {
     columns: Range<usize>,
 }
 
-/// The ways to compute `products`, which have their sizes in common; `finish` counts columns as channels.
+/// The ways to compute `products`, which have their sizes in common.
 pub(crate) fn candidates(site: &Site<'_>, products: &[Product], finish: Option<&Finish>) -> Vec<Candidate> {
     of_kinds(site.device, products, finish, |product| kinds(site.device, site.precision, product))
 }
@@ -127,6 +130,9 @@ fn kinds(device: &Capabilities, precision: Precision, product: &Product) -> Vec<
     let matrices = Matrices::all(device, precision, rows, columns, batches).into_iter().map(Kind::Matrices);
     let [sliced, baseline] = [true, false].map(|sliced| Kind::Tile { size: 64, depth: 16, sliced });
     let lanes = device.has_lanes().then(|| lanes(product));
+    if product.channels == Channels::Rows {
+        return lanes.into_iter().collect();
+    }
     if rows <= 4 {
         let rows = u32_of(rows);
         if device.software {
@@ -150,15 +156,18 @@ fn kinds(device: &Capabilities, precision: Precision, product: &Product) -> Vec<
 /// at a time are many places of memory at a time.
 fn lanes(product: &Product) -> Kind {
     let &Product { rows, columns, transposed, .. } = product;
+    // A quarter of the text where a driver would take longer to compile the whole than layers so small ever save.
+    let work = [rows, columns, product.depth, product.batches].into_iter().fold(1, usize::saturating_mul);
+    let small = product.channels == Channels::Rows && work < SMALL;
     // Twice as much at a time where that leaves little of it idle.
     let twice = |blocks: usize| blocks > 4 || blocks.is_multiple_of(2);
     let tall = match rows {
         0..=4 => u32_of(rows),
         5..=8 => 8,
-        _ if twice(rows.div_ceil(16)) => 32,
+        _ if !small && twice(rows.div_ceil(16)) => 32,
         _ => 16,
     };
-    Kind::Lanes { rows: tall, vectors: if !transposed && twice(columns.div_ceil(32)) { 2 } else { 1 } }
+    Kind::Lanes { rows: tall, vectors: if !transposed && !small && twice(columns.div_ceil(32)) { 2 } else { 1 } }
 }
 
 /// Tiles of 128 with as deep a step as shared memory allows.
@@ -223,7 +232,7 @@ fn windows(device: &Capabilities, product: &Product, part: &Part) -> [Window; 3]
 fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part, finish: Option<&Finish>, slices: usize) -> Option<Launch> {
     let [a, b, output] = windows(device, product, part);
     let (rows, columns, batches) = (part.rows.len(), part.columns.len(), part.batches.len());
-    let transposed = product.transposed;
+    let (transposed, by_rows) = (product.transposed, product.channels == Channels::Rows);
     // What must divide by 4 for whole vectors to be read from a and b, and to be written.
     let multiples = |numbers: &[usize]| numbers.iter().all(|n| n.is_multiple_of(4));
     let a_aligned = multiples(&[product.depth, product.a.stride, a.skip as usize]);
@@ -253,7 +262,7 @@ fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part, fin
         output_pitch: u32_of(product.columns),
         a_skip: a.skip,
         b_skip: b.skip,
-        bias_skip: u32_of(part.columns.start),
+        bias_skip: u32_of(if by_rows { part.rows.start } else { part.columns.start }),
         output_skip: output.skip,
         groups: u32::try_from(count).unwrap_or(u32::MAX),
         // Whole steps of every kernel that has slices, but for the last.
@@ -261,14 +270,18 @@ fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part, fin
         slice_elements: u32_of(product.rows * product.columns * product.batches),
     };
     let launch = Launch::new(kernel, &params, count).constant("TRANSPOSE_B", transposed);
-    let launch = launch.input_window(product.a.input, &a).input_window(product.b.input, &b);
+    let launch = launch.bind(product.a.slot, false, Some(a.bytes)).bind(product.b.slot, false, Some(b.bytes));
     if let Kind::Integer = kind {
         return Some(launch.output_window(0, &output));
     }
     let launch = launch.constant("HAS_BIAS", product.bias.is_some()).optional_input(product.bias);
     let launch = if slices > 1 { launch.scratch_mut(0) } else { launch.output_window(0, &output) };
-    let launch = if let Kind::Matrices(m) = kind { m.launch(launch, product.a.input, product.b.input, Keeping::Rows) } else { launch };
-    let launch = finished(launch, finish, Items::Channels);
+    let launch = match (kind, product.a.slot, product.b.slot) {
+        (Kind::Matrices(m), Slot::Input(a), Slot::Input(b)) => m.launch(launch, a, b, Keeping::Rows),
+        (Kind::Matrices(_), ..) => return None,
+        _ => launch,
+    };
+    let launch = finished(launch, finish, if by_rows { Items::Row { whole: output_aligned } } else { Items::Channels });
     let by_vectors = output_aligned && (transposed || b_aligned);
     // Elsewhere than on Vulkan a driver may write a whole vector where one component is meant, over a neighbour's.
     if matches!(kind, Kind::Register | Kind::Lanes { .. }) && !by_vectors && device.backend != wgpu::Backend::Vulkan {
@@ -279,6 +292,7 @@ fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part, fin
         Kind::Register => launch.constant("ALIGNED", by_vectors),
         Kind::Lanes { rows, vectors } => {
             let launch = launch.constant("ROWS", rows).constant("VECTORS", vectors).constant("WHOLE", product.depth.is_multiple_of(4));
+            let launch = launch.constant("CHANNELS_ARE_ROWS", by_rows);
             launch.constant("ALIGNED_A", a_aligned).constant("ALIGNED_B", b_aligned).constant("ALIGNED_OUTPUT", output_aligned)
         }
         Kind::Gemv { workgroup, lanes, rows } => launch

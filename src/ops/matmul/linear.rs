@@ -15,9 +15,10 @@
 //!
 //! ONNX: `Gemm` with transB = 1. PyTorch: `nn.functional.linear`.
 
-use super::{Operand, Product, candidates};
+use super::{Channels, Operand, Product, candidates};
 use crate::array::{Array, DType, TensorType, elements};
 use crate::error::{Error, Result};
+use crate::gpu::Slot;
 use crate::graph::Var;
 use crate::ops::{Candidate, Op, Site, check_dtype, check_inputs, check_rank, rounded, the_gradient};
 
@@ -108,8 +109,9 @@ impl Op for Linear {
 impl Product {
     /// Input 0, (rows, depth), by the transpose of input 1, (columns, depth).
     pub(crate) fn by_rows(rows: usize, columns: usize, depth: usize, bias: Option<usize>) -> Self {
-        let operand = |input| Operand { input, start: 0, stride: 0 };
-        let product = Self { rows, columns, depth, batches: 1, a: operand(0), b: operand(1), transposed: true, bias, output: (0, 0) };
+        let operand = |input| Operand { slot: Slot::Input(input), start: 0, stride: 0 };
+        let (channels, output) = (Channels::Columns, (0, 0));
+        let product = Self { rows, columns, depth, batches: 1, a: operand(0), b: operand(1), transposed: true, bias, channels, output };
         // One column is a row of the transposed product; a bias would then be its every element's.
         if columns == 1 && bias.is_none() {
             return Self { rows: 1, columns: rows, a: product.b, b: product.a, ..product };

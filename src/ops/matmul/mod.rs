@@ -27,7 +27,7 @@ pub use integer::MatmulInteger;
 pub(super) use integer::{ZeroPoints, centred, words};
 pub(super) use launches::{KERNELS, candidates, tile_bytes};
 pub use linear::Linear;
-pub(super) use products::{Operand, Product};
+pub(super) use products::{Channels, Operand, Product};
 
 use super::{Candidate, Op, Site, check_dtype, check_inputs, rounded, the_gradient, types, unbroadcast};
 use crate::array::{Array, DType, TensorType, elements};

@@ -2,6 +2,7 @@
 
 use super::Sizes;
 use crate::array::elements;
+use crate::gpu::Slot;
 
 /// A batch of products of matrices that lie at fixed distances: what one launch computes, unless bindings are too small.
 #[derive(Clone, Debug)]
@@ -15,17 +16,46 @@ pub(crate) struct Product {
     /// Matrices of (depth, columns), or of (columns, depth) if `transposed`.
     pub(crate) b: Operand,
     pub(crate) transposed: bool,
-    /// The operator's input that holds a number for each column, to add.
+    /// The operator's input that holds a number for each channel, to add.
     pub(crate) bias: Option<usize>,
+    /// What is a channel, to a bias and to a finish.
+    pub(crate) channels: Channels,
     /// The output's first element, and the elements from one matrix to the next.
     pub(crate) output: (usize, usize),
+}
+
+impl Product {
+    /// The matrix of input 1, (outputs, inputs), by each image in `slot`, (inputs, pixels); a row's is a number of the bias.
+    pub(crate) fn of_points(slot: Slot, [images, outputs, inputs, pixels]: [usize; 4], bias: Option<usize>) -> Self {
+        Self {
+            rows: outputs,
+            columns: pixels,
+            depth: inputs,
+            batches: images,
+            a: Operand { slot: Slot::Input(1), start: 0, stride: 0 },
+            b: Operand { slot, start: 0, stride: inputs * pixels },
+            transposed: false,
+            bias,
+            channels: Channels::Rows,
+            output: (0, outputs * pixels),
+        }
+    }
+}
+
+/// What has a number of a bias for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Channels {
+    /// A row of the output, which the lanes kernel alone knows.
+    Rows,
+    /// A column of the output.
+    Columns,
 }
 
 /// One factor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Operand {
-    /// The operator's input of this index.
-    pub(crate) input: usize,
+    /// An input of the operator, or scratch memory of the launch.
+    pub(crate) slot: Slot,
     /// The element that the first matrix starts at.
     pub(crate) start: usize,
     /// Elements from one matrix to the next; 0 repeats the first.
@@ -52,10 +82,11 @@ pub(super) fn of_batches(sizes: &Sizes) -> Vec<Product> {
         columns,
         depth,
         batches: 1,
-        a: Operand { input: 0, start: 0, stride: 0 },
-        b: Operand { input: 1, start: 0, stride: 0 },
+        a: Operand { slot: Slot::Input(0), start: 0, stride: 0 },
+        b: Operand { slot: Slot::Input(1), start: 0, stride: 0 },
         transposed: false,
         bias: None,
+        channels: Channels::Columns,
         output: (0, 0),
     };
     // Where b stays the same from matrix to matrix, the rows of all are rows of one.
