@@ -6,7 +6,7 @@ mod common;
 use common::{Bound, compare, gpu, random};
 use foveate::array::{Array, Hw, Pads, TensorType};
 use foveate::graph::{Graph, Var};
-use foveate::ops::{Conv2d, ConvTranspose2d, Precision};
+use foveate::ops::{Conv2d, Conv2dWeight, ConvTranspose2d, Precision};
 use foveate::plan::{Device, Options, Plan};
 
 /// How far sums of products may be off in f32 or from halves, and from factors of 11 digits.
@@ -78,6 +78,22 @@ fn convolutions_are_right_every_way() {
         let terms = channels * kernel * kernel + 1;
         check(name, &inputs, terms, |v| v[0].conv2d(&v[1], Some(&v[2]), conv));
         check(&format!("{name} finished"), &inputs, terms, |v| v[0].conv2d(&v[1], Some(&v[2]), conv)?.relu());
+    }
+}
+
+#[test]
+fn gradients_of_weights_are_right_every_way() {
+    let padded = Conv2d { padding: Pads::all(1), ..Conv2d::default() };
+    let strided = Conv2d { stride: Hw::new(2, 1), dilation: Hw::new(1, 2), ..padded };
+    for (name, images, channels, outputs, side, kernel, convolution, grad) in [
+        ("plain", 1, 5, 20, 8, 3, padded, [8, 9]),
+        ("odd", 2, 3, 7, 7, 3, padded, [7, 8]),
+        ("strided", 1, 4, 9, 9, 3, strided, [5, 8]),
+        ("long", 3, 2, 3, 24, 1, Conv2d::default(), [24, 25]),
+    ] {
+        let inputs = [random(&[images, channels, side, side + 1], 1), random(&[images, outputs, grad[0], grad[1]], 2)];
+        let attributes = Conv2dWeight { convolution, kernel: Hw::square(kernel) };
+        check(name, &inputs, images * grad[0] * grad[1], |v| v[0].conv2d_weight(&v[1], attributes));
     }
 }
 

@@ -5,6 +5,7 @@
 // For a 1x1 convolution of stride 1 without padding, pass the image as one row of height * width pixels.
 #import index
 #import conv2d
+#import window
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<vec2<u64>>; // [images, input_channels, height, width], four f32 each: half the loads
@@ -17,42 +18,11 @@ override ROWS: u32 = 16; // 8 or 16
 override VECTORS: u32 = 4; // 1, 2 or 4
 override TAPS: u32 = 3; // of a kernel's row in one step: divides kernel.y, at most 7; one where dilation.y is not
 override PLANES: u32 = 1; // input channels in one step: divides group_inputs; more than one only where the kernel is 1x1; at most 4
-// SHIFT, LOADS, ALIGNED_OUTPUT, PADDED, STRIDE: as in conv2d/register
-override STRIDE: u32 = 1;
-override SHIFT: u32 = 4;
-override LOADS: u32 = 6;
-override ALIGNED_OUTPUT: bool = false;
-override PADDED: bool = true;
-override PITCH: u32 = LOADS + 1; // vectors of `window` from one input channel to the next
+override ALIGNED_OUTPUT: bool = false; // as in conv2d/register
 const LANES: u32 = 8;
 
 var<private> sums: array<vec4<f32>, 64>; // [row][vector]
-var<private> window: array<vec4<f32>, 84>; // [input channel][vector]: what the step's taps meet
 var<private> weights: array<vec2<f32>, 7>; // of this lane's channel, and of the one 8 further
-
-// Element `i` of the step's row of input in channel `plane`.
-fn pixel(plane: u32, i: u32) -> f32 {
-    return window[plane * PITCH + i / 4][i % 4];
-}
-
-// Loads the row of input whose element left of `window`'s is `i`. `y` and `x` say where that is; modulo 2^32, outside is large.
-fn load(plane: u32, i: u32, y: u32, x: u32) {
-    let first = plane * PITCH;
-    for (var l = 0u; l < LOADS; l++) {
-        let four = input[(i32(i) >> 2) + i32(l)];
-        window[first + l] = bitcast<vec4<f32>>(vec4(u32(four.x), u32(four.x >> 32u), u32(four.y), u32(four.y >> 32u)));
-    }
-    if SHIFT == 4 { // whole vectors, then moved left by i % 4
-        for (var l = first; l < first + LOADS; l++) { window[l] = select(window[l], vec4(window[l].yzw, window[l + 1].x), (i & 1) != 0); }
-        for (var l = first; l < first + LOADS; l++) { window[l] = select(window[l], vec4(window[l].zw, window[l + 1].xy), (i & 2) != 0); }
-    }
-    if PADDED {
-        let width = select(0u, params.input_size.y, y < params.input_size.x);
-        for (var l = 0u; l < LOADS; l++) {
-            window[first + l] = select(vec4(0.0), window[first + l], vec4(x + 4 * l) + vec4(0, 1, 2, 3) < vec4(width));
-        }
-    }
-}
 
 // Adds the step's taps to one vector of sums; lane `lane` has the row's weights, `half` says which.
 fn cell(row: u32, vector: u32, lane: u32, half: u32) {

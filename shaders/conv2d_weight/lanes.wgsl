@@ -4,6 +4,7 @@
 // shuffles, which cost a hundredth of a load; and each loads what its own taps see of the input.
 #import index
 #import conv2d_weight
+#import window
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<vec2<u64>>; // [images, input_channels, height, width], four f32 each: half the loads
@@ -15,24 +16,13 @@ override ROWS: u32 = 16; // 8 or 16
 override TAPS: u32 = 3; // of a kernel's row: divides kernel.y, at most 7; one where dilation.y is not
 override OWN: u32 = 1; // at most 4; ROWS * OWN * TAPS are at most 64
 override WHOLE: bool = false; // whether 4 * VECTORS divide a row of the gradient
-// VECTORS, SHIFT, LOADS, PADDED, STRIDE: as in conv2d/lanes; ALIGNED_OUTPUT: whether rows of the gradient start with a vector
-override VECTORS: u32 = 4;
-override STRIDE: u32 = 1;
-override SHIFT: u32 = 4;
-override LOADS: u32 = 6;
-override ALIGNED_OUTPUT: bool = false;
-override PADDED: bool = true;
-override PITCH: u32 = LOADS + 1; // vectors of `window` from one row to the next
+override VECTORS: u32 = 4; // 1, 2 or 4
+override ALIGNED_OUTPUT: bool = false; // whether rows of the gradient start with a vector
 const LANES: u32 = 8;
 
 var<private> sums: array<f32, 64>; // [output channel][row][tap]
-var<private> window: array<vec4<f32>, 84>; // [row][vector]: what the step's taps meet
 var<private> grads: array<vec4<f32>, 10>; // [this lane's channel, the one 8 further][vector]
 var<private> left: u32; // pixels of the row from the step's first on
-
-fn floats(four: vec2<u64>) -> vec4<f32> {
-    return bitcast<vec4<f32>>(vec4(u32(four.x), u32(four.x >> 32u), u32(four.y), u32(four.y >> 32u)));
-}
 
 // Loads the step's gradient of the channel whose first element is `i`.
 fn load_grad(half: u32, i: u32) {
@@ -47,26 +37,6 @@ fn load_grad(half: u32, i: u32) {
     if !WHOLE {
         for (var v = 0u; v < VECTORS; v++) { grads[first + v] = select(vec4(0.0), grads[first + v], vec4(0u, 1, 2, 3) + 4 * v < vec4(left)); }
     }
-}
-
-// Loads the row of input whose element left of `window`'s is `i`. `y` and `x` say where that is; modulo 2^32, outside is large.
-fn load(own: u32, i: u32, y: u32, x: u32) {
-    let first = own * PITCH;
-    for (var l = 0u; l < LOADS; l++) { window[first + l] = floats(input[(i32(i) >> 2) + i32(l)]); }
-    if SHIFT == 4 {
-        for (var l = first; l < first + LOADS; l++) { window[l] = select(window[l], vec4(window[l].yzw, window[l + 1].x), (i & 1) != 0); }
-        for (var l = first; l < first + LOADS; l++) { window[l] = select(window[l], vec4(window[l].zw, window[l + 1].xy), (i & 2) != 0); }
-    }
-    if PADDED {
-        let width = select(0u, params.input_size.y, y < params.input_size.x);
-        for (var l = 0u; l < LOADS; l++) {
-            window[first + l] = select(vec4(0.0), window[first + l], vec4(x + 4 * l) + vec4(0, 1, 2, 3) < vec4(width));
-        }
-    }
-}
-
-fn pixel(own: u32, i: u32) -> f32 {
-    return window[own * PITCH + i / 4][i % 4];
 }
 
 // Adds the step's pixels to the taps of one row for one channel, whose gradient lane `lane` has.

@@ -54,6 +54,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     unfinished,
     unsigned,
     vec4,
+    window,
 };
 
 /// `header`, then `source`, with each line `#import name` replaced by the helper of that name, once. Helpers import too.

@@ -9,17 +9,17 @@ use foveate::plan::{Device, Plan};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-const PLAIN: Conv2d = Conv2d { stride: Hw::square(1), padding: Pads::all(0), dilation: Hw::square(1), groups: 1 };
+pub const PLAIN: Conv2d = Conv2d { stride: Hw::square(1), padding: Pads::all(0), dilation: Hw::square(1), groups: 1 };
 
-fn padded(size: usize) -> Conv2d {
+pub fn padded(size: usize) -> Conv2d {
     Conv2d { padding: Pads::all(size), ..PLAIN }
 }
 
-fn strided(size: usize) -> Conv2d {
+pub fn strided(size: usize) -> Conv2d {
     Conv2d { stride: Hw::square(size), ..PLAIN }
 }
 
-fn pads(left: usize, right: usize, top: usize, bottom: usize) -> Conv2d {
+pub fn pads(left: usize, right: usize, top: usize, bottom: usize) -> Conv2d {
     Conv2d { padding: Pads { top, left, bottom, right }, ..PLAIN }
 }
 

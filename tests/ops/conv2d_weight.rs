@@ -1,23 +1,9 @@
 //! `conv2d_weight`: case tables, cuts, and the kernels of other devices. Outside numbers: PyTorch in f64.
 
-use crate::common::{Bound, Case, Elsewhere, check, fixture, narrow_gpu, random};
-use crate::common::{check_on, small_bindings};
-use foveate::array::{Array, Hw, Pads};
+use crate::common::{Bound, Case, Elsewhere, check, check_on, fixture, narrow_gpu, random, small_bindings};
+use crate::conv2d::{PLAIN, padded, pads, strided};
+use foveate::array::{Array, Hw};
 use foveate::ops::{Conv2d, Conv2dWeight, Op};
-
-const PLAIN: Conv2d = Conv2d { stride: Hw::square(1), padding: Pads::all(0), dilation: Hw::square(1), groups: 1 };
-
-fn padded(size: usize) -> Conv2d {
-    Conv2d { padding: Pads::all(size), ..PLAIN }
-}
-
-fn strided(size: usize) -> Conv2d {
-    Conv2d { stride: Hw::square(size), ..PLAIN }
-}
-
-fn pads(left: usize, right: usize, top: usize, bottom: usize) -> Conv2d {
-    Conv2d { padding: Pads { top, left, bottom, right }, ..PLAIN }
-}
 
 /// The attributes of the fixture's cases, in its order.
 fn table() -> Vec<(&'static str, Conv2d)> {
