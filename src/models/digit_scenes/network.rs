@@ -130,7 +130,7 @@ impl NarrowFcn {
         if !known
             || self.classes == 0
             || self.hidden == 0
-            || self.stages.iter().any(|(convolutions, channels)| convolutions * channels == 0)
+            || self.stages.iter().any(|&(convolutions, channels)| convolutions == 0 || channels == 0)
         {
             return Err(Error::shape("fcn", format!("{self:?}: it must be fcn32s, fcn16s or fcn8s, with classes and channels")));
         }

@@ -35,7 +35,7 @@ impl Network for PlainCnn {
     fn build(&self, layers: &mut Layers<'_>, image: &Var) -> Result<Output> {
         let halvings = u32::try_from(self.stages.len()).unwrap_or(u32::MAX).saturating_sub(1);
         let smallest = self.size.h.min(self.size.w).checked_shr(halvings).unwrap_or(0);
-        if self.classes == 0 || smallest == 0 || self.stages.iter().any(|(convolutions, channels)| convolutions * channels == 0) {
+        if self.classes == 0 || smallest == 0 || self.stages.iter().any(|&(convolutions, channels)| convolutions == 0 || channels == 0) {
             let reason = format!("{self:?}: there must be classes, channels and convolutions, and halvings leave at least a pixel");
             return Err(Error::shape("cnn", reason));
         }
