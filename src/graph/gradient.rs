@@ -1,9 +1,9 @@
 //! Gradients: the chain rule backwards through a graph, as new nodes of the same graph.
 
+use super::recompute::Recomputed;
 use super::{Graph, Node, Nodes, Var};
 use crate::array::{Array, DType};
 use crate::error::{Error, Result};
-use std::sync::Arc;
 
 impl Var {
     /// The derivatives of this loss, one f32 number, with respect to each of `with_respect_to`, in their order and shapes.
@@ -63,26 +63,27 @@ impl Graph {
         for (output, gradient) in outputs {
             add(&mut gradients[output.id()], gradient.clone())?;
         }
-        for node in visited.iter().rev() {
+        let mut recomputed = Recomputed::of(self, &nodes);
+        for (number, node) in visited.iter().enumerate().rev() {
             let reached = node.outputs.iter().any(|&v| gradients[v].is_some());
             if !reached || !node.inputs.iter().any(|&v| carries[v]) {
                 continue;
             }
-            let vars = |ids: &[usize]| ids.iter().map(|&v| Var::new(self.clone(), v, Arc::clone(&nodes.values[v].ty))).collect();
-            let (inputs, outputs): (Vec<Var>, Vec<Var>) = (vars(&node.inputs), vars(&node.outputs));
+            recomputed.enter(first + number)?;
+            let [inputs, outputs] = [&node.inputs, &node.outputs].map(|values| recomputed.vars(values));
             let output_grads: Vec<Option<Var>> = node.outputs.iter().map(|&v| gradients[v].clone()).collect();
             let found = node.op.gradient(&inputs, &outputs, &output_grads)?;
             if found.len() != inputs.len() {
                 let reason = format!("has {} inputs and gradients for {}", inputs.len(), found.len());
                 return Err(Error::shape(node.op.name(), reason));
             }
-            for (input, gradient) in inputs.iter().zip(found) {
-                let Some(gradient) = gradient.filter(|_| carries[input.id()]) else { continue };
+            for ((&value, input), gradient) in node.inputs.iter().zip(&inputs).zip(found) {
+                let Some(gradient) = gradient.filter(|_| carries[value]) else { continue };
                 if gradient.ty() != input.ty() {
                     let reason = format!("the gradient of an input {} is {}", input.ty(), gradient.ty());
                     return Err(Error::shape(node.op.name(), reason));
                 }
-                add(&mut gradients[input.id()], gradient)?;
+                add(&mut gradients[value], gradient)?;
             }
         }
         Ok(with_respect_to.iter().map(|v| gradients.get(v.id()).cloned().flatten()).collect())

@@ -2,6 +2,7 @@
 
 mod gradient;
 mod known;
+mod recompute;
 mod var;
 
 pub(crate) use known::Known;
@@ -10,6 +11,7 @@ pub use var::Var;
 use crate::array::{Array, TensorType};
 use crate::error::{Error, Result};
 use crate::ops::Op;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A computation under construction. Clones are the same graph.
@@ -23,6 +25,8 @@ pub struct Graph {
 pub(crate) struct Nodes {
     pub(crate) values: Vec<Value>,
     pub(crate) nodes: Vec<Node>,
+    /// The nodes of each part that gradients compute again, in the order of their ends.
+    parts: Vec<Range<usize>>,
     /// What the nodes that are added now stem from.
     origin: Option<Arc<str>>,
 }

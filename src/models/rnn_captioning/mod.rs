@@ -23,4 +23,4 @@ mod network;
 
 pub use beam::{BeamSearch, Hypothesis};
 pub use config::{Config, Form};
-pub use network::{forced, greedy};
+pub use network::{forced, forced_recomputed, greedy};

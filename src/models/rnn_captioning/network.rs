@@ -77,7 +77,7 @@ impl<'a> Parameters<'a> {
 /// # Errors
 /// If a parameter is missing or of another shape, by name; if `features` have another size or `steps` is 0.
 pub fn greedy(graph: &Graph, weights: &Weights, config: Config, features: &Var, steps: usize) -> Result<(Var, Var)> {
-    unroll(graph, weights, config, features, steps, None)
+    unroll(graph, weights, config, features, steps, None, false)
 }
 
 /// The logarithms of the probabilities of given `words`, i32 (B, T), each after those before it, (B, T): what training makes large.
@@ -86,9 +86,22 @@ pub fn greedy(graph: &Graph, weights: &Weights, config: Config, features: &Var, 
 /// # Errors
 /// If a parameter is missing or of another shape, by name; if `features` have another size or the words are not i32 (B, T).
 pub fn forced(graph: &Graph, weights: &Weights, config: Config, features: &Var, words: &Var) -> Result<Var> {
+    given(graph, weights, config, features, words, false)
+}
+
+/// [`forced`], of whose words gradients keep the states alone and compute the rest again, word by word, as [`Graph::recomputed`] has it:
+/// for long captions and large vocabularies.
+///
+/// # Errors
+/// As [`forced`].
+pub fn forced_recomputed(graph: &Graph, weights: &Weights, config: Config, features: &Var, words: &Var) -> Result<Var> {
+    given(graph, weights, config, features, words, true)
+}
+
+fn given(graph: &Graph, weights: &Weights, config: Config, features: &Var, words: &Var, recomputed: bool) -> Result<Var> {
     match (words.shape(), features.shape()) {
         (&[photos, steps], &[all, _]) if photos == all && words.dtype() == DType::I32 => {
-            unroll(graph, weights, config, features, steps, Some(words)).map(|(_, logs)| logs)
+            unroll(graph, weights, config, features, steps, Some(words), recomputed).map(|(_, logs)| logs)
         }
         _ => {
             let reason = format!("words are i32 (photos, words), not {} for features {}", words.ty(), features.ty());
@@ -97,7 +110,15 @@ pub fn forced(graph: &Graph, weights: &Weights, config: Config, features: &Var, 
     }
 }
 
-fn unroll(graph: &Graph, weights: &Weights, config: Config, features: &Var, steps: usize, forced: Option<&Var>) -> Result<(Var, Var)> {
+fn unroll(
+    graph: &Graph,
+    weights: &Weights,
+    config: Config,
+    features: &Var,
+    steps: usize,
+    forced: Option<&Var>,
+    recomputed: bool,
+) -> Result<(Var, Var)> {
     let parameters = Parameters::new(graph, weights, config)?;
     let image = parameters.image(features)?;
     let mut word = graph.constant(Array::full([features.shape()[0], 1], 0i32))?;
@@ -108,14 +129,20 @@ fn unroll(graph: &Graph, weights: &Weights, config: Config, features: &Var, step
             Form::Initial => false,
             Form::NeuralTalk { once } => !once || t == 0,
         };
-        let (h, log) = parameters.step(&word.squeeze(1)?, state.as_ref(), fed.then_some(&image))?;
-        word = match forced {
-            Some(words) => words.narrow(1, t, 1)?,
-            None => log.argmax(-1, true, false)?,
+        let one = || {
+            let (h, log) = parameters.step(&word.squeeze(1)?, state.as_ref(), fed.then_some(&image))?;
+            let next = match forced {
+                Some(words) => words.narrow(1, t, 1)?,
+                None => log.argmax(-1, true, false)?,
+            };
+            let log = log.gather_elements(1, &next)?;
+            Ok((h, next, log))
         };
-        logs.push(log.gather_elements(1, &word)?);
-        words.push(word.clone());
+        let (h, next, log) = if recomputed { graph.recomputed(one)? } else { one()? };
         state = Some(h);
+        logs.push(log);
+        words.push(next.clone());
+        word = next;
     }
     Ok((concat(&words.iter().collect::<Vec<_>>(), 1)?, concat(&logs.iter().collect::<Vec<_>>(), 1)?))
 }

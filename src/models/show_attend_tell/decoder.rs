@@ -16,6 +16,8 @@ pub struct Decoder {
     config: Config,
     parameters: BTreeMap<String, Var>,
     half: Var,
+    /// Whether gradients compute each word's step again.
+    pub(super) recomputed: bool,
 }
 
 /// What is computed once per image.
@@ -68,7 +70,14 @@ impl Decoder {
             Ok((name, var))
         });
         let parameters = parameters.collect::<Result<_>>()?;
-        Ok(Self { graph: graph.clone(), config, parameters, half: graph.constant(Array::scalar(0.5f32))? })
+        Ok(Self { graph: graph.clone(), config, parameters, half: graph.constant(Array::scalar(0.5f32))?, recomputed: false })
+    }
+
+    /// The same, of whose unrolled words gradients keep the states alone and compute the rest again, word by word, as
+    /// [`Graph::recomputed`] has it: for long captions and large vocabularies.
+    #[must_use]
+    pub fn recomputed(self) -> Self {
+        Self { recomputed: true, ..self }
     }
 
     /// The graph that this decoder is part of.

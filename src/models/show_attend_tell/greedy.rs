@@ -1,6 +1,6 @@
 //! All words of a caption in one graph: the likeliest word goes into the next step without leaving the device.
 
-use super::{Attention, Decoder, END, State};
+use super::{Annotated, Attention, Decoder, END, State, Step};
 use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::graph::Var;
@@ -55,21 +55,11 @@ impl Decoder {
         let (image, mut state) = self.begin(annotations)?;
         let (mut words, mut logs, mut alphas) = (Vec::new(), Vec::new(), Vec::new());
         let (mut betas, mut places) = (Vec::new(), Vec::new());
-        let mut previous: Option<Var> = None;
         for t in 0..steps {
-            let step = self.step(&image, &state, previous.as_ref(), attention, t)?;
-            let word = match forced {
-                Some((words, _)) => words.narrow(1, t, 1)?,
-                None => step.log_probabilities.argmax(-1, true, false)?,
-            };
-            state = match forced {
-                Some((_, mask)) => held(&step.state, &state, &mask.narrow(1, t, 1)?)?,
-                None => step.state,
-            };
-            if t + 1 < steps {
-                previous = Some(self.embedded(&word.squeeze(1)?)?);
-            }
-            logs.push(step.log_probabilities.gather_elements(1, &word)?);
+            let one = || self.word(&image, &state, words.last(), attention, t, forced);
+            let (step, word, log) = if self.recomputed { self.graph().recomputed(one)? } else { one()? };
+            state = step.state;
+            logs.push(log);
             alphas.push(step.alpha.unsqueeze(1)?);
             betas.extend(step.beta);
             places.extend(step.place);
@@ -85,6 +75,29 @@ impl Decoder {
             places: if_any(&places)?,
             drawn: if let Attention::Mixed { drawn, .. } = attention { Some(drawn.clone()) } else { None },
         })
+    }
+
+    /// The step of word `t` after the word `previous`, (B, 1), then the word (B, 1) and the logarithm of its probability (B, 1).
+    fn word(
+        &self,
+        image: &Annotated,
+        state: &State,
+        previous: Option<&Var>,
+        attention: &Attention,
+        t: usize,
+        forced: Option<(&Var, &Var)>,
+    ) -> Result<(Step, Var, Var)> {
+        let previous = previous.map(|word| self.embedded(&word.squeeze(1)?)).transpose()?;
+        let mut step = self.step(image, state, previous.as_ref(), attention, t)?;
+        let word = match forced {
+            Some((words, mask)) => {
+                step.state = held(&step.state, state, &mask.narrow(1, t, 1)?)?;
+                words.narrow(1, t, 1)?
+            }
+            None => step.log_probabilities.argmax(-1, true, false)?,
+        };
+        let log = step.log_probabilities.gather_elements(1, &word)?;
+        Ok((step, word, log))
     }
 }
 
