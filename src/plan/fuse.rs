@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 /// Operators in a group at most: the text of a kernel grows with each.
 const MOST_LINKS: usize = 16;
+/// Steps that any operand may lie and wait for the end of its group; behind that they may not be larger than what is not there instead.
+const NEAR: usize = 16;
 
 /// `program` with groups in place of the operators that are theirs, after operators have absorbed what they can.
 pub(super) fn fuse(program: Program, chooser: &Chooser<'_>) -> Program {
@@ -103,11 +105,24 @@ impl<'a> Search<'a> {
             let inexact = self.ty(value).dtype == DType::F32;
             let jumps = |step: &usize| self.expressions[*step].as_ref().is_some_and(|e| e.jumps);
             let maker = self.maker[value].filter(|m| !self.taken[*m] && !members.contains(m))?;
-            let alike = members.last().is_some_and(|&root| shape(root) == shape(maker));
+            let alike = members.last().is_some_and(|&root| shape(root) == shape(maker) && self.frees(maker, root, members));
             (alike && readers.is_subset(members) && !(inexact && readers.iter().any(jumps))).then_some(maker)
         };
         let values = members.iter().flat_map(|&m| self.program.steps[m].inputs.iter().copied());
         values.filter_map(joins).collect::<BTreeSet<_>>().into_iter().rev()
+    }
+
+    /// Whether no more lies on the device if `maker` is computed as late as `root`: its output does not, but what it reads has to wait.
+    /// A sum over the steps of a sequence would have all of its terms wait for the last one.
+    fn frees(&self, maker: usize, root: usize, members: &BTreeSet<usize>) -> bool {
+        let waits = |value: &&usize| {
+            let readers = &self.readers[**value];
+            let computed = matches!(self.program.values[**value].kind, Kind::Computed);
+            computed && readers.is_disjoint(members) && readers.last().is_some_and(|last| last.saturating_add(NEAR) < root)
+        };
+        let step = &self.program.steps[maker];
+        let bytes = |value: &usize| self.ty(*value).device_bytes();
+        step.inputs.iter().filter(waits).map(bytes).fold(0, u64::saturating_add) <= step.outputs.iter().map(bytes).sum()
     }
 
     /// `members`, behind `first` if there is one, as one step; `None` if they cannot be put together.
