@@ -38,7 +38,7 @@ impl Var {
         }
         let one = self.graph().constant(Array::full(self.shape(), 1.0f32))?;
         let found = self.graph().backwards(0, &[(self.clone(), one)], with_respect_to)?;
-        let zeros = |value: &Self| self.graph().constant(Array::full(value.shape(), 0.0f32));
+        let zeros = |value: &Self| self.graph().zeros(value.shape());
         found.into_iter().zip(with_respect_to).map(|(gradient, value)| gradient.map_or_else(|| zeros(value), Ok)).collect()
     }
 }

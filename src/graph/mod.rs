@@ -11,6 +11,7 @@ pub use var::Var;
 use crate::array::{Array, TensorType};
 use crate::error::{Error, Result};
 use crate::ops::Op;
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -27,6 +28,8 @@ pub(crate) struct Nodes {
     pub(crate) nodes: Vec<Node>,
     /// The nodes of each part that gradients compute again, in the order of their ends.
     parts: Vec<Range<usize>>,
+    /// Constants of zeros by their shapes.
+    zeros: HashMap<Vec<usize>, usize>,
     /// What the nodes that are added now stem from.
     origin: Option<Arc<str>>,
 }
@@ -89,6 +92,18 @@ impl Graph {
     pub fn constant(&self, array: impl Into<Arc<Array>>) -> Result<Var> {
         let array = array.into();
         self.add(&mut self.lock(), "constant", array.ty(), Source::Constant(array))
+    }
+
+    /// Zeros: one constant for all who ask for this shape. The steps of a sequence do, each for its part of a gradient.
+    pub(crate) fn zeros(&self, shape: &[usize]) -> Result<Var> {
+        let mut nodes = self.lock();
+        if let Some(&id) = nodes.zeros.get(shape) {
+            return Ok(Var::new(self.clone(), id, Arc::clone(&nodes.values[id].ty)));
+        }
+        let array = Arc::new(Array::full(shape, 0.0f32));
+        let var = self.add(&mut nodes, "constant", array.ty(), Source::Constant(array))?;
+        nodes.zeros.insert(shape.to_vec(), var.id());
+        Ok(var)
     }
 
     /// A weight: uploaded once per device for all plans that use the same `Arc`.

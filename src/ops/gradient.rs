@@ -16,7 +16,7 @@ pub(crate) fn number(beside: &Var, value: f32) -> Result<Var> {
 
 /// Zeros of this shape, in the graph of `beside`.
 pub(crate) fn zeros(beside: &Var, shape: &[usize]) -> Result<Var> {
-    beside.graph().constant(Array::full(shape, 0.0f32))
+    beside.graph().zeros(shape)
 }
 
 /// `x * factor`
