@@ -10,6 +10,7 @@ mod elementwise;
 mod movement;
 mod network;
 mod products;
+mod recompute;
 mod recurrent;
 mod reductions;
 mod sampling;

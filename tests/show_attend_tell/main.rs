@@ -7,6 +7,7 @@ mod estimator;
 mod growing;
 mod learning;
 mod published;
+mod recomputed;
 mod recurrent;
 mod rnn;
 mod search;
