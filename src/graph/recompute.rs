@@ -22,13 +22,14 @@ impl Graph {
     ///
     /// A part may be a step of a sequence or a stage of a network. Its inputs are whatever its nodes read of what was there before;
     /// these are kept, and so is what it makes for others. A sequence of T steps, each a part, needs memory for T states and one step
-    /// in place of T steps; in parts of sqrt T steps each, for about 2 sqrt T steps. What is paid is one more forward pass of the parts,
-    /// at most: only what gradients need runs again.
+    /// in place of T steps; in parts of sqrt T steps each, for sqrt T states and as many steps. What is paid is one more forward pass for
+    /// each depth of parts, at most: only what gradients need runs again.
     ///
-    /// Parts may hold parts; the inner ones are then computed once more for themselves. States, and with them random numbers, are in
+    /// Parts may hold parts, which are computed once more for themselves. States, and with them random numbers, are in
     /// the second pass what they were in the first, and are updated once. Gradients are those of the same operators on the same
     /// values, added in the same order. A plan may fuse or absorb in the first pass what without parts it has to keep: where a device
-    /// rounds differently then, last digits differ. Second derivatives are right too, but are added in another order.
+    /// rounds differently then, last digits differ. Second derivatives are right too, but are added in another order. A gradient that is
+    /// taken inside a part keeps that part's values, since it is not complete by then.
     ///
     /// ```
     /// # fn main() -> foveate::Result<()> {

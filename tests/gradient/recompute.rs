@@ -72,14 +72,17 @@ fn parts_are_computed_again_one_after_the_other_behind_the_gradients_that_reach_
 
 #[test]
 fn second_derivatives_go_through_parts() {
-    // x^3 in a part that holds x^2 in another one: all numbers are whole, so that the order of sums makes no difference.
-    let graph = Graph::new();
-    let x = graph.input("x", TensorType::f32([4])).unwrap();
-    let cube = graph.recomputed(|| graph.recomputed(|| x.mul(&x))?.mul(&x)).unwrap();
-    let first = cube.reduce_sum(&[], false).unwrap().gradient(&[&x]).unwrap().remove(0);
-    let second = first.reduce_sum(&[], false).unwrap().gradient(&[&x]).unwrap().remove(0);
-    let made = Plan::compile(Device::Cpu, &[&first, &second]).unwrap().run(&[("x", &Array::from_fn([4], |i| i as f32 - 1.0))]).unwrap();
-    assert_eq!(made.iter().map(Array::to_f64).collect::<Vec<_>>(), [[3.0, 0.0, 3.0, 12.0], [-6.0, 0.0, 6.0, 12.0]]);
+    // x^3 in a part that holds x^2 in another one, and its derivative in a part or not: all numbers are whole, so that the order of sums
+    // makes no difference.
+    for inside in [false, true] {
+        let graph = Graph::new();
+        let x = graph.input("x", TensorType::f32([4])).unwrap();
+        let slope = || graph.recomputed(|| graph.recomputed(|| x.mul(&x))?.mul(&x))?.reduce_sum(&[], false)?.gradient(&[&x]);
+        let first = part(&graph, inside, slope).unwrap().remove(0);
+        let second = first.reduce_sum(&[], false).unwrap().gradient(&[&x]).unwrap().remove(0);
+        let made = Plan::compile(Device::Cpu, &[&first, &second]).unwrap().run(&[("x", &Array::from_fn([4], |i| i as f32 - 1.0))]).unwrap();
+        assert_eq!(made.iter().map(Array::to_f64).collect::<Vec<_>>(), [[3.0, 0.0, 3.0, 12.0], [-6.0, 0.0, 6.0, 12.0]]);
+    }
 }
 
 /// Bytes of the state that goes from step to step, and of the hidden layer in a step.
