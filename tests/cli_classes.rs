@@ -63,6 +63,43 @@ fn indices(path: &Path) -> (Vec<u8>, usize) {
 }
 
 #[test]
+fn digits_are_found_by_the_built_in_network() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = foveate(&["segment", "--model", "digits", "--output", folder.path().to_str().unwrap()]);
+    assert_code(&output, 0);
+    let said = text(&output.stdout);
+    assert!(said.starts_with("digits.png: 256x256, background "), "{said}");
+    let (found, width) = indices(&folder.path().join("classes.png"));
+    // Pixels of strokes of the nine digits in the picture: row, column, digit.
+    let strokes = [
+        (30, 118, 6),
+        (35, 155, 0),
+        (80, 230, 8),
+        (137, 24, 4),
+        (138, 106, 3),
+        (166, 217, 3),
+        (227, 57, 2),
+        (207, 121, 1),
+        (192, 152, 6),
+    ];
+    let wrong: Vec<_> = strokes.iter().filter(|(y, x, digit)| found[y * width + x] != digit + 1).collect();
+    assert!(wrong.is_empty(), "of row, column, digit {wrong:?} are not found; {said}");
+    let share = found.iter().filter(|class| **class == 0).count() as f64 / found.len() as f64;
+    assert!((0.85..0.96).contains(&share), "{share} of the picture is background");
+}
+
+#[test]
+fn weights_of_another_kind_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("other.safetensors");
+    Weights::from_arrays("other", [("fc.weight".to_owned(), Array::full([2, 3], 0.0f32))]).save(&file).unwrap();
+    let said = refusal(&["segment", "--model", file.to_str().unwrap()]);
+    assert!(said.contains("other.safetensors") && said.contains("score_fr.weight"), "{said}");
+    let said = refusal(&["segment", "--model", "digits", "--weights", file.to_str().unwrap()]);
+    assert!(said.contains("'digits' is none"), "{said}");
+}
+
+#[test]
 fn classes_are_the_librarys_and_the_overlay_explains_them() {
     let folder = tempfile::tempdir().unwrap();
     let (array, file) = photo(folder.path(), 45, 60);

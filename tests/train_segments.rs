@@ -10,8 +10,9 @@ mod program;
 use common::{Bound, compare, gpu, random};
 use foveate::array::{Array, DType, TensorType};
 use foveate::graph::Graph;
-use foveate::models::digit_scenes::{CLASSES, NarrowFcn, Scenes, VOID};
+use foveate::models::digit_scenes::{CLASSES, Scenes, VOID};
 use foveate::models::fcn::Variant;
+use foveate::models::narrow_fcn::NarrowFcn;
 use foveate::nn::Weights;
 use foveate::nn::loss::{CrossEntropy, cross_entropy};
 use foveate::nn::metrics::Confusion;
@@ -57,7 +58,7 @@ fn learned(fcn: NarrowFcn) -> Confusion {
     println!("{}: loss {:?}", fcn.variant.name(), losses.iter().step_by(20).collect::<Vec<_>>());
 
     let weights = trainer.weights().unwrap();
-    assert_eq!(NarrowFcn::of(fcn.variant, &weights).unwrap(), fcn, "what was learned is a checkpoint");
+    assert_eq!(NarrowFcn::of(&weights).unwrap(), fcn, "what was learned is a checkpoint");
     let graph = Graph::new();
     let score = NarrowFcn::score(&fcn.forward(&weights, &image(&graph)).unwrap()).unwrap();
     let mut plan = Plan::compile(gpu(), &[&score.argmax(1, false, false).unwrap()]).unwrap();
@@ -203,5 +204,5 @@ fn a_recipe_is_run_and_draws_what_it_found() {
         assert_eq!(picture.size.w, 2 * 2 * 3 * SIDE, "four scenes, two beside each other, and again with classes");
     }
     let weights = Weights::open(folder.path().join("run/checkpoint.safetensors")).unwrap();
-    assert_eq!(NarrowFcn::of(Variant::Fcn8s, &weights).unwrap().stages, [(1, 2), (2, 2), (1, 4), (1, 4), (1, 4)]);
+    assert_eq!(NarrowFcn::of(&weights).unwrap().stages, [(1, 2), (2, 2), (1, 4), (1, 4), (1, 4)]);
 }

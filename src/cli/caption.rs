@@ -83,7 +83,7 @@ fn option(text: &str) -> Result<(String, String), String> {
 
 impl Caption {
     pub(super) fn run(self) -> Result<ExitCode> {
-        let photos = photos::find(&self.photos, self.attention.as_deref().unwrap_or(Path::new("")))?;
+        let photos = photos::find(&self.photos, photos::ASTRONAUT, self.attention.as_deref().unwrap_or(Path::new("")))?;
         let (decoder, encoder) = self.read()?;
         let system = System::of(&decoder)?;
         self.fits(system)?;

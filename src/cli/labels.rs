@@ -20,24 +20,28 @@ enum Way {
 /// Everything that photos share.
 pub(super) struct Labeller {
     way: Way,
-    /// The classes are PASCAL VOC's.
-    voc: bool,
+    /// What classes are called, as far as it is known.
+    names: Vec<String>,
 }
 
 impl Labeller {
     /// With a progress bar over the regions of a photo if `progress`.
     pub(super) fn new(device: &Device, classifier: Classifier, progress: bool) -> Self {
-        let (way, classes) = match classifier.network {
+        let (way, names) = match classifier.network {
             Network::Fcn(Whole { fcn, weights }) => {
                 let build = move |_: &Graph, inputs: &[_]| Ok(vec![fcn.photo_classes(&weights, &inputs[0])?]);
-                (Way::AtOnce(PlanCache::new(device, 2, build)), fcn.classes)
+                (Way::AtOnce(PlanCache::new(device, 2, build)), published(fcn.classes))
+            }
+            Network::Trained(trained) => {
+                let names = trained.about.classes.clone();
+                (Way::AtOnce(PlanCache::new(device, 2, move |_, inputs| Ok(vec![trained.classes(&inputs[0])?]))), names)
             }
             Network::DeconvNet(regional @ Regional { net, .. }, with) => {
                 let classes = net.classes;
-                (Way::ByRegions(Box::new(ByRegions::new(device, regional, with, classifier.regions, progress))), classes)
+                (Way::ByRegions(Box::new(ByRegions::new(device, regional, with, classifier.regions, progress))), published(classes))
             }
         };
-        Self { way, voc: classes == voc::CLASSES.len() }
+        Self { way, names }
     }
 
     /// Labels one photo and says in a line what is in it and how long each stage took.
@@ -77,9 +81,11 @@ impl Labeller {
     }
 
     fn name(&self, class: u8) -> String {
-        match voc::CLASSES.get(usize::from(class)) {
-            Some(name) if self.voc => (*name).to_owned(),
-            _ => format!("class {class}"),
-        }
+        self.names.get(usize::from(class)).cloned().unwrap_or_else(|| format!("class {class}"))
     }
+}
+
+/// PASCAL VOC's names if a published system has as many classes.
+fn published(classes: usize) -> Vec<String> {
+    if classes == voc::CLASSES.len() { voc::CLASSES.map(str::to_owned).to_vec() } else { Vec::new() }
 }

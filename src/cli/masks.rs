@@ -1,7 +1,9 @@
 //! What `segment` finds in a photo: the mask of the built-in network or of an ONNX model, or a published system's classes.
 
-use super::classifiers::{Classifier, Published, SystemArgs};
+use super::classifiers::{self, Classifier, Published, SystemArgs};
 use super::pictures::{PictureArgs, Pixels};
+use super::photos::{self, BuiltIn};
+use super::trained::{self, TrainedFcn};
 use clap::Args;
 use foveate::array::{Array, DType, Hw, TensorType};
 use foveate::graph::{Graph, Var};
@@ -15,8 +17,9 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 pub(super) struct MaskArgs {
     /// Find what this ONNX model finds: it takes a picture and its first output is a mask of 0 to 1, or background and foreground; or
-    /// the classes of a published system: fcn32s, fcn16s, fcn8s, fcn8s-atonce, fcn-alexnet, deconvnet, edeconvnet
-    #[arg(long, value_name = "MODEL.onnx|SYSTEM")]
+    /// the classes of a network that `foveate train` made, of the built-in one that finds digits, or of a published system: fcn32s,
+    /// fcn16s, fcn8s, fcn8s-atonce, fcn-alexnet, deconvnet, edeconvnet
+    #[arg(long, value_name = "MODEL.onnx|WEIGHTS.safetensors|digits|SYSTEM")]
     model: Option<String>,
     #[command(flatten)]
     system: SystemArgs,
@@ -49,6 +52,11 @@ pub(super) struct MaskModel {
 }
 
 impl MaskArgs {
+    /// The photo for those who give none.
+    pub(super) fn built_in(&self) -> BuiltIn {
+        if self.model.as_deref() == Some(trained::DIGITS) { photos::DIGITS } else { photos::ASTRONAUT }
+    }
+
     /// # Errors
     /// If the model takes something else than a picture or gives something else than a mask of it, or weights are no system's.
     pub(super) fn load(self) -> Result<Network> {
@@ -62,6 +70,11 @@ impl MaskArgs {
             return self.system.load(kind).map(Network::Classes);
         }
         self.system.none(&format!("a published system ({}), and '{name}' is none", Published::names()))?;
+        if TrainedFcn::is_named(&name) {
+            self.none("a --model in an ONNX file")?;
+            let network = classifiers::Network::Trained(Box::new(TrainedFcn::named(&name)?));
+            return Ok(Network::Classes(Classifier { network, regions: None }));
+        }
         MaskModel::open(name.into(), &self.picture, self.logits).map(|model| Network::Masks(Masker::Model(model)))
     }
 

@@ -26,6 +26,7 @@ mod run;
 mod segment;
 mod systems;
 mod train;
+mod trained;
 mod tune;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};

@@ -8,41 +8,60 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// The photo for those who give none, and its name.
-const BUILT_IN: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/astronaut.png"));
-const BUILT_IN_NAME: &str = "astronaut.png";
+/// A photo that is part of the program, for those who give none.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BuiltIn {
+    file: &'static [u8],
+    name: &'static str,
+}
+
+/// A person.
+pub(super) const ASTRONAUT: BuiltIn =
+    BuiltIn { file: include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/astronaut.png")), name: "astronaut.png" };
+/// Digits over a texture.
+pub(super) const DIGITS: BuiltIn =
+    BuiltIn { file: include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/digits.png")), name: "digits.png" };
 
 /// One photo.
 #[derive(Debug)]
 pub(super) struct Photo {
-    /// `None` is the built-in one.
-    path: Option<PathBuf>,
+    from: From,
     /// The folder for its results.
     pub(super) output: PathBuf,
 }
 
+#[derive(Debug)]
+enum From {
+    File(PathBuf),
+    BuiltIn(BuiltIn),
+}
+
 impl Photo {
     pub(super) fn name(&self) -> String {
-        self.path.as_ref().map_or_else(|| BUILT_IN_NAME.to_owned(), |p| p.display().to_string())
+        match &self.from {
+            From::File(path) => path.display().to_string(),
+            From::BuiltIn(photo) => photo.name.to_owned(),
+        }
     }
 
     pub(super) fn read(&self) -> Result<Picture> {
-        match &self.path {
-            Some(path) => Picture::open(path),
-            None => Picture::from_bytes(BUILT_IN, BUILT_IN_NAME),
+        match &self.from {
+            From::File(path) => Picture::open(path),
+            From::BuiltIn(photo) => Picture::from_bytes(photo.file, photo.name),
         }
     }
 }
 
-/// The photos that `arguments` name, folders opened, and the folder for each one's results: `output` itself for a single
-/// photo that was not found in a folder, else one in it called after the photo.
+/// The photos that `arguments` name, folders opened, or `built_in` if there are none, and the folder for each one's results: `output` itself for a
+/// single photo that was not found in a folder, else one in it called after the photo.
 ///
 /// # Errors
 /// If a folder cannot be read or holds no photo. A file that does not exist fails when its turn comes.
-pub(super) fn find(arguments: &[PathBuf], output: &Path) -> Result<Vec<Photo>> {
+pub(super) fn find(arguments: &[PathBuf], built_in: BuiltIn, output: &Path) -> Result<Vec<Photo>> {
+    let single = |from| Ok(vec![Photo { from, output: output.to_path_buf() }]);
     match arguments {
-        [] => return Ok(vec![Photo { path: None, output: output.to_path_buf() }]),
-        [one] if !one.is_dir() => return Ok(vec![Photo { path: Some(one.clone()), output: output.to_path_buf() }]),
+        [] => return single(From::BuiltIn(built_in)),
+        [one] if !one.is_dir() => return single(From::File(one.clone())),
         _ => {}
     }
     let mut taken = BTreeSet::new();
@@ -54,7 +73,7 @@ pub(super) fn find(arguments: &[PathBuf], output: &Path) -> Result<Vec<Photo>> {
             // Two photos of one name get folders name and name-2.
             let name = (1..).map(|n| if n == 1 { stem.clone() } else { format!("{stem}-{n}") }).find(|n| !taken.contains(n));
             let name = name.unwrap_or(stem);
-            photos.push(Photo { path: Some(path), output: output.join(&name) });
+            photos.push(Photo { from: From::File(path), output: output.join(&name) });
             taken.insert(name);
         }
     }
@@ -117,7 +136,7 @@ mod tests {
         let out = Path::new("out");
         let outputs = |arguments: &[&str]| -> Vec<PathBuf> {
             let arguments: Vec<PathBuf> = arguments.iter().map(PathBuf::from).collect();
-            find(&arguments, out).unwrap().into_iter().map(|p| p.output).collect()
+            find(&arguments, ASTRONAUT, out).unwrap().into_iter().map(|p| p.output).collect()
         };
         assert_eq!(outputs(&[]), [out]);
         assert_eq!(outputs(&["a/me.jpg"]), [out]);

@@ -17,7 +17,7 @@ use std::time::Instant;
 Writes mask.png, cutout.png (with alpha) and overlay.png (the photo, and beside it with
 the mask tinted) to the output folder; with --background also composite.png. A published
 system that tells classes apart writes classes.png (a class a pixel, in PASCAL VOC's palette)
-and overlay.png with a legend. Several photos get a folder each, named after the photo.
+and overlay.png with a legend, as does a network that `foveate train` made. Several photos get a folder each, named after the photo.
 
 Examples:
   foveate segment                                     the built-in photo
@@ -26,6 +26,8 @@ Examples:
   foveate segment me.png --background beach.webp --device cpu
   foveate segment street.jpg --model fcn8s --weights fcn8s-heavy-pascal.safetensors
   foveate segment street.jpg --model deconvnet --weights deconvnet.safetensors --regions edge-boxes.txt
+  foveate segment --model digits                      handwritten digits, 40 to 70 pixels high
+  foveate segment yard.jpg --model runs/masks-fcn8s/weights.safetensors
   foveate segment page.png --model text-detector.onnx \\
       --mean 123.675,116.28,103.53 --scale 0.017125,0.017507,0.017429   (ImageNet's)")]
 pub(super) struct Segment {
@@ -45,7 +47,7 @@ pub(super) struct Segment {
 
 impl Segment {
     pub(super) fn run(self) -> Result<ExitCode> {
-        let photos = photos::find(&self.photos, &self.output)?;
+        let photos = photos::find(&self.photos, self.mask.built_in(), &self.output)?;
         let background = self.background.map(Background::load).transpose()?;
         let network = self.mask.load()?;
         let opened = Instant::now();

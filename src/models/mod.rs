@@ -8,6 +8,7 @@ pub mod deconvnet;
 pub mod digit_scenes;
 mod digits;
 pub mod fcn;
+pub mod narrow_fcn;
 pub mod photo;
 pub mod rnn_captioning;
 pub mod selfie;

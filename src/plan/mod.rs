@@ -24,7 +24,7 @@ mod tune;
 pub use cache::PlanCache;
 pub use check::{Checked, Difference, Element, Summary};
 pub use cost::Cost;
-pub use profile::{Profile, Row};
+pub use profile::{KernelTime, Profile, Row};
 pub use tune::{TuneOptions, Tuned, Way, tune};
 
 use crate::array::{Array, TensorType};

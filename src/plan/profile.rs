@@ -35,6 +35,19 @@ pub struct Row {
     pub bytes: u64,
 }
 
+/// What a kernel took, all its dispatches together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KernelTime {
+    /// The kernel.
+    pub kernel: &'static str,
+    /// How often it was dispatched.
+    pub dispatches: usize,
+    /// Microseconds.
+    pub us: f64,
+    /// Bytes of all its bindings.
+    pub bytes: u64,
+}
+
 impl Compiled {
     pub(super) fn profile(&mut self, given: &[&Array]) -> Result<Profile> {
         self.upload(given)?;
@@ -98,6 +111,23 @@ impl Profile {
     /// Microseconds of all dispatches together.
     pub fn total_us(&self) -> f64 {
         self.rows.iter().map(|r| r.us).sum()
+    }
+
+    /// The kernels, the one that took longest first.
+    pub fn kernels(&self) -> Vec<KernelTime> {
+        let mut found: Vec<KernelTime> = Vec::new();
+        for row in &self.rows {
+            let index = found.iter().position(|k| k.kernel == row.kernel).unwrap_or_else(|| {
+                found.push(KernelTime { kernel: row.kernel, dispatches: 0, us: 0.0, bytes: 0 });
+                found.len() - 1
+            });
+            let kernel = &mut found[index];
+            kernel.dispatches += 1;
+            kernel.us += row.us;
+            kernel.bytes += row.bytes;
+        }
+        found.sort_by(|a, b| b.us.total_cmp(&a.us));
+        found
     }
 
     /// The run as a trace that Chrome (`chrome://tracing`) and Perfetto open.

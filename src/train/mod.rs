@@ -16,6 +16,7 @@
 //! A run is decided by its seed: the order of examples, what distorts them and what the network draws depend on the seed and the number of the step
 //! alone, so that a run that was stopped and goes on makes the same numbers as one that was not, on the same adapter.
 
+mod about;
 mod augment;
 mod dataset;
 mod folders;
@@ -28,6 +29,7 @@ mod numbers;
 mod pictures;
 mod trainer;
 
+pub use about::About;
 pub use augment::{Augmentation, Augmented};
 pub use dataset::{Arrays, Dataset};
 pub use folders::{ImageFolder, MaskFolder};

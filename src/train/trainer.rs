@@ -149,14 +149,14 @@ impl Trainer {
         self.plan.profile(&inputs.iter().copied().chain([(RATE, &rate)]).collect::<Vec<_>>())
     }
 
-    /// What the parameters are now.
+    /// What the parameters are now, with the metadata that checkpoints have beside the step.
     ///
     /// # Errors
     /// If the device fails.
     pub fn weights(&mut self) -> Result<Weights> {
         let names = self.parameters.clone();
         let arrays = names.into_iter().map(|name| self.plan.state(&name).map(|array| (name, array))).collect::<Result<Vec<_>>>()?;
-        Ok(Weights::from_arrays("the trained network", arrays))
+        Ok(self.described(Weights::from_arrays("the trained network", arrays)))
     }
 
     /// Writes every state, those of the optimiser and of random numbers among them, and the number of steps, to a `.safetensors` file, through a
@@ -168,7 +168,11 @@ impl Trainer {
         let names: Vec<String> = self.plan.states().map(|(name, _)| name.to_owned()).collect();
         let arrays = names.into_iter().map(|name| self.plan.state(&name).map(|array| (name, array))).collect::<Result<Vec<_>>>()?;
         let weights = Weights::from_arrays("a checkpoint", arrays).with_metadata(STEP, &self.step.to_string());
-        self.about.iter().fold(weights, |weights, (key, value)| weights.with_metadata(key, value)).save(path)
+        self.described(weights).save(path)
+    }
+
+    fn described(&self, weights: Weights) -> Weights {
+        self.about.iter().fold(weights, |weights, (key, value)| weights.with_metadata(key, value))
     }
 
     /// Goes on where [`Trainer::save`] stood.

@@ -9,7 +9,7 @@ use foveate::graph::{Graph, Var};
 use foveate::models::stn::{Layers, Network, Output, PlainCnn, Transform};
 use foveate::nn::metrics::Confusion;
 use foveate::nn::{Random, Weights};
-use foveate::train::{Batch, Dataset, Objective};
+use foveate::train::{About, Batch, Dataset, Objective};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -51,7 +51,7 @@ impl Cnn {
         let network = PlainCnn {
             size: sets.size,
             channels: sets.channels,
-            classes: sets.classes.len(),
+            classes: sets.about.classes.len(),
             stages: self.channels.iter().map(|channels| (self.convolutions, *channels)).collect(),
             transforms: self.transforms.iter().map(TransformName::transform).collect::<Vec<Transform>>(),
         };
@@ -61,7 +61,7 @@ impl Cnn {
 
 impl Classes {
     fn output(&self, graph: &Graph, weights: &Weights, inputs: &Inputs) -> Result<Output> {
-        let image = self.sets.normalised(inputs.get("image")?, 1.0, 0.0)?;
+        let image = self.sets.about.normalised(inputs.get("image")?, 1.0, 0.0)?;
         self.network.build(&mut Layers::load(graph, weights), &image)
     }
 }
@@ -110,8 +110,8 @@ impl Experiment for Classes {
         looks::scores(confusion)
     }
 
-    fn about(&self) -> Vec<(&'static str, String)> {
-        self.sets.about()
+    fn about(&self) -> Option<About> {
+        Some(self.sets.about.clone())
     }
 
     fn draw(&self, batch: &Batch, answers: &[Array], folder: &Path) -> Result<()> {

@@ -1,8 +1,7 @@
 //! Pictures of one's own, as a recipe names them: `[data]`.
 
-use foveate::array::{Array, DType, Hw};
-use foveate::graph::Var;
-use foveate::train::{Dataset, Fit, Frame, ImageFolder, MaskFolder, Pictures, VOID};
+use foveate::array::{DType, Hw};
+use foveate::train::{About, Dataset, Fit, Frame, ImageFolder, MaskFolder, Pictures, VOID};
 use foveate::{Error, Result};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -59,6 +58,15 @@ enum FitName {
     Stretch,
 }
 
+impl From<FitName> for Fit {
+    fn from(name: FitName) -> Self {
+        match name {
+            FitName::Crop => Self::Crop,
+            FitName::Stretch => Self::Stretch,
+        }
+    }
+}
+
 fn half() -> Vec<f32> {
     vec![0.5]
 }
@@ -72,14 +80,10 @@ fn quarter() -> Vec<f32> {
 pub(super) struct Sets {
     pub(super) learnt: Arc<dyn Dataset>,
     pub(super) test: Arc<dyn Dataset>,
-    /// What labels mean.
-    pub(super) classes: Vec<String>,
+    pub(super) about: About,
     /// Height and width, and channels.
     pub(super) size: Hw,
     pub(super) channels: usize,
-    /// Of each channel.
-    mean: Vec<f32>,
-    std: Vec<f32>,
 }
 
 impl DataRecipe {
@@ -107,7 +111,9 @@ impl DataRecipe {
         if let Some(number) = std.iter().find(|n| !(n.is_finite() && **n > 0.0)) {
             return Err(wrong(format!("std has {number}, which nothing can be divided by")));
         }
-        Ok(Sets { learnt, test, classes, size: Hw::new(h, w), channels, mean, std })
+        let size = Hw::new(h, w);
+        let about = About { classes, size: Some(size), fit: self.fit.into(), mean, std };
+        Ok(Sets { learnt, test, about, size, channels })
     }
 
     /// One part of the data, and the names of its classes.
@@ -126,11 +132,7 @@ impl DataRecipe {
                 None => own.map(|(size, _)| size),
             };
             let size = size.ok_or_else(|| wrong("needs a size: photos have any"))?;
-            let fit = match self.fit {
-                FitName::Crop => Fit::Crop,
-                FitName::Stretch => Fit::Stretch,
-            };
-            Frame::new(size, self.channels.or(own.map(|(_, channels)| channels)).unwrap_or(3), fit)
+            Frame::new(size, self.channels.or(own.map(|(_, channels)| channels)).unwrap_or(3), self.fit.into())
         };
         let pictures = match self.kind {
             Kind::Folders => {
@@ -164,8 +166,9 @@ impl Sets {
     pub(super) fn labelled(self, system: &str, rank: usize) -> Result<Self> {
         let label = self.learnt.tensors().into_iter().find(|(name, ty)| name == "label" && ty.dtype == DType::I32);
         match label {
-            Some((_, ty)) if ty.rank() == rank && rank > 0 && self.classes.len() > usize::from(VOID) => {
-                Err(wrong(format!("has {} classes; in masks there are {VOID} at most, since {VOID} is none", self.classes.len())))
+            Some((_, ty)) if ty.rank() == rank && rank > 0 && self.about.classes.len() > usize::from(VOID) => {
+                let count = self.about.classes.len();
+                Err(wrong(format!("has {count} classes; in masks there are {VOID} at most, since {VOID} is none")))
             }
             Some((_, ty)) if ty.rank() == rank => Ok(self),
             _ => {
@@ -173,27 +176,6 @@ impl Sets {
                 Err(wrong(format!("is not what '{system}' learns from, {wants}")))
             }
         }
-    }
-
-    /// What checkpoints say of the data: the classes' names, and what images are brought to.
-    pub(super) fn about(&self) -> Vec<(&'static str, String)> {
-        let list = |values: Result<String, serde_json::Error>| values.unwrap_or_default();
-        vec![
-            ("classes", list(serde_json::to_string(&self.classes))),
-            ("mean", list(serde_json::to_string(&self.mean))),
-            ("std", list(serde_json::to_string(&self.std))),
-        ]
-    }
-
-    /// `scale (image - mean) / std + shift`, by channel; nothing is added to the graph where that is the image.
-    pub(super) fn normalised(&self, image: &Var, scale: f32, shift: f32) -> Result<Var> {
-        let each = |of: &dyn Fn(f32, f32) -> f32| self.mean.iter().zip(&self.std).map(|(mean, std)| of(*mean, *std)).collect::<Vec<f32>>();
-        let (factor, offset) = (each(&|_, std| scale / std), each(&|mean, std| shift - scale * mean / std));
-        if factor.iter().all(|f| *f == 1.0) && offset.iter().all(|o| *o == 0.0) {
-            return Ok(image.clone());
-        }
-        let constant = |values: Vec<f32>| image.graph().constant(Array::new([1, values.len(), 1, 1], values)?);
-        image.mul(&constant(factor)?)?.add(&constant(offset)?)
     }
 }
 

@@ -4,7 +4,7 @@ use foveate::array::Array;
 use foveate::graph::{Graph, Var};
 use foveate::nn::metrics::Confusion;
 use foveate::nn::{Random, Weights};
-use foveate::train::{Batch, Dataset, Objective};
+use foveate::train::{About, Batch, Dataset, Objective};
 use foveate::{Error, Result};
 use std::path::Path;
 use std::sync::Arc;
@@ -32,9 +32,9 @@ pub(super) trait Experiment {
     /// What the confusion of labels comes down to, by name, the most telling one first. The names are always the same.
     fn scores(&self, confusion: &Confusion) -> Vec<(&'static str, Option<f64>)>;
 
-    /// What checkpoints say beside the network, by key.
-    fn about(&self) -> Vec<(&'static str, String)> {
-        Vec::new()
+    /// What checkpoints say of the pictures, if there is something to say.
+    fn about(&self) -> Option<About> {
+        None
     }
 
     /// Draws what there is to see of the first batch of an evaluation.

@@ -7,10 +7,10 @@ use foveate::Result;
 use foveate::array::Array;
 use foveate::graph::{Graph, Var};
 use foveate::models::Network;
-use foveate::models::digit_scenes::NarrowFcn;
+use foveate::models::narrow_fcn::NarrowFcn;
 use foveate::nn::metrics::Confusion;
 use foveate::nn::{Random, Weights};
-use foveate::train::{Batch, Dataset, Objective};
+use foveate::train::{About, Batch, Dataset, Objective};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,15 +43,14 @@ pub(super) struct Parts {
 impl Fcn {
     pub(super) fn on(&self, sets: Sets) -> Result<Parts> {
         let sets = sets.labelled("fcn", 2)?;
-        let network = pixels::network(self.variant, sets.classes.len(), self.convolutions, self.channels, self.hidden);
+        let network = pixels::network(self.variant, sets.about.classes.len(), self.convolutions, self.channels, self.hidden);
         Ok(Parts { network, start: self.start.clone(), sets })
     }
 }
 
 impl Parts {
     fn built(&self, weights: &Weights, inputs: &Inputs) -> Result<Network> {
-        // The network makes 4 (v - 1/2) of what it is given, which has to be the normalised image.
-        let image = self.sets.normalised(inputs.get("image")?, 0.25, 0.5)?;
+        let image = self.network.image(&self.sets.about, inputs.get("image")?)?;
         self.network.trainable(weights, &image)
     }
 }
@@ -92,13 +91,13 @@ impl Experiment for Parts {
         pixels::scores(confusion)
     }
 
-    fn about(&self) -> Vec<(&'static str, String)> {
-        self.sets.about()
+    fn about(&self) -> Option<About> {
+        Some(self.sets.about.clone())
     }
 
     fn draw(&self, batch: &Batch, answers: &[Array], folder: &Path) -> Result<()> {
         let factor = (DRAWN_SIDE / self.sets.size.h.max(self.sets.size.w)).max(1);
-        let name = |class: u8| self.sets.classes.get(usize::from(class)).cloned().unwrap_or_else(|| "none".to_owned());
+        let name = |class: u8| self.sets.about.classes.get(usize::from(class)).cloned().unwrap_or_else(|| "none".to_owned());
         pixels::draw(batch, answers, folder, factor, name)
     }
 }

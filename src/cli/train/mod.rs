@@ -46,7 +46,8 @@ Examples:
   foveate train digits-fcn8s --data target/mnist
   foveate train folders-cnn --data pets
   foveate train mine.toml --data target/mnist --output runs/mine --steps 2000
-  foveate train rotated-st-fcn --data target/mnist --resume")]
+  foveate train rotated-st-fcn --data target/mnist --resume
+  foveate train digits-fcn8s --data target/mnist --profile")]
 pub(super) struct Train {
     /// A recipe's file, or the name of one that comes with the program
     #[arg(required_unless_present = "list")]
@@ -66,6 +67,9 @@ pub(super) struct Train {
     /// Another seed than the recipe's
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Time the kernels of one step instead: a table, and trace.json for Perfetto in the output folder
+    #[arg(long, conflicts_with = "resume")]
+    profile: bool,
     /// List the recipes that come with the program
     #[arg(long)]
     list: bool,
@@ -88,6 +92,6 @@ impl Train {
         let changes = Changes { steps: self.steps, seed: self.seed };
         let text = recipe::changed(&name, &recipe::read(&name)?, changes, earlier.as_deref().map(|text| (before.as_path(), text)))?;
         let recipe = Recipe::parse(&name, &text)?;
-        run::Run { text, recipe, data, output, resume: self.resume, device: self.device.open()? }.run()
+        run::Run { text, recipe, data, output, resume: self.resume, profile: self.profile, device: self.device.open()? }.run()
     }
 }

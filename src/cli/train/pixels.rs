@@ -3,8 +3,8 @@
 use foveate::Result;
 use foveate::array::{Array, DType, Hw, Literal, picture};
 use foveate::graph::Var;
-use foveate::models::digit_scenes::NarrowFcn;
 use foveate::models::fcn::Variant;
+use foveate::models::narrow_fcn::NarrowFcn;
 use foveate::models::{Network, voc};
 use foveate::nn::loss::{CrossEntropy, cross_entropy};
 use foveate::nn::metrics::Confusion;

@@ -7,7 +7,7 @@ use foveate::array::file;
 use foveate::graph::Graph;
 use foveate::nn::metrics::Confusion;
 use foveate::nn::{Random, Weights};
-use foveate::plan::{Device, Plan};
+use foveate::plan::{Device, KernelTime, Plan};
 use foveate::train::{Dataset, Loader, Log, Objective, Trainer};
 use foveate::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -28,6 +28,8 @@ pub(super) struct Run {
     pub(super) data: PathBuf,
     pub(super) output: PathBuf,
     pub(super) resume: bool,
+    /// One step is timed, and nothing is trained.
+    pub(super) profile: bool,
     pub(super) device: Device,
 }
 
@@ -35,7 +37,7 @@ impl Run {
     pub(super) fn run(self) -> Result<ExitCode> {
         let Self { recipe, output, .. } = &self;
         let checkpoint = output.join("checkpoint.safetensors");
-        if checkpoint.exists() != self.resume {
+        if !self.profile && checkpoint.exists() != self.resume {
             let reason = if self.resume {
                 "is not there: nothing to resume"
             } else {
@@ -50,6 +52,9 @@ impl Run {
         let weights = experiment.initial(recipe.train.seed)?.as_states();
         let begin = Instant::now();
         let mut trainer = self.trainer(experiment, &weights, &*learnt)?;
+        if self.profile {
+            return self.profile(&mut trainer, learnt);
+        }
         let mut evaluation = Evaluation::new(&self.device, experiment, &weights, &test, recipe.train.batch)?;
         println!(
             "{}: {} parameters, {} examples, {} for tests; compiled for {} in {}",
@@ -119,6 +124,25 @@ impl Run {
         Ok(ExitCode::SUCCESS)
     }
 
+    /// Times the kernels of the first step: a table, and a trace.
+    fn profile(&self, trainer: &mut Trainer, learnt: Arc<dyn Dataset>) -> Result<ExitCode> {
+        let mut batches = Loader::shuffled(learnt, self.recipe.train.batch, self.recipe.train.seed, 0)?;
+        let batch = batches.next().ok_or_else(|| Error::shape("train", "the data are empty"))??;
+        // The first run of a kernel may compile it.
+        trainer.profile(&batch.inputs())?;
+        let profile = trainer.profile(&batch.inputs())?;
+        let total = profile.total_us();
+        for KernelTime { kernel, dispatches, us, bytes } in profile.kernels() {
+            let (ms, share, rate) = (us / 1e3, 100.0 * us / total, bytes as f64 / us.max(1e-3) / 1e3);
+            println!("{kernel:32} {dispatches:>5} x {ms:>10.3} ms {share:>6.1} % {rate:>8.2} GB/s");
+        }
+        std::fs::create_dir_all(&self.output).map_err(|e| Error::io(&self.output, e))?;
+        let trace = self.output.join("trace.json");
+        profile.write_chrome_trace(&trace)?;
+        println!("a step: {:.3} ms on {}; in order in {}", total / 1e3, profile.device, trace.display());
+        Ok(ExitCode::SUCCESS)
+    }
+
     fn trainer(&self, experiment: &dyn Experiment, weights: &Weights, data: &dyn Dataset) -> Result<Trainer> {
         let recipe = &self.recipe;
         let graph = Graph::new();
@@ -128,12 +152,14 @@ impl Run {
         let objective = Objective { parameters: recipe.multiplied(objective.parameters), ..objective };
         let schedule = recipe.schedule.of(recipe.train.steps);
         let trainer = Trainer::new(&self.device, &objective, &recipe.optimiser.optimiser(), schedule, recipe.clip())?;
-        Ok(experiment.about().iter().fold(trainer, |trainer, (key, value)| trainer.with_metadata(key, value)))
+        let about = experiment.about().map_or_else(Vec::new, |about| about.metadata());
+        Ok(about.iter().fold(trainer, |trainer, (key, value)| trainer.with_metadata(key, value)))
     }
 
     fn save(&self, trainer: &mut Trainer, log: &Log) -> Result<()> {
         log.save(self.output.join("log.csv"))?;
         log.draw(self.output.join("curves.png"))?;
+        trainer.weights()?.save(self.output.join("weights.safetensors"))?;
         trainer.save(self.output.join("checkpoint.safetensors"))
     }
 }

@@ -6,10 +6,11 @@ use foveate::Result;
 use foveate::array::Array;
 use foveate::graph::{Graph, Var};
 use foveate::models::Network;
-use foveate::models::digit_scenes::{CLASSES, NarrowFcn, Scenes, name};
+use foveate::models::digit_scenes::{CLASSES, Scenes, name};
+use foveate::models::narrow_fcn::NarrowFcn;
 use foveate::nn::metrics::Confusion;
 use foveate::nn::{Random, Weights};
-use foveate::train::{Batch, Dataset, Objective};
+use foveate::train::{About, Batch, Dataset, Objective};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,6 +29,9 @@ pub(super) struct Segments {
     /// Digits of a scene at most.
     #[serde(default = "three")]
     digits: usize,
+    /// Whether they must not overlap.
+    #[serde(default)]
+    apart: bool,
     /// By how much they are scaled, the least and the most: 28 pixels by 1.
     #[serde(default = "usual_scales")]
     scales: [f64; 2],
@@ -79,8 +83,9 @@ impl Experiment for Segments {
     }
 
     fn data(&self, folder: &Path, seed: u64) -> Result<[Arc<dyn Dataset>; 2]> {
-        let open = |part, most: Option<usize>, seed| {
-            Scenes::open(self.side, folder, part, most.unwrap_or(usize::MAX), seed)?.with(self.digits, self.scales)
+        let open = |part, most: Option<usize>, seed| -> Result<Scenes> {
+            let scenes = Scenes::open(self.side, folder, part, most.unwrap_or(usize::MAX), seed)?.with(self.digits, self.scales)?;
+            Ok(if self.apart { scenes.apart() } else { scenes })
         };
         // Every run is measured by the same scenes.
         Ok([Arc::new(open("train", self.train_examples, seed)?), Arc::new(open("t10k", self.test_examples, 0)?)])
@@ -100,6 +105,11 @@ impl Experiment for Segments {
 
     fn scores(&self, confusion: &Confusion) -> Vec<(&'static str, Option<f64>)> {
         pixels::scores(confusion)
+    }
+
+    fn about(&self) -> Option<About> {
+        // Digits have the scale of the scene's pixels, however large a scene is.
+        Some(About { classes: (0..).map(name).take(CLASSES).collect(), ..About::new(3) })
     }
 
     fn draw(&self, batch: &Batch, answers: &[Array], folder: &Path) -> Result<()> {

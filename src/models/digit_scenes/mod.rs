@@ -6,26 +6,39 @@
 //! ```
 //!
 //! PASCAL VOC takes days. What is learned here has VOC's form, with a background, a class a pixel and a rim without one, and
-//! the networks have FCN's, so that what skips are for shows: a stroke is a few pixels wide, and the scores of FCN-32s are 32 pixels apart.
+//! the networks, [`NarrowFcn`](super::narrow_fcn::NarrowFcn), have FCN's, so that what skips are for shows: a stroke is a few pixels wide, and the scores of FCN-32s are 32 pixels apart.
 //!
 //! | file | what is in it |
 //! |---|---|
 //! | `scenes` | the scenes, made of MNIST's digits and random numbers |
+//! | `captions` | scenes of two digits with a caption |
 //! | `texture` | what is behind the digits |
-//! | `network` | FCN-32s, FCN-16s and FCN-8s of other widths |
 
-mod network;
+mod captions;
 mod scenes;
 mod texture;
 
-pub use network::NarrowFcn;
+pub use captions::{CaptionedScenes, FIRST_DIGIT, LONGEST, WORDS, caption};
 pub use scenes::Scenes;
+
+use crate::error::Result;
+use crate::nn::Weights;
 
 /// How many classes there are: the background and ten digits.
 pub const CLASSES: usize = 11;
 
 /// The label of the pixels on the rim of a digit, which belong to no class.
 pub const VOID: i32 = 255;
+
+/// A trained FCN-8s, which is part of the crate: its metadata say what training them takes ([`About`](crate::train::About)).
+///
+/// # Errors
+/// Never, unless the crate was built from damaged assets.
+pub fn weights() -> Result<Weights> {
+    Weights::from_bytes(WEIGHTS, "digits_fcn8s.safetensors")
+}
+
+const WEIGHTS: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/digits_fcn8s.safetensors"));
 
 /// What a label is called.
 pub fn name(label: u8) -> String {

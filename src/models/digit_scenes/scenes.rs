@@ -1,7 +1,8 @@
 //! Scenes of digits: one to three of MNIST over a texture, or up to another number, with the class of each pixel.
 //!
 //! A digit is scaled by 0.8 to 2, or between other bounds, all of its ink lies on the canvas, and it has a grey of its own, which is at least 0.25 away from the mean of
-//! what it covers. Where its ink is i, a pixel p becomes `p + i (grey - p)`. A later digit covers an earlier one, and so do the labels:
+//! what it covers. Where its ink is i, a pixel p becomes `p + i (grey - p)`. A later digit covers an earlier one, unless digits are to lie
+//! apart, and so do the labels:
 //!
 //! | ink | label |
 //! |---|---|
@@ -19,18 +20,27 @@ use std::path::Path;
 
 /// How far from a digit's centre there may be ink: half of the 20 pixels that MNIST's digits are brought to, and what centring by mass
 /// moves them by.
-const REACH: f64 = 12.0;
+pub(super) const REACH: f64 = 12.0;
 /// How far a digit's grey is from what it covers.
 const CONTRAST: f64 = 0.25;
+
+/// Less ink has no label.
+const RIM: f32 = 0.1;
+/// How often a place is drawn for a digit that must lie apart from others.
+const TRIES: usize = 20;
+
+/// The first and the last of rows and of columns.
+pub(super) type Extent = [[usize; 2]; 2];
 
 /// Scenes with the tensors `image`, f32 (3, side, side) of 0..1, and `label`, i32 (side, side).
 #[derive(Clone, Debug)]
 pub struct Scenes {
-    side: usize,
-    digits: Digits,
-    seed: u64,
+    pub(super) side: usize,
+    pub(super) digits: Digits,
+    pub(super) seed: u64,
     most: usize,
     scales: [f64; 2],
+    apart: bool,
 }
 
 impl Scenes {
@@ -55,7 +65,7 @@ impl Scenes {
         if let Some(label) = digits.labels.iter().find(|label| !(0..CLASSES as i32 - 1).contains(*label)) {
             return Err(Error::shape("scenes", format!("a digit is labelled {label}; 0 to 9 are possible")));
         }
-        Self { side, digits, seed, most: 0, scales: [0.0; 2] }.with(3, [0.8, 2.0])
+        Self { side, digits, seed, most: 0, scales: [0.0; 2], apart: false }.with(3, [0.8, 2.0])
     }
 
     /// The same scenes of one to `most` digits, each scaled by something between the two `scales`.
@@ -74,12 +84,27 @@ impl Scenes {
         Ok(Self { most, scales, ..self })
     }
 
-    /// Draws digit `index` somewhere on the canvas.
-    fn add(&self, index: usize, image: &mut [f32], label: &mut [i32], random: &mut Numbers) {
-        let scale = random.between(self.scales[0], self.scales[1]);
-        let reach = REACH * scale;
-        let centre = [(); 2].map(|()| random.between(reach - 0.5, self.side as f64 - 0.5 - reach));
-        let ink = self.digits.turned(index, self.side, 0.0, scale, centre);
+    /// The same scenes, but boxes around digits do not overlap: one that finds no place in twenty tries is left out.
+    #[must_use]
+    pub fn apart(mut self) -> Self {
+        self.apart = true;
+        self
+    }
+
+    /// The ink (side, side) of digit `index` at a place where it overlaps none of the boxes `taken`, if one is found.
+    fn place(&self, index: usize, taken: &[Extent], random: &mut Numbers) -> Option<Vec<f32>> {
+        (0..TRIES).find_map(|_| {
+            let scale = random.between(self.scales[0], self.scales[1]);
+            let reach = REACH * scale;
+            let centre = [(); 2].map(|()| random.between(reach - 0.5, self.side as f64 - 0.5 - reach));
+            let ink = self.digits.turned(index, self.side, 0.0, scale, centre);
+            let free = taken.is_empty() || !taken.iter().any(|other| overlap(*other, extent(&ink, self.side)));
+            free.then_some(ink)
+        })
+    }
+
+    /// Draws the ink of digit `index`.
+    pub(super) fn draw(&self, index: usize, ink: &[f32], image: &mut [f32], label: &mut [i32], random: &mut Numbers) {
         let pixels = self.side * self.side;
         let covered: f64 = ink.iter().enumerate().map(|(i, v)| f64::from(v * (0..3).map(|c| image[c * pixels + i]).sum::<f32>())).sum();
         let all: f64 = ink.iter().map(|v| 3.0 * f64::from(*v)).sum();
@@ -89,13 +114,23 @@ impl Scenes {
             *pixel += ink[i % pixels] * (grey - *pixel);
         }
         for (slot, ink) in label.iter_mut().zip(ink) {
-            match ink {
+            match *ink {
                 ink if ink > 0.5 => *slot = self.digits.labels[index] + 1,
-                ink if ink > 0.1 => *slot = VOID,
+                ink if ink > RIM => *slot = VOID,
                 _ => {}
             }
         }
     }
+}
+
+/// The first and the last row and column of what is labelled.
+pub(super) fn extent(ink: &[f32], side: usize) -> Extent {
+    let inked = ink.iter().enumerate().filter(|(_, ink)| **ink > RIM).map(|(i, _)| [i / side, i % side]);
+    inked.fold([[usize::MAX, 0]; 2], |extent, at| [0, 1].map(|axis| [extent[axis][0].min(at[axis]), extent[axis][1].max(at[axis])]))
+}
+
+fn overlap(a: Extent, b: Extent) -> bool {
+    a.iter().zip(&b).all(|(a, b)| a[0] <= b[1] && b[0] <= a[1])
 }
 
 /// A grey of 0..1 for `uniform` of 0..1, all that are [`CONTRAST`] away from `mean` equally likely.
@@ -122,10 +157,17 @@ impl Dataset for Scenes {
         let mut random = Numbers::new(self.seed, &format!("scene {index} visit {visit}"));
         let mut image = texture(self.side, &mut random);
         let mut label = vec![0; self.side * self.side];
-        for _ in 0..random.below(self.most) {
-            self.add(random.below(self.len()), &mut image, &mut label, &mut random);
+        let mut digits: Vec<usize> = (0..random.below(self.most)).map(|_| random.below(self.len())).collect();
+        // Its own digit is in every scene: on top, or the first to find a place.
+        digits.insert(if self.apart { 0 } else { digits.len() }, index);
+        let mut taken = Vec::new();
+        for digit in digits {
+            let Some(ink) = self.place(digit, &taken, &mut random) else { continue };
+            self.draw(digit, &ink, &mut image, &mut label, &mut random);
+            if self.apart {
+                taken.push(extent(&ink, self.side));
+            }
         }
-        self.add(index, &mut image, &mut label, &mut random);
         Ok(vec![Array::new([3, self.side, self.side], image)?, Array::new([self.side, self.side], label)?])
     }
 }
@@ -175,6 +217,25 @@ mod tests {
         }
         assert!(several > 0, "some have more than one digit");
         assert!(rims > 0, "there are rims");
+    }
+
+    #[test]
+    fn digits_apart_do_not_touch() {
+        let scenes = scenes(64).unwrap().with(3, [0.8, 1.6]).unwrap().apart();
+        let (mut most, mut own) = (0, 0);
+        for visit in 0..20 {
+            let labels = scenes.example(0, visit).unwrap()[1].to_f64();
+            let of = |class: f64| -> usize { labels.iter().filter(|l| **l == class).count() };
+            // The second digit's ink of 0.3 is void everywhere, 8 x 8 at least, and nothing covers the first's.
+            most = most.max(of(255.0));
+            own += usize::from(of(4.0) >= 49);
+        }
+        assert!(own == 20 && most > 64, "{own} scenes with all of their own digit, {most} pixels without a class");
+        let [a, b, c] = [[[0, 9], [0, 9]], [[9, 12], [5, 6]], [[10, 12], [5, 6]]];
+        assert!(overlap(a, b) && overlap(b, a) && !overlap(a, c));
+        let mut ink = vec![0.0; 25];
+        (ink[7], ink[13]) = (1.0, 0.2);
+        assert_eq!(extent(&ink, 5), [[1, 2], [2, 3]]);
     }
 
     #[test]

@@ -13,15 +13,16 @@
 //! was upsampled is cropped to a pooling's scores, which are the smaller ones here. Stages have as many
 //! convolutions and channels as one likes. The image's RGB of 0..1 becomes 4 (v - 0.5), about -1 to 1, as there is no trunk that wants something else.
 
-use super::CLASSES;
-use crate::array::TensorType;
+use super::{digit_scenes, photo};
+use crate::array::{Hw, TensorType};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
 use crate::models::caffe::{self, Layer, Net, Network, Parameter, Window};
 use crate::models::fcn::Variant;
 use crate::models::vgg16;
 use crate::nn::{Weights, init};
-use crate::ops::{number, scaled};
+use crate::ops::{PadMode, Resize, concat, number, scaled};
+use crate::train::About;
 
 /// A fully convolutional network of chosen width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,14 +40,20 @@ pub struct NarrowFcn {
 impl NarrowFcn {
     /// For scenes of digits: 140,000 numbers to learn, 5 million multiplications for an image of 64 x 64.
     pub const fn new(variant: Variant) -> Self {
-        Self { variant, classes: CLASSES, stages: [(1, 8), (1, 16), (1, 32), (1, 48), (1, 64)], hidden: 128 }
+        Self { variant, classes: digit_scenes::CLASSES, stages: [(1, 8), (1, 16), (1, 32), (1, 48), (1, 64)], hidden: 128 }
     }
 
-    /// The network that `weights` are of, by their shapes.
+    /// The network that `weights` are of, by the layers there are and their shapes.
     ///
     /// # Errors
     /// If `weights` lack a layer.
-    pub fn of(variant: Variant, weights: &Weights) -> Result<Self> {
+    pub fn of(weights: &Weights) -> Result<Self> {
+        let scored = |pool: &str| weights.contains(&format!("score_{pool}.weight"));
+        let variant = match (scored("pool3"), scored("pool4")) {
+            (true, _) => Variant::Fcn8s,
+            (false, true) => Variant::Fcn16s,
+            (false, false) => Variant::Fcn32s,
+        };
         let outputs = |name: &str| weights.sizes::<4>(&format!("{name}.weight")).map(|sizes| sizes[0]);
         let mut stages = [(0, 0); 5];
         for (stage, (convolutions, channels)) in (1..).zip(&mut stages) {
@@ -104,6 +111,50 @@ impl NarrowFcn {
     /// As [`NarrowFcn::forward`]; if the graph has states of these names.
     pub fn trainable(&self, weights: &Weights, image: &Var) -> Result<Network> {
         self.build(Some(&self.complete(weights)?), image, true)
+    }
+
+    /// The class of each pixel, i32 (n, 1, h, w), of a photo (n, 3, h, w) of any size with RGB in 0..1. The network sees it at the scale of
+    /// what it was trained on ([`About::seen`]), its last row and column repeated up to a multiple of 32.
+    ///
+    /// # Errors
+    /// As [`NarrowFcn::forward`]; if `photo` has another shape, or `about` other channels.
+    pub fn photo_classes(&self, weights: &Weights, about: &About, photo: &Var) -> Result<Var> {
+        let &[_, 3, h, w] = photo.shape() else {
+            return Err(Error::shape("fcn", format!("a photo is (n, 3, h, w), not {}", photo.ty())));
+        };
+        let (size, seen) = (Hw::new(h, w), about.seen(Hw::new(h, w)));
+        let image = self.image(about, &photo::scaled(photo, seen)?)?;
+        let missing = |side: usize| (side.next_multiple_of(32) - side).cast_signed();
+        let image = image.pad([0; 4], [0, 0, missing(seen.h), missing(seen.w)], PadMode::Edge)?;
+        let scores = Self::score(&self.forward(weights, &image)?)?;
+        photo::labels(&scores.narrow(2, 0, seen.h)?.narrow(3, 0, seen.w)?, size)
+    }
+
+    /// An image of 0..1 as [`NarrowFcn::forward`] takes it, so that the network sees it normalised as `about` says: forward makes
+    /// 4 (v - 1/2) of what it is given.
+    ///
+    /// # Errors
+    /// If it has other channels than `about`.
+    pub fn image(&self, about: &About, image: &Var) -> Result<Var> {
+        about.normalised(image, 0.25, 0.5)
+    }
+
+    /// What attention looks at, (n, channels, h / 16, w / 16): the fifth stage before its pooling, as Show, Attend and Tell has it of VGG, and fc7, which
+    /// sees more and lies twice as wide, each pixel four times.
+    ///
+    /// # Errors
+    /// As [`NarrowFcn::forward`].
+    pub fn features(&self, weights: &Weights, image: &Var) -> Result<Var> {
+        let network = self.forward(weights, image)?;
+        let layer = |name: &str| network.layer(name).ok_or_else(|| Error::shape("fcn", format!("the network has no layer '{name}'")));
+        let (near, far) = (&layer(&format!("conv5_{}", self.stages[4].0))?.output, &layer("fc7")?.output);
+        let size = Hw::new(near.shape()[2], near.shape()[3]);
+        concat(&[near, &far.resize(Resize::to(size))?], 1)
+    }
+
+    /// How many channels [`NarrowFcn::features`] have.
+    pub fn feature_channels(&self) -> usize {
+        self.stages[4].1 + self.hidden
     }
 
     /// The scores (n, classes, h, w) of a built network.
