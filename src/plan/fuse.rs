@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// Operators in a group at most: the text of a kernel grows with each.
 const MOST_LINKS: usize = 16;
 /// Steps that any operand may lie and wait for the end of its group; behind that they may not be larger than what is not there instead.
-const NEAR: usize = 16;
+const NEAR: usize = 20;
 
 /// `program` with groups in place of the operators that are theirs, after operators have absorbed what they can.
 pub(super) fn fuse(program: Program, chooser: &Chooser<'_>) -> Program {
