@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! by the input    the transposed convolution of the output's gradient with the weight, its output as large as the input; of stride 1
-//!                 the convolution with the weight turned around, which has the faster kernels
+//!                 the convolution with the weight turned around, which has the faster kernels, or, where the output is much smaller than
+//!                 the input and so most of that one's taps see padding, all products of weights and gradients, W^T dY, added up
+//!                 where they lie (col2im)
 //! by the weight   conv2d_weight; of several groups the convolution of the input with the output's gradient as weight, images and
 //!                 channels exchanged, stride and dilation exchanged, and of its output the first kh rows and kw columns
 //! by the bias     the sums of the output's gradient over images and pixels
@@ -12,7 +14,10 @@ use super::{Conv2d, Sizes};
 use crate::array::{Hw, Pads};
 use crate::error::{Error, Result};
 use crate::graph::Var;
-use crate::ops::{Conv2dWeight, ConvTranspose2d};
+use crate::ops::{Col2im, Conv2dWeight, ConvTranspose2d};
+
+/// Products of weights and gradients that may lie in memory, 32 MiB of them: what a GPU's cache holds.
+const MOST_PRODUCTS: usize = 1 << 23;
 
 impl Conv2d {
     pub(super) fn gradients(&self, inputs: &[Var], grad: &Var) -> Result<Vec<Option<Var>>> {
@@ -30,8 +35,16 @@ impl Conv2d {
     pub(in crate::ops) fn by_input(&self, input: &Var, weight: &Var, grad: &Var) -> Result<Var> {
         let Sizes { padding, stride, .. } = Sizes::of(self, &[input.ty(), weight.ty()])?;
         let (h, w) = (span(weight.shape()[2], self.dilation.h), span(weight.shape()[3], self.dilation.w));
-        if stride == Hw::square(1) && padding.top.max(padding.bottom) < h && padding.left.max(padding.right) < w {
-            return self.by_turned(padding, Hw::new(h, w), weight, grad);
+        if stride == Hw::square(1) {
+            let (few, many) = (grad.shape()[2] * grad.shape()[3], input.shape()[2] * input.shape()[3]);
+            if many > few + few / 2
+                && let Some(by_input) = self.by_columns(input, weight, grad)?
+            {
+                return Ok(by_input);
+            }
+            if padding.top.max(padding.bottom) < h && padding.left.max(padding.right) < w {
+                return self.by_turned(padding, Hw::new(h, w), weight, grad);
+            }
         }
         // Rows and columns of the padded input that no tap reaches, fewer than the stride.
         let output_padding = Hw {
@@ -67,6 +80,30 @@ impl Conv2d {
             right: span.w - 1 - padding.right,
         };
         grad.conv2d(&turned, None, Self { padding, ..*self })
+    }
+
+    /// The gradient by the input from (n, c kh kw, oh ow) products, if these are few.
+    fn by_columns(&self, input: &Var, weight: &Var, grad: &Var) -> Result<Option<Var>> {
+        let (&[n, m, oh, ow], &[_, c, kh, kw]) = (grad.shape(), weight.shape()) else { return Ok(None) };
+        let products = [n, c, kh, kw, oh, ow].into_iter().fold(1usize, usize::saturating_mul);
+        if self.groups != 1 || products > MOST_PRODUCTS {
+            return Ok(None);
+        }
+        let rows = weight.reshape([m, c * kh * kw])?.swap_axes(0, 1)?;
+        rows.matmul(&grad.reshape([n, m, oh * ow])?)?.col2im(self.blocks(input, Hw::new(kh, kw))).map(Some)
+    }
+
+    /// What a kernel sees of the input at each pixel of the output.
+    fn blocks(&self, input: &Var, kernel: Hw) -> Col2im {
+        let Pads { top, left, bottom, right } = self.padding;
+        Col2im {
+            image: input.shape()[2..].to_vec(),
+            block: vec![kernel.h, kernel.w],
+            stride: vec![self.stride.h, self.stride.w],
+            dilation: vec![self.dilation.h, self.dilation.w],
+            before: vec![top, left],
+            after: vec![bottom, right],
+        }
     }
 
     /// The gradient (outputs, channels / groups, kh, kw) of the weight of this convolution of `input` from that of its output. Also
