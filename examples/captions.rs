@@ -76,8 +76,7 @@ fn trained(gpu: &Gpu, config: Config, data: &Arc<Arrays>, hard: bool, steps: u64
     };
     let (a, words, mask) = (input("annotations")?, input("words")?, input("mask")?);
     // Hard attention as it was published: in half of the steps the expectation takes the place of draws.
-    let attention =
-        if hard { Attention::mixed(&mut Random::new(&graph, seed)?, BATCH, LONGEST, 0.5)? } else { Attention::Soft };
+    let attention = if hard { Attention::mixed(&mut Random::new(&graph, seed)?, BATCH, LONGEST, 0.5)? } else { Attention::Soft };
     let made = Decoder::new(&graph, &weights, config)?.forced(&a, &words, &mask, &attention)?;
     let entropy = sentence_loss(&made.log_probabilities, &mask)?;
     let of_attention = if hard {
@@ -93,7 +92,8 @@ fn trained(gpu: &Gpu, config: Config, data: &Arc<Arrays>, hard: bool, steps: u64
     let mut trainer = Trainer::new(gpu, &objective, &Optimiser::Adam(Adam::default()), schedule, Some(Clip::Norm(5.0)))?;
     let bar = ProgressBar::new(steps);
     let mut sum = 0.0;
-    for batch in Loader::shuffled(Arc::clone(data) as Arc<dyn Dataset>, BATCH, seed, 0)?.take(usize::try_from(steps).unwrap_or(usize::MAX)) {
+    for batch in Loader::shuffled(Arc::clone(data) as Arc<dyn Dataset>, BATCH, seed, 0)?.take(usize::try_from(steps).unwrap_or(usize::MAX))
+    {
         let batch = batch?;
         let inputs: Vec<_> = batch.inputs().into_iter().filter(|(name, _)| *name != "boxes").collect();
         let progress = trainer.step(&inputs)?;
@@ -106,7 +106,8 @@ fn trained(gpu: &Gpu, config: Config, data: &Arc<Arrays>, hard: bool, steps: u64
     }
     bar.finish_and_clear();
     let after = trainer.weights()?;
-    let learnt: Vec<(String, Array)> = after.names().map(|name| Ok((name.to_owned(), Array::clone(after.get(name)?)))).collect::<Result<_>>()?;
+    let learnt: Vec<(String, Array)> =
+        after.names().map(|name| Ok((name.to_owned(), Array::clone(after.get(name)?)))).collect::<Result<_>>()?;
     Ok(start.replaced("the trained decoder", learnt))
 }
 

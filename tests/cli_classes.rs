@@ -71,17 +71,8 @@ fn digits_are_found_by_the_built_in_network() {
     assert!(said.starts_with("digits.png: 256x256, background "), "{said}");
     let (found, width) = indices(&folder.path().join("classes.png"));
     // Pixels of strokes of the nine digits in the picture: row, column, digit.
-    let strokes = [
-        (39, 107, 6),
-        (35, 155, 0),
-        (80, 230, 8),
-        (137, 24, 4),
-        (138, 106, 3),
-        (166, 217, 3),
-        (227, 57, 2),
-        (207, 121, 1),
-        (192, 152, 6),
-    ];
+    let strokes =
+        [(39, 107, 6), (35, 155, 0), (80, 230, 8), (137, 24, 4), (138, 106, 3), (166, 217, 3), (227, 57, 2), (207, 121, 1), (192, 152, 6)];
     let wrong: Vec<_> = strokes.iter().filter(|(y, x, digit)| found[y * width + x] != digit + 1).collect();
     assert!(wrong.is_empty(), "of row, column, digit {wrong:?} are not found; {said}");
     let share = found.iter().filter(|class| **class == 0).count() as f64 / found.len() as f64;

@@ -160,4 +160,11 @@ fn masks_are_trained_on_and_what_is_wrong_is_said() {
     assert_code(&train(folder.path(), &next, &["--device", "cpu"]), 0);
     let weights = Weights::open(at("run/checkpoint.safetensors")).unwrap();
     assert_eq!(weights.sizes::<4>("score_fr.weight").unwrap(), [3, 2, 1, 1]);
+    // Photos of any size are labelled with what the run wrote, by the names it was given.
+    let [model, photo, found] = ["run/weights.safetensors", "photos/a.png", "found"].map(|name| at(name).display().to_string());
+    let segmented = foveate(&["segment", &photo, "--model", &model, "--output", &found, "--device", "cpu"]);
+    assert_code(&segmented, 0);
+    let said = text(&segmented.stdout);
+    assert!(said.contains("a.png: 40x40, ") && ["ground ", "square ", "disc "].iter().any(|class| said.contains(class)), "{said}");
+    assert!(at("found/classes.png").exists() && at("found/overlay.png").exists());
 }

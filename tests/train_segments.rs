@@ -197,6 +197,11 @@ fn a_recipe_is_run_and_draws_what_it_found() {
     let said = text(&done.stdout);
     assert!(said.contains("step 2: loss") && said.contains("mean_iu") && said.contains("20 examples, 5 for tests"), "{said}");
     assert_code(&train(&["--resume", "--steps", "4"]), 0);
+    let profiled = train(&["--profile"]);
+    assert_code(&profiled, 0);
+    let said = text(&profiled.stdout);
+    assert!(said.contains("conv2d_weight/") && said.contains("a step: "), "{said}");
+    assert!(folder.path().join("run/trace.json").exists());
     let log = std::fs::read_to_string(folder.path().join("run/log.csv")).unwrap();
     assert!(log.starts_with("step,loss,rate,batch_accuracy,mean_iu,pixel_accuracy\n") && log.lines().count() == 3, "{log}");
     for name in ["scenes.png", "truth.png"] {

@@ -1,8 +1,8 @@
 //! What `segment` finds in a photo: the mask of the built-in network or of an ONNX model, or a published system's classes.
 
 use super::classifiers::{self, Classifier, Published, SystemArgs};
-use super::pictures::{PictureArgs, Pixels};
 use super::photos::{self, BuiltIn};
+use super::pictures::{PictureArgs, Pixels};
 use super::trained::{self, TrainedFcn};
 use clap::Args;
 use foveate::array::{Array, DType, Hw, TensorType};

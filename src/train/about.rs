@@ -118,7 +118,9 @@ mod tests {
     use super::*;
 
     fn about() -> About {
-        About { classes: vec!["sky".into(), "ü".into()], size: Some(Hw::new(96, 128)), fit: Fit::Stretch, mean: vec![0.1], std: vec![0.25] }
+        About {
+            classes: vec!["sky".into(), "ü".into()], size: Some(Hw::new(96, 128)), fit: Fit::Stretch, mean: vec![0.1], std: vec![0.25]
+        }
     }
 
     fn weights(metadata: &[(&str, &str)]) -> Weights {

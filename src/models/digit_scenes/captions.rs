@@ -18,9 +18,8 @@ use std::path::Path;
 
 /// The vocabulary: the end of a caption and the word for unknown ones, as [`show_attend_tell`](crate::models::show_attend_tell) numbers them, and what
 /// captions are made of. The digit d is word [`FIRST_DIGIT`] + d.
-pub const WORDS: [&str; 16] = [
-    "<eos>", "UNK", "a", "small", "above", "beside", "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
-];
+pub const WORDS: [&str; 16] =
+    ["<eos>", "UNK", "a", "small", "above", "beside", "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
 /// The word for the digit 0.
 pub const FIRST_DIGIT: i32 = 6;
 /// The words of the longest caption, its end among them.
@@ -109,9 +108,8 @@ fn centres(side: usize, reach: [f64; 2], random: &mut Numbers) -> [[f64; 2]; 2] 
     let [a, b] = [(); 2].map(|()| random.between(0.0, left));
     // Pixels are squares around whole numbers: the canvas begins at -1/2.
     let along = [first + a.min(b) - 0.5, 2.0 * first + second + a.max(b) - 0.5];
-    let within = |low: f64, high: f64, reach: f64, random: &mut Numbers| {
-        random.between(low.max(reach - 0.5), high.min(side as f64 - 0.5 - reach))
-    };
+    let within =
+        |low: f64, high: f64, reach: f64, random: &mut Numbers| random.between(low.max(reach - 0.5), high.min(side as f64 - 0.5 - reach));
     let across = within(0.0, side as f64, first, random);
     let far = (along[1] - along[0]) / 2.0;
     [[along[0], across], [along[1], within(across - far, across + far, second, random)]]
