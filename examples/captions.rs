@@ -1,13 +1,14 @@
 //! Show, Attend and Tell (Xu et al. 2015) on scenes of two digits over textures: "a seven above a small two", by soft and by hard attention.
 //!
 //!     scripts/mnist.sh
-//!     cargo run --release --example captions -- 1500 1
+//!     cargo run --release --example captions -- 2000 1
 //!
-//! trains both for 1500 steps with seed 1 and writes captions-soft.png and captions-hard.png: a scene, and where the network looked for each
+//! trains both for 2000 steps with seed 1 and writes captions-soft.png and captions-hard.png: a scene, and where the network looked for each
 //! word of its caption.
 //!
-//! The encoder is the FCN-8s that is part of the crate, as it is: 8 x 8 places of 160 features, computed once for all scenes, as in the paper.
-//! It has learned what digits are, but not to say anything; where to look the decoder learns from captions alone. Told in the end, of scenes made
+//! The encoder is the FCN-8s that is part of the crate, as it is: 8 x 8 places of 160 features, computed once for all scenes, as in the paper;
+//! beside them stands where a place is, which a caption needs to say "above". The encoder has learned what digits are, but not to say
+//! anything; where to look the decoder learns from captions alone. Told in the end, of scenes made
 //! of digits that neither has seen: captions that are right word by word, and how much of alpha lies in the box around the digit that is
 //! named, beside what there would be if it were the same everywhere.
 
@@ -36,32 +37,69 @@ const BATCH: usize = 32;
 const LEARNT: usize = 8192;
 const TESTED: usize = 512;
 
-/// The scenes of a part of MNIST, with annotations in the place of images.
-fn annotated(gpu: &Gpu, fcn: &NarrowFcn, weights: &Weights, part: &str, count: usize, seed: u64) -> Result<Arrays> {
+/// Scenes of a part of MNIST as the encoder sees them.
+struct Encoded {
+    /// (scenes, places, features).
+    features: Vec<f32>,
+    /// Words, mask and boxes of [`CaptionedScenes`].
+    rest: [Vec<f64>; 3],
+    scenes: usize,
+}
+
+fn encoded(gpu: &Gpu, fcn: &NarrowFcn, weights: &Weights, part: &str, count: usize, seed: u64) -> Result<Encoded> {
     let scenes = Arc::new(CaptionedScenes::open(SIDE, Path::new("target/mnist"), part, count, seed)?);
     let graph = Graph::new();
     let image = graph.input("image", TensorType::f32([BATCH, 3, SIDE, SIDE]))?;
     let mut plan = Plan::compile(gpu, &[&annotations(&fcn.features(weights, &image)?)?])?;
-    let (mut features, mut rest) = (Vec::new(), vec![Vec::new(); 3]);
+    let mut all = Encoded { features: Vec::new(), rest: [const { Vec::new() }; 3], scenes: scenes.len() };
     let bar = ProgressBar::new(scenes.len() as u64);
     for batch in Loader::in_order(Arc::clone(&scenes) as Arc<dyn Dataset>, BATCH)? {
         let batch = batch?;
         let found = plan.run(&[("image", batch.get("image")?)])?;
-        features.extend_from_slice(batch.counted(&found[0])?.values::<f32>()?);
-        for (all, name) in rest.iter_mut().zip(["words", "mask", "boxes"]) {
-            all.extend(batch.counted(batch.get(name)?)?.to_f64());
+        all.features.extend_from_slice(batch.counted(&found[0])?.values::<f32>()?);
+        for (values, name) in all.rest.iter_mut().zip(["words", "mask", "boxes"]) {
+            values.extend(batch.counted(batch.get(name)?)?.to_f64());
         }
         bar.inc(batch.count as u64);
     }
     bar.finish_and_clear();
-    let n = scenes.len();
-    let named = |name: &str, array: Result<Array>| array.map(|array| (name.to_owned(), array));
-    Arrays::new(vec![
-        named("annotations", Array::new([n, GRID.area(), fcn.feature_channels()], features))?,
-        named("words", Ok(Array::from_fn([n, LONGEST], |i| rest[0][i] as i32)))?,
-        named("mask", Ok(Array::from_fn([n, LONGEST], |i| rest[1][i] as f32)))?,
-        named("boxes", Ok(Array::from_fn([n, 2, 4], |i| rest[2][i] as i32)))?,
-    ])
+    Ok(all)
+}
+
+impl Encoded {
+    /// Mean and standard deviation of each feature.
+    fn moments(&self, channels: usize) -> Vec<[f32; 2]> {
+        let n = (self.features.len() / channels) as f64;
+        let moments = |channel: usize| {
+            let values = || self.features.iter().skip(channel).step_by(channels).map(|v| f64::from(*v));
+            let mean = values().sum::<f64>() / n;
+            let variance = values().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
+            [mean as f32, variance.sqrt().max(1e-6) as f32]
+        };
+        (0..channels).map(moments).collect()
+    }
+
+    /// The annotations: each feature less its mean over its deviation, and where the place is, down and right, from -1 to 1.
+    fn annotated(&self, moments: &[[f32; 2]]) -> Result<Arrays> {
+        let (n, channels) = (self.scenes, moments.len());
+        let place = |at: usize, side: usize| (2 * at + 1) as f32 / side as f32 - 1.0;
+        let annotation = |i: usize| {
+            let (at, channel) = (i / (channels + 2), i % (channels + 2));
+            match moments.get(channel) {
+                Some([mean, deviation]) => (self.features[at * channels + channel] - mean) / deviation,
+                None if channel == channels => place(at % GRID.area() / GRID.w, GRID.h),
+                None => place(at % GRID.w, GRID.w),
+            }
+        };
+        let [words, mask, boxes] = &self.rest;
+        let all = [
+            ("annotations", Array::from_fn([n, GRID.area(), channels + 2], annotation)),
+            ("words", Array::from_fn([n, LONGEST], |i| words[i] as i32)),
+            ("mask", Array::from_fn([n, LONGEST], |i| mask[i] as f32)),
+            ("boxes", Array::from_fn([n, 2, 4], |i| boxes[i] as i32)),
+        ];
+        Arrays::new(all.map(|(name, array)| (name.to_owned(), array)).to_vec())
+    }
 }
 
 /// A decoder after its training.
@@ -88,7 +126,7 @@ fn trained(gpu: &Gpu, config: Config, data: &Arc<Arrays>, hard: bool, steps: u64
     // The scalar bias of the scores changes no softmax, and is not part of the graph.
     let parameters = weights.states(&graph).into_iter().filter(|p| p.name != "decoder_c_tt").collect();
     let objective = Objective { loss: entropy.add(&of_attention)?, metrics: vec![("words".to_owned(), entropy)], parameters };
-    let schedule = Schedule::Cosine { base: 2e-3, last: 0.0, warm_up: 50, steps };
+    let schedule = Schedule::Cosine { base: 4e-3, last: 0.0, warm_up: 50, steps };
     let mut trainer = Trainer::new(gpu, &objective, &Optimiser::Adam(Adam::default()), schedule, Some(Clip::Norm(5.0)))?;
     let bar = ProgressBar::new(steps);
     let mut sum = 0.0;
@@ -185,18 +223,20 @@ fn draw(gpu: &Gpu, said: &Said, name: &str) -> Result<()> {
 
 fn main() -> Result<()> {
     let mut numbers = std::env::args().skip(1).map_while(|argument| argument.parse().ok());
-    let (steps, seed) = (numbers.next().unwrap_or(1500), numbers.next().unwrap_or(1));
+    let (steps, seed) = (numbers.next().unwrap_or(2000), numbers.next().unwrap_or(1));
     let gpu = Gpu::new()?;
     let encoder = digit_scenes::weights()?;
     let fcn = NarrowFcn::of(&encoder)?;
     println!("{LEARNT} scenes for learning, {TESTED} for tests through the encoder on {}", gpu.capabilities().name);
-    let data = Arc::new(annotated(&gpu, &fcn, &encoder, "train", LEARNT, seed)?);
-    let test = Arc::new(annotated(&gpu, &fcn, &encoder, "t10k", TESTED, 0)?);
+    let learnt = encoded(&gpu, &fcn, &encoder, "train", LEARNT, seed)?;
+    let moments = learnt.moments(fcn.feature_channels());
+    let data = Arc::new(learnt.annotated(&moments)?);
+    let test = Arc::new(encoded(&gpu, &fcn, &encoder, "t10k", TESTED, 0)?.annotated(&moments)?);
     let config = Config {
         words: WORDS.len(),
         embedding: 32,
         hidden: 128,
-        features: fcn.feature_channels(),
+        features: moments.len() + 2,
         init_layers: 1,
         attention_layers: 2,
         output_layers: 1,
