@@ -25,6 +25,13 @@ impl Hw {
         self.h * self.w
     }
 
+    /// This size made smaller, if need be, until no side is longer than `longest`.
+    pub fn fitted(self, longest: usize) -> Self {
+        let longer = self.h.max(self.w);
+        let side = |n: usize| if longer > longest { (n * longest / longer).max(1) } else { n };
+        Self::new(side(self.h), side(self.w))
+    }
+
     /// The part in the middle of a picture of this size that covers `to` without distortion: top, left, size.
     pub(crate) fn covering(self, to: Self) -> (usize, usize, Self) {
         // Wider than the target: full height and part of the width; else the other way round.

@@ -86,7 +86,7 @@ impl ByRegions {
 
 /// The size at which the networks see a photo: its own, if it is no larger than those they were trained on.
 fn seen(size: Hw) -> Hw {
-    photo::fitted(size, Fcn::LONGEST)
+    size.fitted(Fcn::LONGEST)
 }
 
 fn size_of(photo: &Var) -> Result<Hw> {

@@ -35,7 +35,7 @@ const SMOOTH: usize = 1024;
 /// What `network` refuses; if `photo` or the scores are not four-dimensional.
 pub fn classes(photo: &Var, longest: usize, network: impl FnOnce(&Var) -> Result<Var>) -> Result<Var> {
     let size = size_of(photo)?;
-    labels(&network(&scaled(photo, fitted(size, longest))?)?, size)
+    labels(&network(&scaled(photo, size.fitted(longest))?)?, size)
 }
 
 /// The likeliest class of each pixel, i32 (n, 1, h, w), of a photo of this size by scores (n, classes, sh, sw) of any size: they are
@@ -44,17 +44,10 @@ pub fn classes(photo: &Var, longest: usize, network: impl FnOnce(&Var) -> Result
 /// # Errors
 /// If the scores are not four-dimensional.
 pub fn labels(scores: &Var, size: Hw) -> Result<Var> {
-    let smooth = fitted(size, SMOOTH);
+    let smooth = size.fitted(SMOOTH);
     let enlarged = if size_of(scores)? == smooth { scores.clone() } else { scores.resize(Resize::bilinear(smooth))? };
     let classes = enlarged.argmax(1, true, false)?;
     if smooth == size { Ok(classes) } else { classes.cast(DType::F32)?.resize(Resize::to(size))?.cast(DType::I32) }
-}
-
-/// `size` made smaller, if need be, until no side is longer than `longest`.
-pub fn fitted(size: Hw, longest: usize) -> Hw {
-    let longer = size.h.max(size.w);
-    let side = |n: usize| if longer > longest { (n * longest / longer).max(1) } else { n };
-    Hw::new(side(size.h), side(size.w))
 }
 
 fn size_of(photo: &Var) -> Result<Hw> {

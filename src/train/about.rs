@@ -4,7 +4,6 @@ use super::frame::Fit;
 use crate::array::{Array, Hw};
 use crate::error::{Error, Result};
 use crate::graph::Var;
-use crate::models::photo;
 use crate::nn::Weights;
 use serde::de::DeserializeOwned;
 
@@ -85,7 +84,7 @@ impl About {
             }
             _ => photo,
         };
-        photo::fitted(scaled, self.size.map_or(LONGEST, |size| size.h.max(size.w).max(LONGEST)))
+        scaled.fitted(self.size.map_or(LONGEST, |size| size.h.max(size.w).max(LONGEST)))
     }
 
     /// `scale (image - mean) / std + shift`, by channel, of an image (n, c, h, w); nothing is added to the graph where that is the image.
