@@ -86,6 +86,8 @@ fn weights_of_another_kind_are_refused_by_name() {
     Weights::from_arrays("other", [("fc.weight".to_owned(), Array::full([2, 3], 0.0f32))]).save(&file).unwrap();
     let said = refusal(&["segment", "--model", file.to_str().unwrap()]);
     assert!(said.contains("other.safetensors") && said.contains("score_fr.weight"), "{said}");
+    let said = refusal(&["segment", "--model", "digit"]);
+    assert!(said.contains("'digit' is no file") && said.contains("digits, fcn32s"), "{said}");
     let said = refusal(&["segment", "--model", "digits", "--weights", file.to_str().unwrap()]);
     assert!(said.contains("'digits' is none"), "{said}");
 }

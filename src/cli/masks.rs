@@ -12,7 +12,7 @@ use foveate::nn::Weights;
 use foveate::onnx::{Kind, Model};
 use foveate::{Error, Result};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub(super) struct MaskArgs {
@@ -74,6 +74,11 @@ impl MaskArgs {
             self.none("a --model in an ONNX file")?;
             let network = classifiers::Network::Trained(Box::new(TrainedFcn::named(&name)?));
             return Ok(Network::Classes(Classifier { network, regions: None }));
+        }
+        let file = Path::new(&name);
+        if file.extension().is_none() && !file.exists() {
+            let reason = format!("'{name}' is no file, and no model of this program: {}, {}", trained::DIGITS, Published::names());
+            return Err(Error::shape("segment", reason));
         }
         MaskModel::open(name.into(), &self.picture, self.logits).map(|model| Network::Masks(Masker::Model(model)))
     }
