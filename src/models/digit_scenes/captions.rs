@@ -1,7 +1,7 @@
 //! Scenes of two digits with a caption that names what is where: "a seven above a small two".
 //!
-//! A small digit is scaled by 1.6 to 1.8, another by 2.3 to 2.5. The second lies below the first, or right of it, and in that direction they are at least
-//! twice as far apart as across. What is named first is the upper one, or the left one:
+//! A small digit is scaled by 1.6 to 1.8, another by 2.3 to 2.5. The second lies below the first, or right of it, and in that direction
+//! they are at least twice as far apart as across. What is named first is the upper one, or the left one:
 //!
 //! ```text
 //! a [small] <digit> above|beside a [small] <digit> <eos>

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! PASCAL VOC takes days. What is learned here has VOC's form, with a background, a class a pixel and a rim without one, and
-//! the networks, [`NarrowFcn`](super::narrow_fcn::NarrowFcn), have FCN's, so that what skips are for shows: a stroke is a few pixels wide, and the scores of FCN-32s are 32 pixels apart.
+//! the networks, [`NarrowFcn`](super::narrow_fcn::NarrowFcn), have FCN's, so that what skips are for shows: a stroke is a few pixels
+//! wide, and the scores of FCN-32s are 32 pixels apart.
 //!
 //! | file | what is in it |
 //! |---|---|
