@@ -204,8 +204,8 @@ impl Trainer {
             None => (0.0, 0),
         };
         for (key, value) in &self.about {
-            let found = saved.metadata().get(key).map_or("nothing", |found| found);
-            if found != value {
+            // What it is silent about it does not contradict.
+            if let Some(found) = saved.metadata().get(key).filter(|found| *found != value) {
                 return Err(wrong(format!("says of '{key}' {found}, this run {value}")));
             }
         }
