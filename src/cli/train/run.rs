@@ -80,7 +80,7 @@ impl Run {
         let bar = ProgressBar::new(recipe.train.steps).with_position(trainer.steps());
         bar.set_style(style());
         let batches = Loader::shuffled(learnt, recipe.train.batch, recipe.train.seed, trainer.steps())?;
-        let (mut sum, mut saved) = ((0.0, 0u32), self.resume.then(|| trainer.steps()));
+        let mut saved = self.resume.then(|| trainer.steps());
         for batch in batches {
             if trainer.steps() >= recipe.train.steps || STOPPED.load(Ordering::Relaxed) {
                 break;
@@ -94,12 +94,10 @@ impl Run {
                     return Err(error);
                 }
             };
-            sum = (sum.0 + progress.loss, sum.1 + 1);
             let step = progress.step;
             bar.set_position(step);
             if step.is_multiple_of(recipe.train.report) || step == recipe.train.steps {
-                let loss = sum.0 / f64::from(sum.1);
-                sum = (0.0, 0);
+                let loss = trainer.take_mean_loss().unwrap_or(progress.loss);
                 bar.set_message(format!("loss {loss:.4}, rate {:.2e}", progress.rate));
                 let metrics = trainer.metrics().iter().map(String::as_str).zip(progress.metrics.iter().copied());
                 log.add(step, &[("loss", loss), ("rate", progress.rate)].into_iter().chain(metrics).collect::<Vec<_>>());
