@@ -161,7 +161,7 @@ fn classes_are_the_librarys_and_the_overlay_explains_them() {
 
 /// Random weights of a narrow `DeconvNet`, ready for inference.
 fn narrow_deconvnet(folder: &Path) -> (DeconvNet, Weights, String) {
-    let net = DeconvNet { classes: 21, divisor: 32 };
+    let net = DeconvNet { stages: [(2, 2), (2, 4), (3, 8), (3, 16), (3, 16)], hidden: 128, ..DeconvNet::new() };
     let value = |name: &str, shape: &[usize]| match shape.len() {
         1 => Array::from_fn(shape, |i| if name.ends_with(".weight") { 1.0 } else { 0.1 * (i % 5) as f32 }),
         _ => init::he_normal(shape, name, 2),
