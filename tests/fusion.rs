@@ -7,9 +7,9 @@ use common::{Bound, Elsewhere, compare, gpu, narrow_gpu, random};
 use foveate::array::{Array, Hw, Pads, TensorType};
 use foveate::gpu::Gpu;
 use foveate::graph::{Graph, Var};
-use foveate::models::selfie;
+use foveate::models::{photo, selfie};
 use foveate::ops::{
-    AffineGrid, AxisRange, BatchNorm, Conv2d, ConvTranspose2d, GridSample, Linear, Matmul, Op, PadMode, SampleMode,
+    AffineGrid, AxisRange, BatchNorm, Conv2d, ConvTranspose2d, GridSample, Linear, Matmul, Op, PadMode, Resize, SampleMode,
 };
 use foveate::plan::{Device, Options, Plan};
 use foveate::{Error, Result};
@@ -565,6 +565,18 @@ fn parts_are_read_where_they_lie() {
     }
 }
 
+/// What a photo's classes come from: its scores are compared where they are enlarged, and lie nowhere.
+#[test]
+fn the_labels_of_a_photo_are_one_kernel() {
+    let scores = TensorType::f32([1, 21, 24, 32]);
+    let mut both = Both::of(gpu(), &[scores.clone()], |_, x| Ok(vec![photo::labels(&x[0], Hw::new(75, 100))?]));
+    assert_eq!(both.nodes(), (1, 2));
+    assert!(both.together.describe().contains("upsample_argmax/tiles "), "{}", both.together.describe());
+    let enlarged = 21 * 75 * 100 * 4;
+    assert!(both.together.device_bytes() + enlarged <= both.apart.device_bytes());
+    both.agree(&[random(&scores.shape, 1)], Bound::Exact);
+}
+
 /// Operators that others compute on the way are no nodes of their own: the wanted count of nodes is with fusion.
 #[test]
 fn operators_absorb_what_they_compute_on_the_way() {
@@ -576,6 +588,7 @@ fn operators_absorb_what_they_compute_on_the_way() {
     let deconv = ConvTranspose2d { stride: Hw::square(2), padding: Pads::all(1), ..ConvTranspose2d::default() };
     let conv = Conv2d { padding: Pads::all(1), ..Conv2d::default() };
     let zeros = PadMode::Constant(0.0);
+    let (larger, scores) = (Resize::bilinear(Hw::new(20, 27)), [2, 4, 9, 11]);
     let cropped = |x: &Var, w: &Var| x.conv_transpose2d(w, None, deconv)?.crop(3, 1, Hw::new(9, 8));
     type Build<'a> = Box<dyn Fn(&Graph, &[Var]) -> Result<Vec<Var>> + 'a>;
     let rows: Vec<(&str, Vec<TensorType>, usize, Build<'_>)> = vec![
@@ -634,6 +647,24 @@ fn operators_absorb_what_they_compute_on_the_way() {
             Box::new(|_, v| {
                 let padded = v[0].pad([0, 0, 1, 1], [0, 0, 1, 1], zeros)?;
                 Ok(vec![padded.conv2d(&v[1], None, conv)?, padded.conv2d(&v[1], None, Conv2d::default())?])
+            }),
+        ),
+        ("labels", vec![f32(&scores)], 1, Box::new(|_, v| Ok(vec![v[0].resize(larger)?.argmax(1, true, false)?]))),
+        (
+            "labels of fewer pixels",
+            vec![f32(&scores)],
+            2,
+            Box::new(|_, v| Ok(vec![v[0].resize(Resize::bilinear(Hw::new(5, 9)))?.argmax(1, true, false)?])),
+        ),
+        ("the unlikeliest", vec![f32(&scores)], 2, Box::new(|_, v| Ok(vec![v[0].resize(larger)?.argmin(1, true, false)?]))),
+        ("along rows", vec![f32(&scores)], 2, Box::new(|_, v| Ok(vec![v[0].resize(larger)?.argmax(-2, false, true)?]))),
+        (
+            "labels, and their scores",
+            vec![f32(&scores)],
+            2,
+            Box::new(|_, v| {
+                let enlarged = v[0].resize(larger)?;
+                Ok(vec![enlarged.argmax(-3, false, true)?, enlarged])
             }),
         ),
     ];
