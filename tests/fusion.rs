@@ -7,8 +7,10 @@ use common::{Bound, Elsewhere, compare, gpu, narrow_gpu, random};
 use foveate::array::{Array, Hw, Pads, TensorType};
 use foveate::gpu::Gpu;
 use foveate::graph::{Graph, Var};
-use foveate::models::selfie;
-use foveate::ops::{AffineGrid, AxisRange, BatchNorm, Conv2d, ConvTranspose2d, GridSample, Linear, Matmul, Op, PadMode, SampleMode};
+use foveate::models::{photo, selfie};
+use foveate::ops::{
+    AffineGrid, AxisRange, BatchNorm, Conv2d, ConvTranspose2d, GridSample, Linear, Matmul, Op, PadMode, Resize, SampleMode,
+};
 use foveate::plan::{Device, Options, Plan};
 use foveate::{Error, Result};
 use proptest::prelude::*;
@@ -502,6 +504,87 @@ proptest! {
     }
 }
 
+/// A part of a larger tensor is read where it lies: the wanted count of nodes is with fusion.
+#[test]
+fn parts_are_read_where_they_lie() {
+    let f32 = |shape: &[usize]| TensorType::f32(shape);
+    let conv = || Conv2d { padding: Pads::all(1), ..Conv2d::default() };
+    let twice = ConvTranspose2d { stride: Hw::square(2), ..ConvTranspose2d::default() };
+    let (image, weight) = ([2, 3, 6, 8], [4, 3, 3, 3]);
+    type Build<'a> = Box<dyn Fn(&Graph, &[Var]) -> Result<Vec<Var>> + 'a>;
+    let rows: Vec<(&str, Vec<TensorType>, usize, Build<'_>)> = vec![
+        (
+            "of a sum",
+            vec![f32(&[2, 3, 6, 7]), f32(&[2, 3, 9, 9])],
+            1,
+            Box::new(|_, v| Ok(vec![v[0].add(&v[1].crop(2, 1, Hw::new(6, 7))?)?])),
+        ),
+        (
+            "of all dimensions, twice, in a chain",
+            vec![f32(&[2, 3, 4, 8]), f32(&[4, 5, 6, 12])],
+            1,
+            Box::new(|_, v| {
+                let part = v[1].narrow(0, 1, 2)?.narrow(1, 2, 3)?.crop(1, 4, Hw::new(4, 8))?;
+                Ok(vec![v[0].mul(&part)?.relu()?.add(&part)?])
+            }),
+        ),
+        (
+            "of whole vectors in a convolution",
+            vec![f32(&image), f32(&weight), f32(&[2, 4, 9, 11])],
+            1,
+            Box::new(|_, v| Ok(vec![v[0].conv2d(&v[1], None, conv())?.add(&v[2].crop(1, 2, Hw::new(6, 8))?)?.relu()?])),
+        ),
+        (
+            "of an upsampling",
+            vec![f32(&[1, 4, 3, 5]), f32(&[4, 1, 4, 4]), f32(&[1, 4, 12, 14])],
+            1,
+            Box::new(|_, v| {
+                let up = v[0].conv_transpose2d(&v[1], None, ConvTranspose2d { groups: 4, ..twice })?;
+                Ok(vec![up.add(&v[2].crop(3, 2, Hw::new(8, 12))?)?])
+            }),
+        ),
+        (
+            "of rows in a product",
+            vec![f32(&[5, 9]), f32(&[7, 9]), f32(&[8, 10])],
+            1,
+            Box::new(|_, v| Ok(vec![v[0].linear(&v[1], None)?.sub(&v[2].crop(3, 2, Hw::new(5, 7))?)?])),
+        ),
+        (
+            "with steps",
+            vec![f32(&[3]), f32(&[6])],
+            2,
+            Box::new(|_, v| Ok(vec![v[0].add(&v[1].slice([AxisRange { step: 2, ..AxisRange::new(0, 0, 6) }])?)?])),
+        ),
+        (
+            "that others read",
+            vec![f32(&[3]), f32(&[6])],
+            2,
+            Box::new(|_, v| {
+                let part = v[1].narrow(0, 2, 3)?;
+                Ok(vec![v[0].add(&part)?, part])
+            }),
+        ),
+    ];
+    for (name, types, nodes, build) in rows {
+        let inputs: Vec<Array> = types.iter().enumerate().map(|(i, ty)| random(&ty.shape, 20 + i as u64)).collect();
+        let mut both = Both::of(gpu(), &types, &build);
+        assert_eq!(both.nodes().0, nodes, "{name}:\n{}", both.together.describe());
+        both.agree(&inputs, NEAR);
+    }
+}
+
+/// What a photo's classes come from: its scores are compared where they are enlarged, and lie nowhere.
+#[test]
+fn the_labels_of_a_photo_are_one_kernel() {
+    let scores = TensorType::f32([1, 21, 24, 32]);
+    let mut both = Both::of(gpu(), &[scores.clone()], |_, x| Ok(vec![photo::labels(&x[0], Hw::new(75, 100))?]));
+    assert_eq!(both.nodes(), (1, 2));
+    assert!(both.together.describe().contains("upsample_argmax/tiles "), "{}", both.together.describe());
+    let enlarged = 21 * 75 * 100 * 4;
+    assert!(both.together.device_bytes() + enlarged <= both.apart.device_bytes());
+    both.agree(&[random(&scores.shape, 1)], Bound::Exact);
+}
+
 /// Operators that others compute on the way are no nodes of their own: the wanted count of nodes is with fusion.
 #[test]
 fn operators_absorb_what_they_compute_on_the_way() {
@@ -513,6 +596,7 @@ fn operators_absorb_what_they_compute_on_the_way() {
     let deconv = ConvTranspose2d { stride: Hw::square(2), padding: Pads::all(1), ..ConvTranspose2d::default() };
     let conv = Conv2d { padding: Pads::all(1), ..Conv2d::default() };
     let zeros = PadMode::Constant(0.0);
+    let (larger, scores) = (Resize::bilinear(Hw::new(20, 27)), [2, 4, 9, 11]);
     let cropped = |x: &Var, w: &Var| x.conv_transpose2d(w, None, deconv)?.crop(3, 1, Hw::new(9, 8));
     type Build<'a> = Box<dyn Fn(&Graph, &[Var]) -> Result<Vec<Var>> + 'a>;
     let rows: Vec<(&str, Vec<TensorType>, usize, Build<'_>)> = vec![
@@ -571,6 +655,24 @@ fn operators_absorb_what_they_compute_on_the_way() {
             Box::new(|_, v| {
                 let padded = v[0].pad([0, 0, 1, 1], [0, 0, 1, 1], zeros)?;
                 Ok(vec![padded.conv2d(&v[1], None, conv)?, padded.conv2d(&v[1], None, Conv2d::default())?])
+            }),
+        ),
+        ("labels", vec![f32(&scores)], 1, Box::new(|_, v| Ok(vec![v[0].resize(larger)?.argmax(1, true, false)?]))),
+        (
+            "labels of fewer pixels",
+            vec![f32(&scores)],
+            2,
+            Box::new(|_, v| Ok(vec![v[0].resize(Resize::bilinear(Hw::new(5, 9)))?.argmax(1, true, false)?])),
+        ),
+        ("the unlikeliest", vec![f32(&scores)], 2, Box::new(|_, v| Ok(vec![v[0].resize(larger)?.argmin(1, true, false)?]))),
+        ("along rows", vec![f32(&scores)], 2, Box::new(|_, v| Ok(vec![v[0].resize(larger)?.argmax(-2, false, true)?]))),
+        (
+            "labels, and their scores",
+            vec![f32(&scores)],
+            2,
+            Box::new(|_, v| {
+                let enlarged = v[0].resize(larger)?;
+                Ok(vec![enlarged.argmax(-3, false, true)?, enlarged])
             }),
         ),
     ];

@@ -1,9 +1,8 @@
-// resize, bilinear upsampling: one invocation per tile of 4 x 4 output pixels and `chunk` planes. Three steps are at most two
-// input pixels, so that a tile comes from 4 x 4 input pixels: one load for each value, where four would be the formula's.
+// resize, bilinear upsampling: one invocation per tile of 4 x 4 output pixels and `chunk` planes.
 // The output's rows are whole vec4s; rows below the last are computed and dropped.
 #import divide
 #import index
-#import line
+#import upsample
 
 override WORKGROUP: u32 = 64u;
 
@@ -30,13 +29,6 @@ struct Params {
 @group(0) @binding(1) var<storage, read> input: array<f32>;                // (planes, H, W)
 @group(0) @binding(2) var<storage, read_write> output: array<vec4<f32>>;   // (planes, OH, OW / 4)
 
-// Which two of four values each of four pixels lies between, and where.
-struct Between {
-    second: vec4<bool>,   // the second and third
-    third: vec4<bool>,    // the third and fourth; else the first and second
-    part: vec4<f32>,
-}
-
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let index = group_index(group, groups) * WORKGROUP + local;
@@ -55,7 +47,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let py = place(4u * tile_y + vec4<u32>(0u, 1u, 2u, 3u), params.y_whole, params.y_real);
     let x = between(px);
     let y = between(py);
-    // The four input pixels along each side; outside, the nearest one inside.
     let columns = pixels(px.whole.x, params.input_size.x);
     let rows = pixels(py.whole.x, params.input_size.y) * params.input_size.x;
     let left = params.output_size.y - 4u * tile_y;
@@ -78,27 +69,4 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             output[dst + 3u * across] = blend(a, b, c, d, y.second.w, y.third.w, y.part.w);
         }
     }
-}
-
-fn between(p: Place) -> Between {
-    let offset = p.whole - p.whole.x;
-    return Between(offset == vec4<i32>(1), offset == vec4<i32>(2), p.part);
-}
-
-fn pixels(whole: i32, size: u32) -> vec4<u32> {
-    return vec4<u32>(clamp(whole + vec4<i32>(0, 1, 2, 3), vec4<i32>(0), vec4<i32>(i32(size) - 1)));
-}
-
-// Four output pixels of an input row from its four pixels.
-fn spread(at: vec4<u32>, x: Between) -> vec4<f32> {
-    let row = vec4<f32>(input[at.x], input[at.y], input[at.z], input[at.w]);
-    let low = select(select(row.xxxx, row.yyyy, x.second), row.zzzz, x.third);
-    let high = select(select(row.yyyy, row.zzzz, x.second), row.wwww, x.third);
-    return low * (1.0 - x.part) + high * x.part;
-}
-
-fn blend(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>, second: bool, third: bool, part: f32) -> vec4<f32> {
-    let low = select(select(a, b, second), c, third);
-    let high = select(select(b, c, second), d, third);
-    return low * (1.0 - part) + high * part;
 }

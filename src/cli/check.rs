@@ -18,9 +18,9 @@ use std::process::ExitCode;
 #[command(after_help = "\
 Runs the model's plan on the GPU node by node. Each node's reference, its definition in plain
 loops on the host, is given the very inputs that the GPU gave the kernel, so errors do not add
-up. Integers and truth values must be equal. A float may be off by 2^-12 of the largest finite
-magnitude in the reference's tensor, plus 2e-5 of itself; NaN must meet NaN, an infinity the
-same infinity.
+up. Integers and truth values must be equal; of a pixel's two classes that roundings decide
+between either is right. A float may be off by 2^-12 of the largest finite magnitude in the
+reference's tensor, plus 2e-5 of itself; NaN must meet NaN, an infinity the same infinity.
 
 The first node that is off further is shown with its coordinates and both values; the exit
 code is then 1. --dump writes inputs.npz, outputs.npz (the GPU's output0, output1, .. and the

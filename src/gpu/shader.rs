@@ -53,6 +53,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     together,
     unfinished,
     unsigned,
+    upsample,
     vec4,
     window,
 };

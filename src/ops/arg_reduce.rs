@@ -13,11 +13,13 @@
 //!
 //! ONNX: `ArgMax`, `ArgMin`. PyTorch: `argmax`, `argmin`.
 
-use super::{Around, Candidate, Op, Site, Team, WORKGROUP, check_axis, check_inputs, groups, item_header, lanes, launch_rows, u32_of};
+use super::{Around, Candidate, Op, Resize, Site, Team, UpsampleArgmax, WORKGROUP, as_op, check_axis, check_inputs, groups, item_header};
+use super::{lanes, launch_rows, u32_of};
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
 use crate::graph::Var;
+use std::sync::Arc;
 
 params! {
     struct Params {
@@ -155,6 +157,14 @@ impl Op for ArgReduce {
                 .output_window(0, &write)
         })?;
         Ok(vec![Candidate::of(launches)])
+    }
+
+    /// Scores of classes need not lie there enlarged.
+    fn absorb(&self, _: usize, maker: &dyn Op, made: &TensorType) -> Option<Arc<dyn Op>> {
+        let resize: &Resize = as_op(maker)?;
+        let Self { kind, axis, keepdims, select_last_index } = *self;
+        let classes = kind == ArgKind::Max && check_axis(self.name(), axis, made).ok()? == 1;
+        classes.then(|| Arc::new(UpsampleArgmax { resize: *resize, keepdims, select_last_index }) as Arc<dyn Op>)
     }
 }
 

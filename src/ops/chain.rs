@@ -33,10 +33,12 @@ pub(super) static ELEMENTWISE: Kernel = kernel!("elementwise", Params, header: "
     fn chain(index: u32, first: vec4<u32>, second: vec4<u32>, items: u32) { output[index] = operand0[first.x]; }\n");
 
 /// What an operator of a chain is applied to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Argument {
     /// The input of this index.
     Input(usize),
+    /// A part of the input of this index that has the output's shape.
+    Part(usize, Walk),
     /// What the operator of this index before it makes.
     Term(usize),
     /// One number that is known: its bits.
@@ -58,6 +60,8 @@ pub(crate) struct Reading {
     pub(crate) input: usize,
     pub(crate) dtype: DType,
     pub(crate) shape: Vec<usize>,
+    /// How the output moves through it, if it is a part of the input.
+    pub(crate) part: Option<Walk>,
 }
 
 /// Element-wise operators in an order in which each finds its arguments computed. The last one makes the output.
@@ -107,13 +111,16 @@ impl Chain {
         for term in &terms {
             let mut places = Vec::new();
             for (at, (argument, ty)) in term.arguments.iter().enumerate() {
-                places.push(match *argument {
-                    Argument::Input(input) => {
-                        let operand = Reading { input, dtype: ty.dtype, shape: aligned(&term.expression, at, ty, output.len()) };
-                        Place::Operand(place(&mut chain.operands, operand))
-                    }
-                    Argument::Term(index) => Place::Term(index),
-                    Argument::Number(bits) => Place::Number(place(&mut chain.numbers, bits)),
+                let shape = aligned(&term.expression, at, ty, output.len());
+                let mut operand = |input, part| {
+                    let operand = Reading { input, dtype: ty.dtype, shape: shape.clone(), part };
+                    Place::Operand(place(&mut chain.operands, operand))
+                };
+                places.push(match argument {
+                    Argument::Input(input) => operand(*input, None),
+                    Argument::Part(input, walk) => operand(*input, Some(walk.clone())),
+                    Argument::Term(index) => Place::Term(*index),
+                    Argument::Number(bits) => Place::Number(place(&mut chain.numbers, *bits)),
                 });
             }
             let words = term.expression.parameters();
@@ -134,12 +141,19 @@ impl Chain {
         self.terms.last().map(|t| &t.output).ok_or_else(|| Error::shape("fused", "a chain of no operators"))
     }
 
-    /// The numbers, in as many vectors as a kernel has for them; `None` if they are more.
-    pub(crate) fn packed_numbers<const N: usize>(&self) -> Option<[[u32; 4]; N]> {
+    /// The numbers, and `more` behind them, in as many vectors as a kernel has for them; `None` if they are more.
+    pub(crate) fn packed_numbers<const N: usize>(&self, more: &[u32]) -> Option<[[u32; 4]; N]> {
         let mut packed = [[0; 4]; N];
         let slots = packed.as_flattened_mut();
-        slots.get_mut(..self.numbers.len())?.copy_from_slice(&self.numbers);
+        let (own, rest) = slots.split_at_mut_checked(self.numbers.len())?;
+        own.copy_from_slice(&self.numbers);
+        rest.get_mut(..more.len())?.copy_from_slice(more);
         Some(packed)
+    }
+
+    /// How many numbers it has itself.
+    pub(crate) fn count_numbers(&self) -> usize {
+        self.numbers.len()
     }
 
     /// The names of types, the includes, and a function `term<i>` for each operator.
@@ -175,7 +189,7 @@ impl Chain {
             Some(name) if index == 0 => name.to_owned(),
             _ => format!("term_{}", index - first),
         };
-        let number = |at: usize| format!("{numbers}[{}].{}", at / 4, ["x", "y", "z", "w"][at % 4]);
+        let number = |at: usize| number_name(numbers, at);
         for (i, (places, parameters)) in self.places.iter().zip(&self.parameters).enumerate() {
             let types = self.terms[i].arguments.iter().map(|(_, ty)| ty.dtype);
             let arguments = places.iter().zip(types).map(|(place, dtype)| match *place {
@@ -218,6 +232,10 @@ impl Chain {
         let mut walks: [Walk; NEST] = std::array::from_fn(|_| still());
         walks[0] = Walk::new(dense(output));
         for (operand, walk) in self.operands.iter().zip(&mut walks[1..]) {
+            if let Some(part) = &operand.part {
+                *walk = part.clone();
+                continue;
+            }
             let own = dense(&operand.shape);
             *walk = Walk::new(own.into_iter().zip(&operand.shape).map(|(stride, &size)| if size == 1 { 0 } else { stride }).collect());
         }
@@ -235,7 +253,7 @@ impl Chain {
             strides: [[0; 4]; 16],
             sizes: nest.packed_sizes(width),
             starts: [[0; 4]; 2],
-            numbers: self.packed_numbers().ok_or_else(many)?,
+            numbers: self.packed_numbers(&[]).ok_or_else(many)?,
             count: u32_of(nest.count(width * items)),
             output_start: nest.packed_start(0, width),
         };
@@ -286,6 +304,11 @@ impl Chain {
 /// The output, and the most operands.
 const NEST: usize = MOST_OPERANDS + 1;
 const _: () = assert!(MAX_LOOPS == 8 && MOST_OPERANDS <= 8, "strides are packed for 8 loops and 8 operands");
+
+/// Where number `at` is in the parameters called `numbers`.
+pub(crate) fn number_name(numbers: &str, at: usize) -> String {
+    format!("{numbers}[{}].{}", at / 4, ["x", "y", "z", "w"][at % 4])
+}
 
 /// The WGSL name of the elements of a dtype in a chain.
 fn item(dtype: DType) -> &'static str {

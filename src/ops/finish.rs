@@ -1,6 +1,6 @@
 //! Finishes: a chain of element-wise operators at the end of another operator's kernel, before the result is stored.
 
-use super::{Chain, Reading};
+use super::{Chain, Nest, Reading, Walk, dense, number_name, u32_of, wrapped};
 use crate::array::{DType, TensorType};
 use crate::gpu::{Launch, Slot};
 use std::fmt::Write;
@@ -20,6 +20,14 @@ pub struct Finish {
     numbers: [[u32; 4]; FINISH_NUMBERS],
 }
 
+/// The loops over a part of an operand, and where their numbers stand among those of the finish: the start, then from the innermost loop
+/// on size and stride.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Loops {
+    count: usize,
+    first: usize,
+}
+
 /// How an operand lies in relation to the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
@@ -29,6 +37,8 @@ enum Role {
     Same,
     /// An element for each position of the axis.
     Along,
+    /// As the output does, in a larger tensor.
+    Part(Loops),
 }
 
 /// Which elements of its output a kernel holds at a time.
@@ -45,9 +55,16 @@ pub(crate) enum Items {
 impl Finish {
     /// What `chain` does to an output of type `output`, its term 0; `None` if a kernel cannot do that where it stores.
     pub(crate) fn of(chain: Chain, output: &TensorType) -> Option<Self> {
-        let numbers = chain.packed_numbers()?;
-        let (mut axis, mut roles) = (None, Vec::new());
+        let (mut axis, mut roles, mut places) = (None, Vec::new(), Vec::new());
         for operand in &chain.operands {
+            if let Some(part) = &operand.part {
+                let nest = Nest::new("fused", &output.shape, [Walk::new(dense(&output.shape)), part.clone()]).ok()?;
+                roles.push(Role::Part(Loops { count: nest.sizes.len(), first: chain.count_numbers() + places.len() }));
+                places.push(wrapped(nest.walks[1].start));
+                let loops = nest.sizes.iter().zip(&nest.walks[1].strides).rev();
+                loops.for_each(|(&size, &stride)| places.extend([u32_of(size), wrapped(stride)]));
+                continue;
+            }
             let long: Vec<usize> = (0..operand.shape.len()).filter(|&d| operand.shape[d] != 1).collect();
             roles.push(match long[..] {
                 _ if operand.shape == output.shape => Role::Same,
@@ -59,6 +76,7 @@ impl Finish {
                 _ => return None,
             });
         }
+        let numbers = chain.packed_numbers(&places)?;
         (output.dtype == DType::F32).then_some(Self { chain, roles, axis, numbers })
     }
 
@@ -76,6 +94,11 @@ impl Finish {
             let ty = if whole { format!("vec4<{scalar}>") } else { scalar.to_owned() };
             let _ = writeln!(text, "@group(0) @binding({}) var<storage, read> operand{k}: array<{ty}>;", first + k);
         }
+        for (k, role) in self.roles.iter().enumerate() {
+            if let Role::Part(loops) = role {
+                text.push_str(&loops.place(k));
+            }
+        }
         let load = |k: usize, operand: &Reading| {
             let ty = if operand.dtype == DType::Bool { "Word" } else { "Element" };
             let four = |at: &str| format!("{ty}(operand{k}[{at}], operand{k}[{at} + 1u], operand{k}[{at} + 2u], operand{k}[{at} + 3u])");
@@ -84,12 +107,34 @@ impl Finish {
                 (Role::Same, Items::One) => format!("operand{k}[at]"),
                 (Role::Same, Items::Row { whole: true }) => format!("operand{k}[at / 4u]"),
                 (Role::Same, _) => four("at"),
+                (Role::Part(_), Items::One) => format!("operand{k}[place{k}(at)]"),
+                (Role::Part(_), _) => {
+                    let each = [0, 1, 2, 3].map(|i| format!("operand{k}[place{k}(at + {i}u)]"));
+                    format!("{ty}({})", each.join(", "))
+                }
                 (Role::Along, Items::Channels) => four("channel"),
                 (Role::Along, _) => format!("{ty}(operand{k}[channel])"),
             }
         };
         let (body, result) = self.chain.body(Some("value"), "params.finish", load);
         let _ = writeln!(text, "fn finish(value: Element, at: u32, channel: u32) -> Element {{\n{body}    return {result};\n}}");
+        text
+    }
+}
+
+impl Loops {
+    /// The function `place` of operand `k`: where it has the element that belongs to the output's element `at`.
+    fn place(self, k: usize) -> String {
+        let number = |i: usize| number_name("params.finish", self.first + i);
+        let mut text = format!("fn place{k}(at: u32) -> u32 {{\n    let at0 = at;\n    var place = {};\n", number(0));
+        for i in 0..self.count {
+            let (size, stride) = (number(1 + 2 * i), number(2 + 2 * i));
+            let _ = match i + 1 < self.count {
+                true => writeln!(text, "    let at{} = at{i} / {size};\n    place += (at{i} - at{} * {size}) * {stride};", i + 1, i + 1),
+                false => writeln!(text, "    place += at{i} * {stride};"),
+            };
+        }
+        text.push_str("    return place;\n}\n");
         text
     }
 }

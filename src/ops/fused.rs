@@ -10,13 +10,15 @@
 //! | output | as the last operator's |
 //!
 //! All are element-wise ([`Op::expression`]) and their outputs have one shape, but for the first, which may be any operator that can
-//! finish what it stores ([`Finish`]). The reference is the composition of the operators' references, so every operator's result is
-//! rounded where the kernel rounds it. A device may contract a product and a sum of two operators into one rounding.
+//! finish what it stores ([`Finish`]). An input may be a part of a larger tensor, which is read where it lies there. The reference is the
+//! composition of the operators' references, so every operator's result is rounded where the kernel rounds it. A device may contract a
+//! product and a sum of two operators into one rounding.
 
-use super::{Argument, Candidate, Chain, Finish, Op, Site, Term};
+use super::{Argument, Candidate, Chain, Finish, Op, Site, Slice, Term};
 use crate::array::{Array, DType, Data, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The kernel is one that [`Binary`](super::Binary) lists, or that of the first operator.
@@ -40,6 +42,8 @@ pub(crate) struct Link {
 pub(crate) enum Source {
     /// The input of this index.
     Input(usize),
+    /// A part of the input of this index, of the output's shape, read where it lies.
+    Part(usize, Slice),
     /// What the link of this index makes.
     Link(usize),
     /// One number.
@@ -58,11 +62,12 @@ impl Fused {
         let mut types: Vec<(Vec<TensorType>, TensorType)> = Vec::with_capacity(self.links.len());
         for link in &self.links {
             let ty = |source: &Source| match source {
-                Source::Input(at) => inputs.get(*at).map(|ty| (*ty).clone()),
-                Source::Link(at) => types.get(*at).map(|(_, output)| output.clone()),
-                Source::Known(array) => Some(array.ty()),
+                Source::Input(at) => Ok((*inputs.get(*at).ok_or_else(missing)?).clone()),
+                Source::Part(at, slice) => slice.infer(&[inputs.get(*at).ok_or_else(missing)?])?.pop().ok_or_else(missing),
+                Source::Link(at) => Ok(types.get(*at).ok_or_else(missing)?.1.clone()),
+                Source::Known(array) => Ok(array.ty()),
             };
-            let arguments = link.arguments.iter().map(ty).collect::<Option<Vec<_>>>().ok_or_else(missing)?;
+            let arguments = link.arguments.iter().map(ty).collect::<Result<Vec<_>>>()?;
             let output = link.op.infer(&arguments.iter().collect::<Vec<_>>())?;
             let [output] = <[TensorType; 1]>::try_from(output).map_err(|_| missing())?;
             types.push((arguments, output));
@@ -82,6 +87,7 @@ impl Fused {
             let argument = |(source, ty): (&Source, &TensorType)| {
                 let argument = match source {
                     Source::Input(at) => Argument::Input(*at),
+                    Source::Part(at, slice) => Argument::Part(*at, slice.walk(inputs.get(*at).ok_or_else(missing)?)?),
                     Source::Link(at) => Argument::Term(*at),
                     Source::Known(array) => Argument::Number(bits(array).ok_or_else(missing)?),
                 };
@@ -125,13 +131,21 @@ impl Op for Fused {
     fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
         let mut made: Vec<Array> = Vec::with_capacity(self.links.len());
         for link in &self.links {
-            let argument = |source| match source {
-                &Source::Input(at) => inputs.get(at).copied(),
-                &Source::Link(at) => made.get(at),
-                Source::Known(array) => Some(&**array),
-            };
-            let arguments = link.arguments.iter().map(argument).collect::<Option<Vec<_>>>().ok_or_else(missing)?;
-            made.push(link.op.reference(&arguments)?.pop().ok_or_else(missing)?);
+            let mut arguments: Vec<Cow<'_, Array>> = Vec::with_capacity(link.arguments.len());
+            for source in &link.arguments {
+                arguments.push(match source {
+                    Source::Input(at) => Cow::Borrowed(*inputs.get(*at).ok_or_else(missing)?),
+                    Source::Part(at, slice) => {
+                        let whole = *inputs.get(*at).ok_or_else(missing)?;
+                        Cow::Owned(slice.reference(&[whole])?.pop().ok_or_else(missing)?)
+                    }
+                    Source::Link(at) => Cow::Borrowed(made.get(*at).ok_or_else(missing)?),
+                    Source::Known(array) => Cow::Borrowed(&**array),
+                });
+            }
+            let mut output = link.op.reference(&arguments.iter().map(|array| &**array).collect::<Vec<_>>())?;
+            drop(arguments);
+            made.push(output.pop().ok_or_else(missing)?);
         }
         Ok(vec![made.pop().ok_or_else(missing)?])
     }

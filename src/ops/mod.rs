@@ -113,6 +113,7 @@ ops! {
     transpose,
     trilu,
     unary,
+    upsample_argmax,
     where_,
     wrap_to,
 }

@@ -133,15 +133,25 @@ impl Slice {
         Ok(resolved.into_iter().zip(&input.shape).map(|(r, &size)| r.unwrap_or((0, 1, size))).collect())
     }
 
-    fn nest(&self, input: &TensorType) -> Result<Nest<2>> {
-        input.checked_elements()?;
+    /// How the output moves through the input.
+    pub(crate) fn walk(&self, input: &TensorType) -> Result<Walk> {
         let resolved = self.resolve(input)?;
         let own = dense(&input.shape);
         let start = resolved.iter().zip(&own).map(|((start, ..), stride)| *start as i64 * stride).sum();
         // A step over more than there is moves nowhere.
         let stride = |(&(_, step, count), stride): (&(usize, isize, usize), &i64)| if count > 1 { step as i64 * stride } else { 0 };
-        let walk = Walk { start, strides: resolved.iter().zip(&own).map(stride).collect() };
-        let shape: Vec<usize> = resolved.iter().map(|r| r.2).collect();
+        Ok(Walk { start, strides: resolved.iter().zip(&own).map(stride).collect() })
+    }
+
+    /// Whether it leaves nothing out between what it takes.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.ranges.iter().all(|range| range.step == 1)
+    }
+
+    fn nest(&self, input: &TensorType) -> Result<Nest<2>> {
+        input.checked_elements()?;
+        let walk = self.walk(input)?;
+        let shape: Vec<usize> = self.resolve(input)?.iter().map(|r| r.2).collect();
         gathering("slice", input.dtype, &shape, walk)
     }
 }
@@ -151,8 +161,12 @@ impl Op for Slice {
         "slice"
     }
 
-    /// A crop leaves less of a transposed convolution to compute.
+    /// A crop leaves less of a transposed convolution to compute. A part of a part, along other dimensions, is a part.
     fn absorb(&self, _: usize, maker: &dyn Op, made: &TensorType) -> Option<Arc<dyn Op>> {
+        if let Some(first) = as_op::<Self>(maker) {
+            let apart = self.ranges.iter().all(|range| first.ranges.iter().all(|other| other.axis != range.axis));
+            return apart.then(|| Arc::new(Self { ranges: [&first.ranges[..], &self.ranges].concat() }) as Arc<dyn Op>);
+        }
         let conv: &ConvTranspose2d = as_op(maker)?;
         let mut cropped = *conv;
         for range in &self.ranges {

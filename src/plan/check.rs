@@ -119,9 +119,9 @@ impl Compiled {
                 Kind::Computed => computed[v].as_ref().ok_or_else(|| Error::shape("check", "a step reads what none before it computes")),
             });
             let inputs = inputs.collect::<Result<Vec<&Array>>>()?;
-            let expected = step.op.reference(&inputs)?;
             self.step(number)?;
             let outputs = step.outputs.iter().map(|&v| self.read(program, v)).collect::<Result<Vec<_>>>()?;
+            let expected = step.op.expected(&inputs, &outputs)?;
             if let Some((array, &value)) = expected.iter().zip(&step.outputs).find(|(array, v)| array.ty() != *program.ty(**v)) {
                 let reason = format!("the reference of {} made {}, not {}", step.label, array.ty(), program.ty(value));
                 return Err(Error::shape("check", reason));

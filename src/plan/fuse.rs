@@ -8,7 +8,7 @@ use super::absorb::absorb;
 use super::choose::Chooser;
 use super::program::{Kind, Program, Step};
 use crate::array::{DType, TensorType};
-use crate::ops::{Expression, Fused, Link, Source, bits, chains};
+use crate::ops::{Expression, Fused, Link, Slice, Source, as_op, bits, chains};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -80,20 +80,38 @@ impl<'a> Search<'a> {
         let mut refused = BTreeSet::new();
         while let Some(next) = self.candidates(&members).find(|p| self.expressions[*p].is_some() && !refused.contains(p)) {
             members.insert(next);
-            if members.len() > MOST_LINKS || self.fused(None, &members).is_none() {
+            if members.len() > MOST_LINKS || self.fused(None, &members, &BTreeSet::new()).is_none() {
                 members.remove(&next);
                 refused.insert(next);
             }
         }
+        // What is cut out of a larger tensor may be read there, or not.
+        let (parts, none) = (self.parts(root, &members), BTreeSet::new());
+        let choices = if parts.is_empty() { vec![&none] } else { vec![&parts, &none] };
         // The latest first: what the others compute is there by then.
-        for first in self.candidates(&members).filter(|p| self.expressions[*p].is_none()) {
-            if let Some(step) = self.fused(Some(first), &members).filter(|step| self.computes(step)) {
-                members.insert(first);
-                return Some((members, step));
+        let firsts = self.candidates(&members).filter(|p| self.expressions[*p].is_none() && !parts.contains(p)).map(Some);
+        for first in firsts.chain([None]) {
+            for &parts in choices.iter().filter(|parts| first.is_some() || members.len() + parts.len() > 1) {
+                if let Some(step) = self.fused(first, &members, parts).filter(|step| self.computes(step)) {
+                    members.extend(first.iter().chain(parts));
+                    return Some((members, step));
+                }
             }
         }
-        let step = self.fused(None, &members).filter(|step| members.len() > 1 && self.computes(step))?;
-        Some((members, step))
+        None
+    }
+
+    /// Steps that cut out of a larger tensor what the group alone reads, and nothing else does.
+    fn parts(&self, root: usize, members: &BTreeSet<usize>) -> BTreeSet<usize> {
+        let step = |number: usize| &self.program.steps[number];
+        let shape = |number: usize| &self.ty(step(number).outputs[0]).shape;
+        let part = |value: usize| {
+            let maker = self.maker[value].filter(|m| !self.taken[*m] && !members.contains(m))?;
+            let plain = as_op::<Slice>(&*step(maker).op).is_some_and(Slice::is_plain);
+            let alone = self.readers[value].is_subset(members) && shape(maker) == shape(root);
+            (plain && alone && self.frees(maker, root, members)).then_some(maker)
+        };
+        members.iter().flat_map(|&m| step(m).inputs.iter().copied()).filter_map(part).collect()
     }
 
     /// Steps that may join a group, the latest first: what they compute is read by the group alone, has its shape, and is read by no
@@ -125,8 +143,8 @@ impl<'a> Search<'a> {
         step.inputs.iter().filter(waits).map(bytes).fold(0, u64::saturating_add) <= step.outputs.iter().map(bytes).sum()
     }
 
-    /// `members`, behind `first` if there is one, as one step; `None` if they cannot be put together.
-    fn fused(&self, first: Option<usize>, members: &BTreeSet<usize>) -> Option<Step> {
+    /// `members`, behind `first` if there is one, as one step that reads `parts` where they lie; `None` if they cannot be put together.
+    fn fused(&self, first: Option<usize>, members: &BTreeSet<usize>, parts: &BTreeSet<usize>) -> Option<Step> {
         let program = self.program;
         let order: Vec<usize> = first.into_iter().chain(members.iter().copied()).collect();
         // The first one's inputs are the step's first, whatever they are.
@@ -147,10 +165,16 @@ impl<'a> Search<'a> {
                 {
                     return Source::Known(Arc::clone(array));
                 }
-                Source::Input(inputs.iter().position(|&v| v == value).unwrap_or_else(|| {
-                    inputs.push(value);
+                let part = self.maker[value].filter(|maker| parts.contains(maker)).map(|maker| &program.steps[maker]);
+                let read = part.map_or(value, |part| part.inputs[0]);
+                let at = inputs.iter().position(|&v| v == read).unwrap_or_else(|| {
+                    inputs.push(read);
                     inputs.len() - 1
-                }))
+                });
+                match part.and_then(|part| as_op::<Slice>(&*part.op)) {
+                    Some(slice) => Source::Part(at, slice.clone()),
+                    None => Source::Input(at),
+                }
             };
             let arguments = step.inputs.iter().enumerate().map(argument).collect();
             links.push(Link { op: Arc::clone(&step.op), arguments });
@@ -159,8 +183,9 @@ impl<'a> Search<'a> {
         let types: Vec<&TensorType> = inputs.iter().map(|&v| self.ty(v)).collect();
         fused.chain(&types).ok()?;
         let root = *order.last()?;
-        let names: Vec<&str> = order.iter().map(|&s| program.steps[s].op.name()).collect();
-        let mut origins: Vec<&str> = order.iter().filter_map(|&s| program.steps[s].origin.as_deref()).collect();
+        let all = || parts.iter().chain(&order);
+        let names: Vec<&str> = all().map(|&s| program.steps[s].op.name()).collect();
+        let mut origins: Vec<&str> = all().filter_map(|&s| program.steps[s].origin.as_deref()).collect();
         origins.dedup();
         Some(Step {
             op: Arc::new(fused),

@@ -267,7 +267,8 @@ impl Plan {
     /// Runs on the GPU step by step and compares what each node makes with what its reference makes of the same inputs, those that the
     /// GPU computed, so that errors do not add up. `on` is told of each node, and ends the check by breaking.
     ///
-    /// For plans of [`Precision::F32`]. Integers and truth values must be equal. A float may be off by [`Element::allowed`]; NaN must meet NaN and an infinity itself.
+    /// For plans of [`Precision::F32`]. Integers and truth values must be equal, but where roundings decide what an index points at
+    /// ([`Op::expected`](crate::ops::Op::expected)). A float may be off by [`Element::allowed`]; NaN must meet NaN and an infinity itself.
     ///
     /// # Errors
     /// As [`Plan::run`], if a reference fails, or if the plan is for the CPU.

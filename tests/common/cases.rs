@@ -137,6 +137,7 @@ fn run(gpu: &Gpu, case: &Case) -> Result<(), String> {
             dispatched(case, &text)?;
         }
         let computed = plan.run(&given).map_err(|e| format!("run: {e}"))?;
+        let reference = case.op.expected(&inputs, &computed).map_err(|e| format!("reference: {e}"))?;
         for (i, (array, expected)) in computed.iter().zip(&reference).enumerate() {
             compare(array, expected, scale(i), case.bound).map_err(|e| format!("GPU output {i} against the reference: {e}\n{text}"))?;
         }

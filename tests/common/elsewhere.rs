@@ -66,6 +66,10 @@ impl Op for Elsewhere {
         self.op.reference(inputs)
     }
 
+    fn expected(&self, inputs: &[&Array], found: &[Array]) -> Result<Vec<Array>> {
+        self.op.expected(inputs, found)
+    }
+
     fn exact(&self, slot: Slot) -> bool {
         self.op.exact(slot)
     }

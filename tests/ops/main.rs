@@ -62,6 +62,7 @@ mod topk;
 mod transpose;
 mod trilu;
 mod unary;
+mod upsample_argmax;
 mod vision;
 mod volume_onnx;
 mod where_;

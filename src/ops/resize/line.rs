@@ -9,7 +9,7 @@ use super::NearestRounding;
 
 /// A line of positions. See the [module](self).
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Line {
+pub(in crate::ops) struct Line {
     pub a: f64,
     pub b: f64,
     pub d: f64,
@@ -17,11 +17,18 @@ pub(super) struct Line {
 
 /// A [`Line`] as a shader takes it: `place` in `shaders/include/line.wgsl`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ShaderLine {
+pub(in crate::ops) struct ShaderLine {
     /// a, b + bias d, d, bias: positions are `(a x + this b) / d - bias`, and nothing is below zero. d = 0: use `real`.
     pub whole: [u32; 4],
     /// 1 / d, b / d, a / d.
     pub real: [f32; 4],
+}
+
+impl ShaderLine {
+    /// Whether positions are fractions of whole numbers.
+    pub fn is_exact(self) -> bool {
+        self.whole[2] != 0
+    }
 }
 
 impl Line {
@@ -48,6 +55,11 @@ impl Line {
         let fits = fits && d.max(bias) <= f64::from(1 << 20) && end + 3.0 * a < f64::from(u32::MAX) && end / d + 3.0 < f64::from(1 << 20);
         let whole = if fits { [a as u32, first as u32, d as u32, bias as u32] } else { [0; 4] };
         ShaderLine { whole, real: [(1.0 / d) as f32, (b / d) as f32, (a / d) as f32, 0.0] }
+    }
+
+    /// Whether tiles of upsampling have it: four pixels make four, so three steps may be no more than two input pixels.
+    pub fn makes_tiles(self, shader: ShaderLine) -> bool {
+        shader.is_exact() && 3.0 * self.a <= 2.0 * self.d
     }
 
     /// The same with the greatest common divisor taken out, if all are whole.

@@ -60,7 +60,7 @@ use crate::array::{Array, DType, Hw, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
 use crate::graph::Var;
-use line::{Line, ShaderLine};
+pub(super) use line::Line;
 use smooth::ANTIALIAS;
 
 params! {
@@ -252,10 +252,8 @@ impl Op for Resize {
         let [rows, columns] = self.lines(Hw::new(h, w));
         let (y, x) = (rows.for_shader(self.size.h), columns.for_shader(self.size.w));
         let extrapolation = self.extrapolation();
-        // Upsampling makes tiles of 4 x 4 pixels from 4 x 4: enough if three steps are no more than two input pixels.
-        let dense = |line: Line, shader: ShaderLine| shader.whole[2] != 0 && 3.0 * line.a <= 2.0 * line.d;
         let tiles = self.mode == ResizeMode::Bilinear && self.size.w.is_multiple_of(4) && extrapolation.is_none();
-        let tiles = tiles && dense(rows, y) && dense(columns, x);
+        let tiles = tiles && rows.makes_tiles(y) && columns.makes_tiles(x);
 
         let items = if tiles { self.size.w / 4 * self.size.h.div_ceil(4) } else { self.size.area() };
         let row = [(h * w) as u64, self.size.area() as u64];

@@ -40,7 +40,7 @@ impl Resize {
     }
 
     /// Positions along y and x.
-    pub(super) fn lines(&self, input: Hw) -> [Line; 2] {
+    pub(in crate::ops) fn lines(&self, input: Hw) -> [Line; 2] {
         let (start, end) = match self.coordinates {
             Coordinates::TfCropAndResize { start, end, .. } => (start, end),
             _ => ((0.0, 0.0), (1.0, 1.0)),
@@ -50,7 +50,7 @@ impl Resize {
     }
 
     /// The value of pixels outside, if they have one.
-    pub(super) fn extrapolation(&self) -> Option<f32> {
+    pub(in crate::ops) fn extrapolation(&self) -> Option<f32> {
         match self.coordinates {
             Coordinates::TfCropAndResize { extrapolation, .. } => Some(extrapolation),
             _ => None,
@@ -87,7 +87,7 @@ impl Resize {
     }
 
     /// Pixels and weights along a side of `size` pixels, or `None` where the value is the extrapolated one.
-    pub(super) fn taps(&self, line: Line, wide: f64, x: usize, size: usize) -> Option<Vec<(usize, f64)>> {
+    pub(in crate::ops) fn taps(&self, line: Line, wide: f64, x: usize, size: usize) -> Option<Vec<(usize, f64)>> {
         let (position, last) = (line.position(x), size as f64 - 1.0);
         if self.extrapolation().is_some() && !(0.0..=last).contains(&position) {
             return None;
