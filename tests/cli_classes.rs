@@ -10,9 +10,11 @@ use foveate::gpu::Gpu;
 use foveate::graph::Graph;
 use foveate::models::deconvnet::{DeconvNet, Photos, Region};
 use foveate::models::fcn::{Fcn, Variant};
+use foveate::models::stn::{self, Mnist, Network, PlainCnn, Task, Transform};
 use foveate::models::{Initial, voc};
 use foveate::nn::{Weights, init};
 use foveate::plan::{Device, Plan};
+use foveate::train::About;
 use program::{assert_code, foveate, text};
 use std::path::{Path, PathBuf};
 
@@ -93,6 +95,43 @@ fn weights_of_another_kind_are_refused_by_name() {
 }
 
 #[test]
+fn classifiers_are_told_apart_from_what_classifies_pixels() {
+    let folder = tempfile::tempdir().unwrap();
+    let about = About { classes: vec!["a".into(), "b".into()], size: Some(Hw::square(28)), ..About::new(3) };
+    let network = PlainCnn { size: Hw::square(28), channels: 3, classes: 2, stages: vec![(1, 4)], transforms: vec![Transform::Affine] };
+    let said = |weights: Weights, metadata: &[(&str, String)]| {
+        metadata.iter().fold(weights, |weights, (key, value)| weights.with_metadata(key, value))
+    };
+    let own = said(network.init(1).unwrap(), &about.metadata());
+    let photo = photo(folder.path(), 9, 9).1;
+    let refused = |command: &str, path: &Path| refusal(&[command, photo.to_str().unwrap(), "--model", path.to_str().unwrap()]);
+    let wrong = |weights: Weights, reason: &str| {
+        let error = refused("classify", &save(&weights, folder.path()));
+        assert!(error.contains("weights.safetensors: ") && error.contains(reason), "{reason}: {error}");
+    };
+    wrong(own.clone().with_metadata("classes", r#"["a"]"#), "name 1 classes, its scores are of 2");
+    wrong(own.clone().with_metadata("std", "[0, 1, 1]"), "by which nothing can be normalised");
+    wrong(own.clone().with_metadata("mean", "[0.5, 0.5]").with_metadata("std", "[1, 1]"), "images of 2 channels");
+    wrong(network.init(1).unwrap(), "no 'size' of pictures");
+    wrong(own.replaced("own", [("transformer1.theta.bias".to_owned(), Array::full([5], 0.0f32))]), "has 5 numbers");
+    wrong(own.replaced("own", [("fc.bias".to_owned(), Array::full([3], 0.0f32))]), "'fc.bias'");
+    wrong(narrow(Variant::Fcn32s, 3).1, "for `foveate segment --model`");
+    wrong(Weights::from_arrays("other", [("w".to_owned(), Array::full([2], 0.0f32))]), "that gives each picture a class");
+    let addition = Mnist { task: Task::Addition, transforms: Vec::new(), classifier: stn::Classifier::Fcn(2) };
+    wrong(said(addition.init(1).unwrap(), &Task::Addition.about().metadata()), "MNIST addition");
+
+    let path = save(&own, folder.path());
+    let error = refused("segment", &path);
+    assert!(error.contains("weights.safetensors: has no 'score_fr.weight'") && error.contains("`foveate classify`"), "{error}");
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &whole[..whole.len() - 3]).unwrap();
+    let error = refused("classify", &path);
+    assert!(error.contains("weights.safetensors: not a safetensors file"), "{error}");
+    let error = refused("classify", Path::new("nowhere.safetensors"));
+    assert!(error.contains("nowhere.safetensors: No such file"), "{error}");
+}
+
+#[test]
 fn classes_are_the_librarys_and_the_overlay_explains_them() {
     let folder = tempfile::tempdir().unwrap();
     let (array, file) = photo(folder.path(), 45, 60);
@@ -122,7 +161,7 @@ fn classes_are_the_librarys_and_the_overlay_explains_them() {
 
 /// Random weights of a narrow `DeconvNet`, ready for inference.
 fn narrow_deconvnet(folder: &Path) -> (DeconvNet, Weights, String) {
-    let net = DeconvNet { classes: 21, divisor: 32 };
+    let net = DeconvNet { stages: [(2, 2), (2, 4), (3, 8), (3, 16), (3, 16)], hidden: 128, ..DeconvNet::new() };
     let value = |name: &str, shape: &[usize]| match shape.len() {
         1 => Array::from_fn(shape, |i| if name.ends_with(".weight") { 1.0 } else { 0.1 * (i % 5) as f32 }),
         _ => init::he_normal(shape, name, 2),

@@ -354,6 +354,13 @@ fn every_transposed_convolution_kernel_finishes() {
         "conv_transpose2d/direct",
     );
     check_finish(
+        "disjoint",
+        Elsewhere::gpu(stride(2)).only("conv_transpose2d/disjoint"),
+        &with(&[2, 3, 4, 8], &[3, 5, 2, 2]),
+        1,
+        "conv_transpose2d/disjoint",
+    );
+    check_finish(
         "tile",
         Elsewhere::gpu(stride(2)).only("conv_transpose2d/tile"),
         &with(&[2, 3, 4, 5], &[3, 5, 3, 3]),
@@ -370,6 +377,7 @@ fn every_transposed_convolution_kernel_finishes() {
     let cropped = ConvTranspose2d { padding: Pads::all(1), ..stride(2) };
     check_finish("pairs of lanes", stride(2), &with(&[2, 3, 4, 5], &[3, 5, 4, 4]), 1, "conv_transpose2d/lanes");
     check_finish("singles of lanes", cropped, &with(&[2, 3, 4, 5], &[3, 5, 4, 4]), 1, "conv_transpose2d/lanes");
+    check_finish("turned", ConvTranspose2d { padding: Pads::all(1), ..stride(1) }, &with(&[2, 3, 9, 9], &[3, 5, 3, 3]), 1, "conv2d/lanes");
     check_finish("point", stride(1), &with(&[2, 40, 1, 1], &[40, 5, 3, 3]), 1, "sum_slices");
     check_finish("slices", Elsewhere::gpu(stride(2)), &with(&[1, 600, 5, 5], &[600, 40, 2, 2]), 1, "sum_slices");
 }

@@ -7,10 +7,12 @@ use common::{Bound, check_composed, compare, fixture, gpu, random, refusal};
 use foveate::array::{Array, Hw, TensorType};
 use foveate::graph::{Graph, Var};
 use foveate::models::stn::{
-    Birds, Classifier, Layers, Localisation, Mnist, Network, Output, Placement, Svhn, Task, Transform, Transformer, before_and_after,
+    Birds, Classifier, Layers, Localisation, Mnist, Network, Output, Placement, PlainCnn, Svhn, Task, Transform, Transformer,
+    before_and_after,
 };
 use foveate::nn::Weights;
 use foveate::plan::{Cost, Device, Plan};
+use foveate::train::About;
 
 const TRANSFORMS: [(&str, Transform); 5] = [
     ("attention", Transform::Attention),
@@ -321,7 +323,7 @@ fn what_does_not_fit_is_refused_by_name() {
     assert!(message.contains("'transformer1.fc1.weight'"), "{message}");
     let wider = mnist(Task::Rotated, &[Transform::Affine], Classifier::Fcn(6));
     let message = refused(&net, &wider.init(1).unwrap(), &image);
-    assert!(message.contains("'fc1.weight': is f32[6, 784], the network wants f32[5, 784]"), "{message}");
+    assert!(message.contains("'fc1.weight' is f32[6, 784], the network's is f32[5, 784]"), "{message}");
     let addition = mnist(Task::Addition, &[], Classifier::Fcn(5));
     let message = refused(&addition, &wider.init(1).unwrap(), &image);
     assert!(message.contains("f32[1, 2, 42, 42]"), "{message}");
@@ -347,4 +349,21 @@ fn a_warp_is_drawn_before_and_after() {
     assert!(before_and_after(&image, &grid, &image).is_err());
     let nowhere = Array::full([1, 10, 10, 2], f32::NAN);
     assert!(before_and_after(&image, &nowhere, &Array::full([1, 3, 10, 10], 0.0f32)).is_ok());
+}
+
+#[test]
+fn networks_are_told_by_their_weights() {
+    let transforms =
+        [vec![], vec![Transform::Affine], vec![Transform::ThinPlateSpline; 2], vec![Transform::Attention, Transform::Projective]];
+    for task in [Task::Rotated, Task::RotatedTranslatedScaled, Task::TranslatedCluttered, Task::Addition] {
+        for (transforms, classifier) in transforms.iter().cloned().zip([Classifier::Fcn(5), Classifier::Cnn(2)].into_iter().cycle()) {
+            let network = Mnist { task, transforms, classifier };
+            assert_eq!(Mnist::of(&network.init(1).unwrap(), &task.about()).unwrap(), network);
+        }
+    }
+    for (transforms, stages) in transforms.into_iter().zip([vec![(1, 4)], vec![(2, 3), (1, 5)], vec![(1, 2)], vec![(1, 1); 3]]) {
+        let about = About { size: Some(Hw::new(28, 32)), ..About::new(3) };
+        let network = PlainCnn { size: Hw::new(28, 32), channels: 3, classes: 4, stages, transforms };
+        assert_eq!(PlainCnn::of(&network.init(1).unwrap(), &about).unwrap(), network);
+    }
 }

@@ -6,6 +6,7 @@ mod common;
 mod program;
 
 use common::{gpu, random};
+use foveate::array::picture::write_png;
 use foveate::array::{Array, DType, TensorType};
 use foveate::graph::{Graph, Var};
 use foveate::nn::loss::{CrossEntropy, cross_entropy};
@@ -75,6 +76,8 @@ fn a_run_that_was_stopped_goes_on_as_if_it_had_not_been() {
     assert_eq!(second.steps(), 4);
     let after = run(&mut second, 8);
     assert_eq!([before, after].concat(), losses, "every loss has the same bits");
+    assert_eq!(whole.take_mean_loss().unwrap(), second.take_mean_loss().unwrap(), "the mean is of the steps before the checkpoint too");
+    assert_eq!(second.take_mean_loss(), None);
     for name in ["fc1.weight", "fc2.weight"] {
         assert_eq!(whole.weights().unwrap().get(name).unwrap(), second.weights().unwrap().get(name).unwrap(), "{name}");
     }
@@ -190,6 +193,15 @@ fn a_recipe_is_run_and_resumed() {
     }
     let rows = |run: &str| text(&bytes(run, "log.csv")).lines().last().unwrap().to_owned();
     assert_eq!(rows("whole"), rows("parts"));
+
+    // The network names digits as large as its own; its classes are called by their numbers.
+    write_png(at("digit.png"), &Array::from_fn([1, 1, 28, 28], |i| f32::from(u8::from((12..14).contains(&(i % 28)))))).unwrap();
+    let named = foveate(&["classify", &at("digit.png"), "--model", &at("whole/weights.safetensors"), "--top", "10", "--device", "cpu"]);
+    assert_code(&named, 0);
+    let lines: Vec<String> = text(&named.stdout).lines().map(str::to_owned).collect();
+    let mut classes: Vec<&str> = lines.iter().filter_map(|line| line.split_whitespace().rev().nth(2)).collect();
+    classes.sort_unstable();
+    assert!(lines[0].contains("digit.png") && classes == ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"], "{lines:?}");
 
     let missing = train(&at("other"), &["--resume"]);
     assert_code(&missing, 1);

@@ -6,10 +6,16 @@ mod program;
 
 use foveate::array::Array;
 use foveate::array::picture::{write_indexed_png, write_png};
+use foveate::graph::Graph;
+use foveate::models::stn::{Network, PlainCnn};
 use foveate::nn::Weights;
-use program::{assert_code, foveate, text};
+use foveate::plan::{Device, Plan};
+use foveate::train::About;
+use program::{assert_code, foveate, program, text};
+use serde_json::Value;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 const REST: &str = r#"
 [optimiser]
@@ -86,6 +92,7 @@ fn a_folder_of_classes_is_learnt() {
     let last: Vec<f64> = log.lines().last().unwrap().split(',').map(|cell| cell.parse().unwrap()).collect();
     assert!(log.starts_with("step,loss,rate,batch_error,test_error\n") && last[0] == 60.0, "{log}");
     assert!(last[4] <= 1.0 / 16.0, "more than one of 16 is wrong: {log}");
+    classified(folder.path(), last[4]);
     let weights = Weights::open(folder.path().join("run/checkpoint.safetensors")).unwrap();
     assert_eq!((&*weights.metadata()["classes"], &*weights.metadata()["mean"]), (r#"["lies","stands"]"#, "[0.5]"));
 
@@ -93,6 +100,108 @@ fn a_folder_of_classes_is_learnt() {
     let other = train(folder.path(), BARS, &["--resume"]);
     assert_code(&other, 1);
     assert!(text(&other.stderr).contains("stands: is of none of the classes falls, lies"), "{}", text(&other.stderr));
+}
+
+/// What the run wrote names the pictures of the tests as its last evaluation did, and they are as likely as the library says.
+fn classified(folder: &Path, error: f64) {
+    let at = |name: &str| folder.join(name).display().to_string();
+    std::fs::write(at("broken.png"), b"no picture").unwrap();
+    let model = at("run/weights.safetensors");
+    let output = foveate(&["classify", &at("test/lies"), &at("broken.png"), &at("test/stands"), "--model", &model, "--json"]);
+    assert_code(&output, 1);
+    let said = text(&output.stderr);
+    assert!(said.contains("broken.png: is no PNG") && said.contains("1 of 17 photos failed"), "{said}");
+    let all: Vec<Value> = text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let photo = |object: &Value| object["photo"].as_str().unwrap().to_owned();
+    let wrong = all.iter().filter(|object| !photo(object).contains(object["classes"][0]["class"].as_str().unwrap())).count();
+    assert_eq!((all.len(), wrong as f64 / 16.0), (16, error));
+
+    let weights = Weights::open(&model).unwrap();
+    let about = About::of(&weights).unwrap();
+    let network = PlainCnn::of(&weights, &about).unwrap();
+    let (graph, image) = (Graph::new(), about.frame().unwrap().open(photo(&all[0])).unwrap());
+    let input = graph.input("image", network.input(1)).unwrap();
+    let seen = about.normalised(&input, 1.0, 0.0).unwrap();
+    let shares = network.forward(&graph, &weights, &seen).unwrap().logits.softmax(1).unwrap();
+    let mut plan = Plan::compile(Device::Cpu, &[&shares]).unwrap();
+    let expected = plan.run(&[("image", &image.reshaped([1, 1, 12, 12]).unwrap())]).unwrap()[0].to_f64();
+    for class in all[0]["classes"].as_array().unwrap() {
+        let (label, share) = (class["label"].as_u64().unwrap() as usize, class["probability"].as_f64().unwrap());
+        assert!((share - expected[label]).abs() < 1e-5 && class["class"] == about.class(label), "{class}, expected {expected:?}");
+    }
+
+    let output = foveate(&["classify", &photo(&all[0]), "--model", &model, "--top", "1"]);
+    assert_code(&output, 0);
+    let class = all[0]["classes"][0]["class"].as_str().unwrap();
+    let said = text(&output.stdout);
+    assert!(said.starts_with(&format!("{}  {class} ", photo(&all[0]))) && said.ends_with(" %\n") && said.lines().count() == 1, "{said}");
+}
+
+const ALL: &str = r#"
+[[augmentation]]
+kind = "random-resized-crop"
+scale = [0.5, 1.0]
+
+[[augmentation]]
+kind = "gaussian-noise"
+
+[[augmentation]]
+kind = "color-jitter"
+brightness = 0.3
+contrast = 0.3
+saturation = 0.3
+
+[[augmentation]]
+kind = "random-rotation"
+degrees = 10
+
+[[augmentation]]
+kind = "random-vertical-flip"
+
+[[augmentation]]
+kind = "random-resized-crop"
+
+"#;
+
+#[test]
+fn what_ctrl_c_ended_goes_on_with_the_same_augmentations() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for part in ["train", "test"] {
+        for (class, lies) in [("lies", true), ("stands", false)] {
+            let inside = at(part).join(class);
+            std::fs::create_dir_all(&inside).unwrap();
+            (0..10).for_each(|i| bar(&inside.join(format!("{i}.png")), lies, i));
+        }
+    }
+    // A report is the mean of seven steps, which the end of a run may come between.
+    let [before, train_on] = [BARS.find("[[augmentation]]").unwrap(), BARS.find("[train]").unwrap()];
+    let recipe = [&BARS[..before], ALL, &BARS[before..train_on], &BARS[train_on..]].concat();
+    let recipe =
+        recipe.replace("channels = 1\n", "channels = 3\n").replace("steps = 60", "steps = 70").replace("report = 20", "report = 7");
+    assert_code(&train(folder.path(), &recipe, &[]), 0);
+    std::fs::rename(at("run"), at("whole")).unwrap();
+
+    let arguments = [at("own.toml"), "--data".into(), at(""), "--output".into(), at("run")];
+    let mut child = program().arg("train").args(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let reported = || std::fs::read_to_string(at("run/log.csv")).is_ok_and(|log| log.lines().count() > 1);
+    while !reported() && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().unwrap();
+    let ended = child.wait_with_output().unwrap();
+    assert_code(&ended, 0);
+    assert!(text(&ended.stdout).contains("--resume goes on"), "{}", text(&ended.stdout));
+    assert_code(&train(folder.path(), &recipe, &["--resume"]), 0);
+
+    let states = |run: &str| Weights::open(at(run).join("checkpoint.safetensors")).unwrap();
+    let (whole, parts) = (states("whole"), states("run"));
+    assert!(whole.names().eq(parts.names()) && whole.metadata() == parts.metadata(), "{:?} {:?}", whole.metadata(), parts.metadata());
+    for name in whole.names() {
+        assert_eq!(whole.get(name).unwrap(), parts.get(name).unwrap(), "{name}");
+    }
+    let log = |run: &str| std::fs::read_to_string(at(run).join("log.csv")).unwrap();
+    assert_eq!(log("whole"), log("run"));
 }
 
 const MASKS: &str = r#"# A square in a photo

@@ -1,4 +1,5 @@
-//! Fully convolutional networks learn to segment: of a few scenes of digits over textures FCN-8s learns more than the background.
+//! Networks learn to segment: of a few scenes of digits over textures FCN-8s learns more than the background, and `DeconvNet` is trained
+//! by recipes in its two stages.
 //!
 //! `scripts/mnist.sh` fetches the digits.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test may fail where it stands")]
@@ -10,6 +11,7 @@ mod program;
 use common::{Bound, compare, gpu, random};
 use foveate::array::{Array, DType, TensorType};
 use foveate::graph::Graph;
+use foveate::models::deconvnet::{DeconvNet, FOLDED};
 use foveate::models::digit_scenes::{CLASSES, Scenes, VOID};
 use foveate::models::fcn::Variant;
 use foveate::models::narrow_fcn::NarrowFcn;
@@ -210,4 +212,80 @@ fn a_recipe_is_run_and_draws_what_it_found() {
     }
     let weights = Weights::open(folder.path().join("run/checkpoint.safetensors")).unwrap();
     assert_eq!(NarrowFcn::of(&weights).unwrap().stages, [(1, 2), (2, 2), (1, 4), (1, 4), (1, 4)]);
+}
+
+/// The two stages of a `DeconvNet` that sees crops of 32 x 32.
+fn deconvnet(stage: usize, more: &str) -> String {
+    format!(
+        r#"[network]
+system = "deconvnet-digits"
+stage = {stage}
+window = 1
+convolutions = [1, 1, 1, 1, 2]
+channels = [4, 4, 4, 4, 4]
+hidden = 8
+statistics = 2
+side = 96
+digits = 2
+scales = [1.5, 2.0]
+apart = true
+train_examples = 20
+test_examples = 4
+{more}
+
+[train]
+batch = 4
+steps = 2
+report = 2
+evaluate = 2
+
+[optimiser]
+kind = "adam"
+
+[schedule]
+kind = "fixed"
+base = 0.01
+"#
+    )
+}
+
+#[test]
+fn deconvnet_is_trained_in_two_stages() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let train = |name: &str, text: String| {
+        std::fs::write(at("recipe.toml"), text).unwrap();
+        foveate(&["train", &at("recipe.toml"), "--data", &mnist().display().to_string(), "--output", &at(name)])
+    };
+    let named = train("none", deconvnet(0, ""));
+    assert_code(&named, 0);
+    assert!(text(&named.stdout).contains("test_error"), "{}", text(&named.stdout));
+    let start = |file: &str| format!("start = {:?}", at(file));
+    assert_code(&train("one", deconvnet(1, &start("none/checkpoint.safetensors"))), 0);
+    let [learnt, ready] = ["checkpoint", "weights"].map(|name| Weights::open(at(&format!("one/{name}.safetensors"))).unwrap());
+    assert!(ready.flag(FOLDED).unwrap() == Some(true) && learnt.flag(FOLDED).unwrap().is_none());
+    assert_eq!(learnt.get("conv1_1.weight").unwrap(), ready.get("conv1_1.weight").unwrap());
+    assert_ne!(learnt.get("bn1_1.bias").unwrap(), ready.get("bn1_1.bias").unwrap(), "statistics are in what is used");
+    let net = DeconvNet { classes: CLASSES, stages: [(1, 4), (1, 4), (1, 4), (1, 4), (2, 4)], hidden: 8, window: 1 };
+    assert_eq!(DeconvNet::of(&ready).unwrap(), net);
+
+    let start = |file: &str| format!("squares = [60, 96]\n{}", start(file));
+    let done = train("two", deconvnet(2, &start("one/checkpoint.safetensors")));
+    assert_code(&done, 0);
+    let said = text(&done.stdout);
+    assert!(said.contains("stage 2") && said.contains("mean_iu") && said.contains("20 examples, 4 for tests"), "{said}");
+    for (stage, side) in [("one", 32), ("two", 96)] {
+        let picture = foveate::array::picture::Picture::open(at(&format!("{stage}/scenes.png"))).unwrap();
+        assert_eq!(picture.size.w, 2 * 2 * 3 * side, "crops, then scenes: two beside each other, and again with classes");
+    }
+
+    for (stage, more, reason) in [
+        (2, start("one/weights.safetensors"), "ready for inference"),
+        (2, "squares = [97]".to_owned(), "squares that fit 96 x 96"),
+        (3, String::new(), "stages 0, 1 and 2"),
+    ] {
+        let refused = train("three", deconvnet(stage, &more));
+        assert!(!refused.status.success());
+        assert!(text(&refused.stderr).contains(reason), "{}", text(&refused.stderr));
+    }
 }

@@ -5,7 +5,7 @@ use super::photos::Photo;
 use foveate::array::picture::Picture;
 use foveate::array::{Array, Hw};
 use foveate::graph::{Graph, Var};
-use foveate::models::deconvnet::{self, Ensemble, LEAST_SIDE, Photos, Region};
+use foveate::models::deconvnet::{self, Ensemble, Photos, Region};
 use foveate::models::fcn::Fcn;
 use foveate::models::photo;
 use foveate::plan::{Device, PlanCache};
@@ -71,13 +71,13 @@ impl ByRegions {
 
     /// The regions to look at, in pixels of the photo as the networks see it.
     fn regions(&self, photo: &Photo, own: Hw, size: Hw) -> Result<Vec<Region>> {
-        let Some(path) = &self.regions else { return Ok(deconvnet::windows(size)) };
+        let least = self.network.net.least_side();
+        let Some(path) = &self.regions else { return Ok(deconvnet::windows(size, least)) };
         let path = if path.is_dir() { path.join(text_name(&photo.name())) } else { path.clone() };
         let regions: Vec<Region> = deconvnet::read(&path)?.into_iter().map(|region| region.scaled(own, size)).collect();
-        let selected = deconvnet::selected(&regions);
+        let selected = deconvnet::selected(&regions, least);
         if selected.is_empty() {
-            let reason =
-                format!("has no region of which both sides are {LEAST_SIDE} pixels or more, of the photo at {}x{}", size.w, size.h);
+            let reason = format!("has no region of which both sides are {least} pixels or more, of the photo at {}x{}", size.w, size.h);
             return Err(Error::model(path.display().to_string(), reason));
         }
         Ok(selected)

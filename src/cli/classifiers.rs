@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use foveate::array::TensorType;
 use foveate::graph::Graph;
 use foveate::models::Normalisation;
-use foveate::models::deconvnet::{DeconvNet, Ensemble, SIZE};
+use foveate::models::deconvnet::{DeconvNet, Ensemble};
 use foveate::models::fcn::{Fcn, Variant};
 use foveate::nn::Weights;
 use foveate::{Error, Result};
@@ -147,7 +147,7 @@ pub(super) struct Regional {
 impl Regional {
     fn new(weights: &Weights) -> Result<Self> {
         let net = DeconvNet::of(weights)?;
-        net.forward(weights, &Graph::new().input("data", TensorType::f32([1, 3, SIZE.h, SIZE.w]))?, Normalisation::Inference)?;
+        net.forward(weights, &Graph::new().input("data", TensorType::f32([1, 3, net.size().h, net.size().w]))?, Normalisation::Inference)?;
         Ok(Self { net, weights: weights.clone() })
     }
 }

@@ -34,7 +34,7 @@ pub(super) struct MaskArgs {
 #[derive(Debug)]
 pub(super) enum Network {
     Masks(Masker),
-    Classes(Classifier),
+    Classes(Box<Classifier>),
 }
 
 /// A network that finds masks.
@@ -67,13 +67,13 @@ impl MaskArgs {
         };
         if let Some(kind) = Published::named(&name) {
             self.none("a --model in an ONNX file")?;
-            return self.system.load(kind).map(Network::Classes);
+            return self.system.load(kind).map(|classifier| Network::Classes(Box::new(classifier)));
         }
         self.system.none(&format!("a published system ({}), and '{name}' is none", Published::names()))?;
         if TrainedFcn::is_named(&name) {
             self.none("a --model in an ONNX file")?;
             let network = classifiers::Network::Trained(Box::new(TrainedFcn::named(&name)?));
-            return Ok(Network::Classes(Classifier { network, regions: None }));
+            return Ok(Network::Classes(Box::new(Classifier { network, regions: None })));
         }
         let file = Path::new(&name);
         if file.extension().is_none() && !file.exists() {

@@ -11,6 +11,7 @@ mod caption_sheet;
 mod ceilings;
 mod check;
 mod classifiers;
+mod classify;
 mod cutter;
 mod devices;
 mod init;
@@ -47,6 +48,8 @@ pub(crate) struct Cli {
 enum Command {
     /// Find the person in photos, or what a model of yours finds, and cut it out
     Segment(segment::Segment),
+    /// Say of which class pictures are, with a network that `foveate train` made
+    Classify(classify::Classify),
     /// Say what photos show, word by word, with the weights of a published captioner
     Caption(Box<caption::Caption>),
     /// Run an ONNX model on arrays or pictures, and time it
@@ -73,6 +76,7 @@ impl Cli {
     pub(crate) fn run(self) -> Result<ExitCode> {
         match self.command {
             Command::Segment(command) => command.run(),
+            Command::Classify(command) => command.run(),
             Command::Caption(command) => command.run(),
             Command::Run(command) => command.run(),
             Command::Inspect(command) => command.run(),

@@ -66,25 +66,31 @@ pub(super) fn find(arguments: &[PathBuf], built_in: BuiltIn, output: &Path) -> R
     }
     let mut taken = BTreeSet::new();
     let mut photos = Vec::new();
-    for argument in arguments {
-        let paths = if argument.is_dir() { picture::inside(argument)? } else { vec![argument.clone()] };
-        for path in paths {
-            let stem = path.file_stem().map_or_else(|| "photo".to_owned(), |s| s.to_string_lossy().into_owned());
-            // Two photos of one name get folders name and name-2.
-            let name = (1..).map(|n| if n == 1 { stem.clone() } else { format!("{stem}-{n}") }).find(|n| !taken.contains(n));
-            let name = name.unwrap_or(stem);
-            photos.push(Photo { from: From::File(path), output: output.join(&name) });
-            taken.insert(name);
-        }
+    for path in files(arguments)? {
+        let stem = path.file_stem().map_or_else(|| "photo".to_owned(), |s| s.to_string_lossy().into_owned());
+        // Two photos of one name get folders name and name-2.
+        let name = (1..).map(|n| if n == 1 { stem.clone() } else { format!("{stem}-{n}") }).find(|n| !taken.contains(n));
+        let name = name.unwrap_or(stem);
+        photos.push(Photo { from: From::File(path), output: output.join(&name) });
+        taken.insert(name);
     }
     Ok(photos)
+}
+
+/// The files that `arguments` name, folders opened.
+///
+/// # Errors
+/// If a folder cannot be read or holds no photo.
+pub(super) fn files(arguments: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let inside = |argument: &PathBuf| if argument.is_dir() { picture::inside(argument) } else { Ok(vec![argument.clone()]) };
+    Ok(arguments.iter().map(inside).collect::<Result<Vec<_>>>()?.concat())
 }
 
 /// Works on one photo after the other, with a progress bar if there are several. Prints what `work` says of each; a photo that fails
 /// does not stop the rest.
 pub(super) fn each(photos: &[Photo], work: &mut dyn FnMut(&Photo) -> Result<String>) -> ExitCode {
     let [photo] = photos else { return several(photos, work) };
-    if report(work(photo), photo) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if report(work(photo), &photo.name()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn several(photos: &[Photo], work: &mut dyn FnMut(&Photo) -> Result<String>) -> ExitCode {
@@ -94,19 +100,26 @@ fn several(photos: &[Photo], work: &mut dyn FnMut(&Photo) -> Result<String>) -> 
     for photo in photos {
         bar.set_message(photo.name());
         let result = work(photo);
-        failed += usize::from(!bar.suspend(|| report(result, photo)));
+        failed += usize::from(!bar.suspend(|| report(result, &photo.name())));
         bar.inc(1);
     }
     bar.finish_and_clear();
+    end(failed, photos.len())
+}
+
+/// How a command ends of whose photos some failed, which is said.
+pub(super) fn end(failed: usize, photos: usize) -> ExitCode {
     if failed == 0 {
         return ExitCode::SUCCESS;
     }
-    eprintln!("{failed} of {} photos failed", photos.len());
+    if photos > 1 {
+        eprintln!("{failed} of {photos} photos failed");
+    }
     ExitCode::FAILURE
 }
 
-/// Says how a photo went; `false` if it failed.
-fn report(result: Result<String>, photo: &Photo) -> bool {
+/// Says how the photo called `name` went; `false` if it failed.
+pub(super) fn report(result: Result<String>, name: &str) -> bool {
     match result {
         Ok(line) => println!("{line}"),
         // An error about the photo names it already.
@@ -115,7 +128,7 @@ fn report(result: Result<String>, photo: &Photo) -> bool {
             return false;
         }
         Err(error) => {
-            eprintln!("error: {}: {error}", photo.name());
+            eprintln!("error: {name}: {error}");
             return false;
         }
     }

@@ -58,7 +58,7 @@ impl Segment {
                 let mut cutter = Cutter::new(&device, masker, background);
                 return Ok(photos::each(&photos, &mut |photo| cutter.cut(photo)));
             }
-            Network::Classes(classifier) => classifier,
+            Network::Classes(classifier) => *classifier,
         };
         if background.is_some() {
             return Err(Error::unsupported("--background", "with a model that finds classes, not a mask"));

@@ -100,8 +100,9 @@ impl System {
                 caffe(&Fcn::new(variant).outline(&data)?, "score", &data)
             }
             Self::DeconvNet => {
-                let data = Graph::new().input("data", TensorType::f32([1, 3, deconvnet::SIZE.h, deconvnet::SIZE.w]))?;
-                caffe(&DeconvNet::new().outline(&data, Normalisation::Inference)?, deconvnet::SCORE, &data)
+                let net = DeconvNet::new();
+                let data = Graph::new().input("data", TensorType::f32([1, 3, net.size().h, net.size().w]))?;
+                caffe(&net.outline(&data, Normalisation::Inference)?, deconvnet::SCORE, &data)
             }
             Self::Mnist(_, task, transforms, convolves) => transformer(&mnist(task, transforms, convolves)?),
             Self::Svhn(_, placement) => transformer(&Svhn::new(64, placement)),

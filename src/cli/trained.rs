@@ -4,13 +4,16 @@ use foveate::array::TensorType;
 use foveate::graph::{Graph, Var};
 use foveate::models::digit_scenes;
 use foveate::models::narrow_fcn::NarrowFcn;
+use foveate::models::stn::{Mnist, Network, PlainCnn};
 use foveate::nn::Weights;
-use foveate::train::About;
+use foveate::train::{About, Frame};
 use foveate::{Error, Result};
 use std::path::Path;
 
 /// The name of the network that finds digits and is part of the program.
 pub(super) const DIGITS: &str = "digits";
+/// A tensor of every network that gives each pixel a class.
+const SCORES: &str = "score_fr.weight";
 
 /// A network that gives each pixel a class.
 #[derive(Clone, Debug)]
@@ -30,8 +33,11 @@ impl TrainedFcn {
     /// If the file cannot be read or is of another network.
     pub(super) fn named(name: &str) -> Result<Self> {
         let weights = if name == DIGITS { digit_scenes::weights()? } else { Weights::open(name)? };
-        if !weights.contains("score_fr.weight") {
-            let reason = "has no 'score_fr.weight': it is no network of `foveate train` that gives each pixel a class";
+        if !weights.contains(SCORES) {
+            let reason = match System::of(&weights) {
+                Some(_) => "has no 'score_fr.weight': it gives each picture a class, so it is for `foveate classify`",
+                None => "has no 'score_fr.weight': it is no network of `foveate train` that gives each pixel a class",
+            };
             return Err(Error::model(weights.source(), reason));
         }
         let own = Self { fcn: NarrowFcn::of(&weights)?, about: About::of(&weights)?, weights };
@@ -43,5 +49,93 @@ impl TrainedFcn {
     /// The class of each pixel, i32 (1, 1, h, w), of a photo (1, 3, h, w) with RGB in 0..1.
     pub(super) fn classes(&self, photo: &Var) -> Result<Var> {
         self.fcn.photo_classes(&self.weights, &self.about, photo)
+    }
+}
+
+/// A network that gives each picture a class.
+pub(super) struct TrainedClassifier {
+    network: Box<dyn Network>,
+    weights: Weights,
+    about: About,
+    /// What makes its examples of pictures.
+    pub(super) frame: Frame,
+    /// How many classes there are.
+    pub(super) classes: usize,
+}
+
+impl TrainedClassifier {
+    /// # Errors
+    /// If the file cannot be read or is of another network, or what it says of pictures does not fit it.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let weights = Weights::open(path)?;
+        let wrong = |reason: String| Error::model(weights.source(), reason);
+        let system = match System::of(&weights) {
+            Some(system) => system,
+            None if weights.contains(SCORES) => {
+                return Err(wrong("gives each pixel a class, so it is for `foveate segment --model`".to_owned()));
+            }
+            None => {
+                let reason =
+                    "is no network of `foveate train` that gives each picture a class: recipes of the systems cnn and stn make such";
+                return Err(wrong(reason.to_owned()));
+            }
+        };
+        let about = About::of(&weights)?;
+        if about.size.is_none() {
+            return Err(wrong("its metadata have no 'size' of pictures; files of `foveate train` say it".to_owned()));
+        }
+        let channels = about.mean.len();
+        if !matches!(channels, 1 | 3) {
+            return Err(wrong(format!("is for images of {channels} channels, as MNIST addition's two digits are; pictures have 1 or 3")));
+        }
+        let (network, frame) = (system.network(&weights, &about)?, about.frame()?);
+        let mut own = Self { network, weights, about, frame, classes: 0 };
+        // What is wrong with the weights is said before the first picture is read.
+        own.classes = own.probabilities(1)?.shape()[1];
+        match own.about.classes.len() {
+            0 => Ok(own),
+            named if named == own.classes => Ok(own),
+            named => {
+                Err(Error::model(own.weights.source(), format!("its metadata name {named} classes, its scores are of {}", own.classes)))
+            }
+        }
+    }
+
+    /// What the classes are called.
+    pub(super) fn names(&self) -> Vec<String> {
+        (0..self.classes).map(|label| self.about.class(label)).collect()
+    }
+
+    /// How likely each class is, (n, classes), of the input `image`: n examples.
+    pub(super) fn probabilities(&self, n: usize) -> Result<Var> {
+        let (graph, mut ty) = (Graph::new(), self.frame.image_type());
+        ty.shape.insert(0, n);
+        let image = self.about.normalised(&graph.input("image", ty)?, 1.0, 0.0)?;
+        self.network.forward(&graph, &self.weights, &image)?.logits.softmax(1)
+    }
+}
+
+/// The systems that give each picture a class.
+#[derive(Clone, Copy, Debug)]
+enum System {
+    Cnn,
+    Stn,
+}
+
+impl System {
+    /// The one that has layers as `weights` do.
+    fn of(weights: &Weights) -> Option<Self> {
+        let has = |layers: [&str; 2]| layers.iter().all(|layer| weights.contains(&format!("{layer}.weight")));
+        if has(["conv1_1", "fc"]) {
+            return Some(Self::Cnn);
+        }
+        (has(["conv1", "fc1"]) || has(["fc1", "fc3"])).then_some(Self::Stn)
+    }
+
+    fn network(self, weights: &Weights, about: &About) -> Result<Box<dyn Network>> {
+        Ok(match self {
+            Self::Cnn => Box::new(PlainCnn::of(weights, about)?),
+            Self::Stn => Box::new(Mnist::of(weights, about)?),
+        })
     }
 }

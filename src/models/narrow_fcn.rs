@@ -55,12 +55,7 @@ impl NarrowFcn {
             (false, false) => Variant::Fcn32s,
         };
         let outputs = |name: &str| weights.sizes::<4>(&format!("{name}.weight")).map(|sizes| sizes[0]);
-        let mut stages = [(0, 0); 5];
-        for (stage, (convolutions, channels)) in (1..).zip(&mut stages) {
-            *channels = outputs(&format!("conv{stage}_1"))?;
-            *convolutions = (1..).take_while(|j| weights.contains(&format!("conv{stage}_{j}.weight"))).count();
-        }
-        Ok(Self { variant, classes: outputs("score_fr")?, stages, hidden: outputs("fc6")? })
+        Ok(Self { variant, classes: outputs("score_fr")?, stages: vgg16::stages_of(weights)?, hidden: outputs("fc6")? })
     }
 
     /// What training starts from: He's normal kernels, zero biases and score layers. Upsampling is not among them, as it does not

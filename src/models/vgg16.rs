@@ -2,6 +2,7 @@
 
 use super::caffe::{Layer, Net};
 use crate::error::Result;
+use crate::nn::Weights;
 
 /// Convolutions and channels of the five stages; a pooling that halves follows each.
 pub(super) const STAGES: [(usize, usize); 5] = [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)];
@@ -38,4 +39,14 @@ pub(super) fn stages<'a>(
         Ok(x.clone())
     };
     Ok([stage(0)?, stage(1)?, stage(2)?, stage(3)?, stage(4)?])
+}
+
+/// The convolutions and channels of the stages that `weights` have.
+pub(super) fn stages_of(weights: &Weights) -> Result<[(usize, usize); 5]> {
+    let mut stages = [(0, 0); 5];
+    for (stage, (convolutions, channels)) in (1..).zip(&mut stages) {
+        *channels = weights.sizes::<4>(&format!("conv{stage}_1.weight"))?[0];
+        *convolutions = (1..).take_while(|j| weights.contains(&format!("conv{stage}_{j}.weight"))).count();
+    }
+    Ok(stages)
 }

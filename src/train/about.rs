@@ -1,6 +1,6 @@
 //! What a network's weights say of the pictures that it was trained on: metadata beside its tensors, so that one file is all that using it takes.
 
-use super::frame::Fit;
+use super::frame::{Fit, Frame};
 use crate::array::{Array, Hw};
 use crate::error::{Error, Result};
 use crate::graph::Var;
@@ -70,6 +70,15 @@ impl About {
     /// What a label is called.
     pub fn class(&self, label: usize) -> String {
         self.classes.get(label).cloned().unwrap_or_else(|| format!("class {label}"))
+    }
+
+    /// What makes examples of pictures.
+    ///
+    /// # Errors
+    /// If there is no size, or there are other channels than 1 or 3.
+    pub fn frame(&self) -> Result<Frame> {
+        let size = self.size.ok_or_else(|| Error::shape("frame", "examples have no size: they have the scale of a photo's own pixels"))?;
+        Frame::new(size, self.mean.len(), self.fit)
     }
 
     /// The size at which a network sees all of a `photo`: of cropped examples the scale is that of the middle part they would be; no side is

@@ -1,6 +1,7 @@
 //! What is learnt from: examples by number.
 
-use crate::array::{Array, Data, TensorType};
+use super::frame::Part;
+use crate::array::{Array, Data, Hw, TensorType};
 use crate::error::{Error, Result};
 
 /// Examples that a [`Loader`](super::Loader) makes batches of, on several threads at once.
@@ -22,6 +23,16 @@ pub trait Dataset: Send + Sync {
     /// # Errors
     /// If it cannot be read.
     fn example(&self, index: usize, visit: u64) -> Result<Vec<Array>>;
+
+    /// The same of which another part of its picture is seen: that which `part` finds in the picture's own height and width, resized to the
+    /// example's size, with its full detail. `None`, as by default, where there is no picture beside the examples.
+    ///
+    /// # Errors
+    /// If it cannot be read, or there is no such part.
+    fn cropped(&self, index: usize, visit: u64, part: &dyn Fn(Hw) -> Part) -> Result<Option<Vec<Array>>> {
+        let _ = (index, visit, part);
+        Ok(None)
+    }
 }
 
 /// Arrays whose first dimension counts examples.

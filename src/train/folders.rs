@@ -1,10 +1,10 @@
 //! Pictures on disk: a folder for each class, or a mask for each picture. They are read when their turn comes, by the loader's threads.
 
 use super::Dataset;
-use super::frame::Frame;
+use super::frame::{Frame, Part, size};
 use super::mask::{VOID, read_mask};
 use crate::array::picture;
-use crate::array::{Array, DType, TensorType};
+use crate::array::{Array, DType, Hw, TensorType};
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -46,6 +46,13 @@ impl ImageFolder {
     pub fn classes(&self) -> &[String] {
         &self.classes
     }
+
+    fn seen(&self, index: usize, part: &dyn Fn(Hw) -> Part) -> Result<Vec<Array>> {
+        let (path, class) = self.pictures.get(index).ok_or_else(|| missing(index, self.len()))?;
+        let picture = picture::read(path)?;
+        let from = size(&picture);
+        Ok(vec![self.frame.image(picture, part(from).within(from)?), Array::scalar(*class)])
+    }
 }
 
 /// The folders in a folder, by name; hidden ones are left out.
@@ -76,8 +83,11 @@ impl Dataset for ImageFolder {
     }
 
     fn example(&self, index: usize, _: u64) -> Result<Vec<Array>> {
-        let (path, class) = self.pictures.get(index).ok_or_else(|| missing(index, self.len()))?;
-        Ok(vec![self.frame.image(picture::read(path)?), Array::scalar(*class)])
+        self.seen(index, &|size| self.frame.part(size))
+    }
+
+    fn cropped(&self, index: usize, _: u64, part: &dyn Fn(Hw) -> Part) -> Result<Option<Vec<Array>>> {
+        self.seen(index, part).map(Some)
     }
 }
 
@@ -108,6 +118,22 @@ impl MaskFolder {
         let pairs = picture::inside(photos.as_ref())?.into_iter().map(pair).collect::<Result<_>>()?;
         Ok(Self { frame, classes, pairs })
     }
+
+    fn seen(&self, index: usize, part: &dyn Fn(Hw) -> Part) -> Result<Vec<Array>> {
+        let [photo, path] = self.pairs.get(index).ok_or_else(|| missing(index, self.len()))?;
+        let (picture, mask) = (picture::read(photo)?, read_mask(path)?);
+        let wrong = |reason: String| Err(Error::model(path.display().to_string(), reason));
+        let (from, of) = (size(&picture), Hw::new(mask.height() as usize, mask.width() as usize));
+        if of != from {
+            return wrong(format!("is {} x {}, its picture {} x {}", of.w, of.h, from.w, from.h));
+        }
+        let unknown = |class: u8| class != VOID && usize::from(class) >= self.classes;
+        if let Some((x, y, image::Luma([class]))) = mask.enumerate_pixels().find(|(_, _, pixel)| unknown(pixel.0[0])) {
+            return wrong(format!("has class {class} at row {y}, column {x}; there are {}, and 255 for none", self.classes));
+        }
+        let part = part(from).within(from)?;
+        Ok(vec![self.frame.image(picture, part), self.frame.classes(&mask, part)])
+    }
 }
 
 impl Dataset for MaskFolder {
@@ -121,18 +147,11 @@ impl Dataset for MaskFolder {
     }
 
     fn example(&self, index: usize, _: u64) -> Result<Vec<Array>> {
-        let [photo, path] = self.pairs.get(index).ok_or_else(|| missing(index, self.len()))?;
-        let (picture, mask) = (picture::read(photo)?, read_mask(path)?);
-        let wrong = |reason: String| Err(Error::model(path.display().to_string(), reason));
-        let sizes = [mask.width(), mask.height(), picture.width(), picture.height()];
-        if sizes[..2] != sizes[2..] {
-            return wrong(format!("is {} x {}, its picture {} x {}", sizes[0], sizes[1], sizes[2], sizes[3]));
-        }
-        let unknown = |class: u8| class != VOID && usize::from(class) >= self.classes;
-        if let Some((x, y, image::Luma([class]))) = mask.enumerate_pixels().find(|(_, _, pixel)| unknown(pixel.0[0])) {
-            return wrong(format!("has class {class} at row {y}, column {x}; there are {}, and 255 for none", self.classes));
-        }
-        Ok(vec![self.frame.image(picture), self.frame.classes(&mask)])
+        self.seen(index, &|size| self.frame.part(size))
+    }
+
+    fn cropped(&self, index: usize, _: u64, part: &dyn Fn(Hw) -> Part) -> Result<Option<Vec<Array>>> {
+        self.seen(index, part).map(Some)
     }
 }
 
@@ -144,7 +163,6 @@ fn missing(index: usize, len: usize) -> Error {
 mod tests {
     use super::super::Fit;
     use super::*;
-    use crate::array::Hw;
     use crate::array::picture::{write_indexed_png, write_png};
     use std::fs::create_dir_all;
 

@@ -33,7 +33,7 @@ pub use about::About;
 pub use augment::{Augmentation, Augmented};
 pub use dataset::{Arrays, Dataset};
 pub use folders::{ImageFolder, MaskFolder};
-pub use frame::{Fit, Frame};
+pub use frame::{Fit, Frame, Part};
 pub use idx::read_idx;
 pub use loader::{Batch, Loader};
 pub use log::Log;

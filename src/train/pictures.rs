@@ -5,7 +5,7 @@
 //! | `image` | (n, h, w), (n, 1, h, w) or (n, 3, h, w); integers of 0 to 255 or floats of 0 to 1 |
 //! | `label` | integers: (n), a class for each picture, or (n, h, w), one for each pixel, of which 255 is none |
 
-use super::frame::{Fit, Frame};
+use super::frame::{Fit, Frame, Part};
 use super::mask::VOID;
 use super::{Dataset, read_idx};
 use crate::array::{Array, DType, Data, Hw, TensorType, npy};
@@ -138,15 +138,22 @@ impl Pictures {
         }
     }
 
-    /// The label of example `index`.
-    fn label(&self, index: usize) -> Option<Array> {
+    /// The label of example `index`, of a part of its picture.
+    fn label(&self, index: usize, part: Part) -> Option<Array> {
         let all = match &self.labels {
             Labels::Pictures(all) => return all.get(index).map(|label| Array::scalar(*label)),
             Labels::Pixels(all) => all,
         };
         let (width, height) = (u32::try_from(self.from.w).ok()?, u32::try_from(self.from.h).ok()?);
         let own = all.get(index * self.from.area()..(index + 1) * self.from.area())?;
-        GrayImage::from_raw(width, height, own.to_vec()).map(|mask| self.frame.classes(&mask))
+        GrayImage::from_raw(width, height, own.to_vec()).map(|mask| self.frame.classes(&mask, part))
+    }
+
+    fn seen(&self, index: usize, part: Part) -> Result<Vec<Array>> {
+        let missing = || Error::shape("dataset", format!("example {index} of {}", self.len()));
+        let made = if index < self.len() { self.picture(index).zip(self.label(index, part)) } else { None };
+        let (picture, label) = made.ok_or_else(missing)?;
+        Ok(vec![self.frame.image(picture, part), label])
     }
 }
 
@@ -165,10 +172,11 @@ impl Dataset for Pictures {
     }
 
     fn example(&self, index: usize, _: u64) -> Result<Vec<Array>> {
-        let missing = || Error::shape("dataset", format!("example {index} of {}", self.len()));
-        let made = if index < self.len() { self.picture(index).zip(self.label(index)) } else { None };
-        let (picture, label) = made.ok_or_else(missing)?;
-        Ok(vec![self.frame.image(picture), label])
+        self.seen(index, self.frame.part(self.from))
+    }
+
+    fn cropped(&self, index: usize, _: u64, part: &dyn Fn(Hw) -> Part) -> Result<Option<Vec<Array>>> {
+        self.seen(index, part(self.from).within(self.from)?).map(Some)
     }
 }
 

@@ -15,6 +15,8 @@ use std::path::Path;
 const RATE: &str = "learning_rate";
 /// The key of a checkpoint's metadata that says how many steps it has behind it.
 const STEP: &str = "step";
+/// The key that says what the losses that no report has counted add up to, and how many they are.
+const LOSSES: &str = "losses";
 
 /// What training makes small, and what it changes to do so.
 #[derive(Clone, Debug)]
@@ -57,6 +59,8 @@ pub struct Trainer {
     metrics: Vec<String>,
     schedule: Schedule,
     step: u64,
+    /// The sum of the losses since their mean was taken, and their number.
+    losses: (f64, u64),
     /// What checkpoints say beside their tensors and the step.
     about: Vec<(String, String)>,
 }
@@ -94,6 +98,7 @@ impl Trainer {
             metrics: metrics.iter().map(|(name, _)| name.clone()).collect(),
             schedule,
             step: 0,
+            losses: (0.0, 0),
             about: Vec::new(),
         })
     }
@@ -108,6 +113,12 @@ impl Trainer {
     /// Steps that were made.
     pub fn steps(&self) -> u64 {
         self.step
+    }
+
+    /// The mean loss of the steps since it was last taken, those before a checkpoint among them; `None` if there were none.
+    pub fn take_mean_loss(&mut self) -> Option<f64> {
+        let (sum, count) = std::mem::take(&mut self.losses);
+        (count > 0).then(|| sum / count as f64)
     }
 
     /// The names of the metrics that a step reports.
@@ -137,6 +148,7 @@ impl Trainer {
             return Err(self.blame(&all, loss));
         }
         self.step += 1;
+        self.losses = (self.losses.0 + loss, self.losses.1 + 1);
         Ok(Progress { step: self.step, loss, rate, metrics: numbers.get(1..).unwrap_or_default().to_vec() })
     }
 
@@ -159,16 +171,17 @@ impl Trainer {
         Ok(self.described(Weights::from_arrays("the trained network", arrays)))
     }
 
-    /// Writes every state, those of the optimiser and of random numbers among them, and the number of steps, to a `.safetensors` file, through a
-    /// temporary one. The parameters have their own names in it, so that it loads as the network's weights too.
+    /// Writes every state, those of the optimiser and of random numbers among them, the number of steps and the losses that no mean was taken of,
+    /// to a `.safetensors` file, through a temporary one. The parameters have their own names in it, so that it loads as the network's weights too.
     ///
     /// # Errors
     /// If the device fails or the file cannot be written.
     pub fn save(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let names: Vec<String> = self.plan.states().map(|(name, _)| name.to_owned()).collect();
         let arrays = names.into_iter().map(|name| self.plan.state(&name).map(|array| (name, array))).collect::<Result<Vec<_>>>()?;
+        let (sum, count) = self.losses;
         let weights = Weights::from_arrays("a checkpoint", arrays).with_metadata(STEP, &self.step.to_string());
-        self.described(weights).save(path)
+        self.described(weights.with_metadata(LOSSES, &format!("{sum} {count}"))).save(path)
     }
 
     fn described(&self, weights: Weights) -> Weights {
@@ -185,9 +198,14 @@ impl Trainer {
         let wrong = |reason: String| Error::model(path.display().to_string(), reason);
         let text = saved.metadata().get(STEP).ok_or_else(|| wrong("is no checkpoint: its metadata have no step".to_owned()))?;
         let step = text.parse().map_err(|_| wrong(format!("says it is of step '{text}'")))?;
+        let two = |text: &String| text.split_once(' ').and_then(|(sum, count)| sum.parse().ok().zip(count.parse().ok()));
+        let losses = match saved.metadata().get(LOSSES) {
+            Some(text) => two(text).ok_or_else(|| wrong(format!("says of losses '{text}', which are no sum and number")))?,
+            None => (0.0, 0),
+        };
         for (key, value) in &self.about {
-            let found = saved.metadata().get(key).map_or("nothing", |found| found);
-            if found != value {
+            // What it is silent about it does not contradict.
+            if let Some(found) = saved.metadata().get(key).filter(|found| *found != value) {
                 return Err(wrong(format!("says of '{key}' {found}, this run {value}")));
             }
         }
@@ -204,7 +222,7 @@ impl Trainer {
         for (name, _) in &states {
             self.plan.set_state(name, saved.get(name)?)?;
         }
-        self.step = step;
+        (self.step, self.losses) = (step, losses);
         Ok(())
     }
 

@@ -10,7 +10,7 @@ mod stages;
 use common::{Bound, compare, fixture, gpu};
 use foveate::array::{Array, TensorType};
 use foveate::graph::{Graph, Var};
-use foveate::models::deconvnet::{DeconvNet, SCORE, Statistics};
+use foveate::models::deconvnet::{Classifier, DeconvNet, SCORE, Statistics};
 use foveate::models::{Initial, Layer, Network, Normalisation};
 use foveate::nn::{Weights, init};
 use foveate::plan::{Cost, Device, Plan};
@@ -26,7 +26,7 @@ fn input(shape: [usize; 4]) -> Var {
 
 /// The copy whose scores deconvnet.npz has, and its weights.
 pub fn narrow() -> DeconvNet {
-    DeconvNet { classes: 3, divisor: 32 }
+    DeconvNet { classes: 3, stages: [(2, 2), (2, 4), (3, 8), (3, 16), (3, 16)], hidden: 128, ..DeconvNet::new() }
 }
 
 pub fn drawn() -> Vec<(String, Array)> {
@@ -222,7 +222,19 @@ fn training_starts_from_a_classifier() {
         assert!((deviation / 0.01 - 1.0).abs() < 4.0 / (2.0 * kernels.len() as f64).sqrt(), "{name}: {deviation}");
     }
     assert_ne!(net.initial(&trunk, 4).unwrap().get("deconv5_1.weight").unwrap(), start.get("deconv5_1.weight").unwrap());
+    let classifier = Classifier(net).initial(&trunk, 3).unwrap();
+    assert_eq!(classifier.get("fc8.weight").unwrap().shape(), [2, 128, 1, 1], "the background has no name");
+    assert!(
+        trunk.names().all(|n| classifier.get(n).unwrap() == trunk.get(n).unwrap()) && !classifier.names().any(|n| n.contains("deconv"))
+    );
+    // Passing on adds 1 to what leads from a channel to its own, 8 inputs being for 4 outputs here.
+    let passing = net.passing_on(&trunk, 3).unwrap();
+    let of = |weights: &Weights| weights.get("deconv3_3.weight").unwrap().to_f64();
+    let difference: Vec<f64> = of(&passing).iter().zip(of(&start)).map(|(a, b)| (a - b).round()).collect();
+    assert!(difference.iter().enumerate().all(|(i, d)| *d == f64::from(u8::from(i / 9 / 4 % 4 == i / 9 % 4))), "{difference:?}");
+    assert!(passing.names().all(|n| n.starts_with("deconv") && n.ends_with("weight") || passing.get(n).unwrap() == start.get(n).unwrap()));
     // The second stage starts from all of the first.
+    assert_eq!(of(&net.passing_on(&start, 4).unwrap()), of(&start));
     let second = net.initial(&start, 4).unwrap();
     assert!(second.names().all(|n| second.get(n).unwrap() == start.get(n).unwrap()));
     let without = arrays.into_iter().filter(|(n, _)| n != "conv4_2.bias");
@@ -250,8 +262,14 @@ fn what_does_not_fit_is_refused_by_name() {
     assert_eq!(DeconvNet::of(&weights()).unwrap(), net);
     let other = Weights::from_arrays("mine", drawn().into_iter().filter(|(n, _)| n != "seg-score-voc.weight"));
     assert!(DeconvNet::of(&other).unwrap_err().to_string().contains("'seg-score-voc.weight'"));
-    for divisor in [0, 3, 64] {
-        assert!(DeconvNet { divisor, ..net }.parameters().unwrap_err().to_string().contains("divisor"), "{divisor}");
+    for nothing in [
+        DeconvNet { hidden: 0, ..net },
+        DeconvNet { window: 0, ..net },
+        DeconvNet { window: usize::MAX, ..net },
+        DeconvNet { stages: [(0, 2); 5], ..net },
+    ] {
+        let error = nothing.parameters().unwrap_err().to_string();
+        assert!(error.contains("there must be") && error.contains(&format!("{nothing:?}")), "{error}");
     }
     let error = Statistics::new(&Device::Cpu, net, &weights(), [1, 3, 224, 224]).unwrap_err().to_string();
     assert!(error.contains("'bnfc6' has 1 value"), "{error}");

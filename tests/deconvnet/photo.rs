@@ -5,7 +5,7 @@ use crate::common::{Bound, check_composed, compare, fixture, gpu, on_the_host, r
 use foveate::array::{Array, Hw, TensorType};
 use foveate::graph::{Graph, Var};
 use foveate::models::deconvnet::{
-    DeconvNet, Ensemble, MOST_REGIONS, Photos, Region, SCORE, SIZE, classes, parse, resampled, selected, windows,
+    DeconvNet, Ensemble, MOST_REGIONS, Photos, Region, SCORE, classes, parse, resampled, scores_by_regions, selected, windows,
 };
 use foveate::models::{Normalisation, data};
 use foveate::nn::{Weights, init};
@@ -94,7 +94,7 @@ fn the_largest_score_counts_whatever_the_order_of_regions() {
     // The same by hand: the crop, whose pixels must be the same bits lest nearly equal ones change places in a pooling, scored, resized,
     // and nothing below 0.
     let graph = Graph::new();
-    let [rows, columns] = a.reading(size, SIZE).unwrap().map(|matrix| graph.parameter(matrix).unwrap());
+    let [rows, columns] = a.reading(size, narrow().size()).unwrap().map(|matrix| graph.parameter(matrix).unwrap());
     let crop = resampled(&graph.input("photo", photo.ty()).unwrap(), &rows, &columns).unwrap();
     let network = narrow().forward(&weights, &data(&crop).unwrap(), Normalisation::Inference).unwrap();
     let score = network.layer(SCORE).unwrap().output.resize(Resize { antialias: true, ..Resize::bilinear(Hw::square(80)) }).unwrap();
@@ -106,6 +106,15 @@ fn the_largest_score_counts_whatever_the_order_of_regions() {
     assert!(largest > 0.0);
     // As in `near`: the crop's roundings go through all layers.
     compare(&only_a, &expected, None, Bound::Near { absolute: 200.0 * f64::from(f32::EPSILON * largest), relative: 0.0 }).unwrap();
+    // And both at once.
+    let graph = Graph::new();
+    let at_once = scores_by_regions(narrow(), &weights, &graph.input("photo", photo.ty()).unwrap(), &[a, b]).unwrap();
+    let found = Plan::compile(gpu(), &[&at_once]).unwrap().run(&[("photo", &photo)]).unwrap();
+    compare(&found[0], &both, None, Bound::Near { absolute: 200.0 * f64::from(f32::EPSILON * largest), relative: 0.0 }).unwrap();
+    for (photo, regions) in [([1, 3, 80, 96], &[][..]), ([2, 3, 80, 96], &[a])] {
+        let photo = graph.input(&format!("{photo:?}"), TensorType::f32(photo)).unwrap();
+        assert!(scores_by_regions(narrow(), &weights, &photo, regions).is_err());
+    }
     photos.begin(&photo).unwrap();
     photos.add(a).unwrap();
     let labels = photos.classes().unwrap();
@@ -125,14 +134,14 @@ fn proposals_are_those_with_large_sides_until_there_are_fifty() {
     let large = |i: i32| Region::new(i, i, i + 111, i + 111);
     assert_eq!(large(0).size(), Hw::square(112));
     let proposals: Vec<Region> = (0..60).flat_map(|i| [small, large(i)]).collect();
-    assert_eq!(selected(&proposals), (0..50).map(large).collect::<Vec<_>>());
-    assert!(selected(&[small]).is_empty());
+    assert_eq!(selected(&proposals, 112), (0..50).map(large).collect::<Vec<_>>());
+    assert!(selected(&[small], 112).is_empty());
 }
 
 #[test]
 fn windows_cover_the_photo_and_stay_in_it() {
     for (h, w) in [(375, 500), (500, 375), (224, 224), (112, 112), (300, 2000), (100, 90), (5000, 64), (1, 1)] {
-        let found = windows(Hw::new(h, w));
+        let found = windows(Hw::new(h, w), DeconvNet::new().least_side());
         assert_eq!(found[0], Region::new(0, 0, w as i32 - 1, h as i32 - 1));
         assert!(found.len() <= MOST_REGIONS && found.iter().skip(1).all(|r| r.size().h == r.size().w && r.size().h >= 112), "{h} x {w}");
         assert!(found.iter().all(|r| r.x1 >= 0 && r.y1 >= 0 && (r.x2 as usize) < w && (r.y2 as usize) < h), "{h} x {w}: {found:?}");
@@ -145,7 +154,7 @@ fn windows_cover_the_photo_and_stay_in_it() {
             assert!((0..h).step_by(7).chain([h - 1]).all(|y| (0..w).step_by(7).chain([w - 1]).all(|x| reached(x, y))), "{h} x {w}: {side}");
         }
     }
-    assert_eq!(windows(Hw::new(375, 500)).len(), 29);
+    assert_eq!(windows(Hw::new(375, 500), 112).len(), 29);
 }
 
 #[test]

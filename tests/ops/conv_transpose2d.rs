@@ -104,6 +104,55 @@ fn steps_of_lanes() {
     ]);
 }
 
+/// Kernels as large as the stride: up to 4 wide, any height, groups, bias.
+#[test]
+fn that_do_not_overlap() {
+    let wide = |h, w| ConvTranspose2d { stride: Hw::new(h, w), ..Default::default() };
+    let disjoint = |name: &str, attributes: ConvTranspose2d, inputs| {
+        case_by(Elsewhere::new(attributes, |_| {}).only("conv_transpose2d/disjoint"), attributes, name, inputs)
+    };
+    check(vec![
+        disjoint("1 x 1", wide(1, 1), inputs([2, 3, 3, 4], [3, 2, 1, 1], Some(2))),
+        disjoint("2 x 2", wide(2, 2), inputs([2, 5, 3, 8], [5, 3, 2, 2], Some(3))),
+        disjoint("3 x 3", wide(3, 3), inputs([1, 4, 5, 12], [4, 2, 3, 3], None)),
+        disjoint("1 x 4", wide(1, 4), inputs([2, 3, 3, 4], [3, 2, 1, 4], Some(2))),
+        disjoint("5 x 3", wide(5, 3), inputs([1, 2, 2, 4], [2, 3, 5, 3], None)),
+        disjoint("groups", ConvTranspose2d { groups: 3, ..wide(2, 2) }, inputs([2, 6, 3, 8], [6, 2, 2, 2], Some(6))),
+    ]);
+}
+
+/// Stride 1 on lanes: convolutions with the weight turned around.
+#[test]
+fn of_stride_one() {
+    let turned = |name: &str, padding, dilation, groups, inputs| {
+        let attributes = ConvTranspose2d { padding, dilation: Hw::square(dilation), groups, ..Default::default() };
+        case(name, attributes, inputs).kernel("conv2d/lanes")
+    };
+    let uneven = Pads { top: 0, left: 2, bottom: 1, right: 3 };
+    check(vec![
+        turned("3 x 3, as large", Pads::all(1), 1, 1, inputs([1, 5, 12, 13], [5, 9, 3, 3], Some(9))),
+        turned("two images, uneven crops", uneven, 1, 1, inputs([2, 4, 9, 11], [4, 6, 2, 5], None)),
+        turned("dilation", Pads::all(4), 2, 1, inputs([1, 3, 12, 14], [3, 8, 5, 5], Some(8))),
+        turned("groups", Pads::all(1), 1, 3, inputs([1, 6, 12, 12], [6, 5, 3, 3], Some(15))),
+        case(
+            "all of the output, and more zeros",
+            ConvTranspose2d { output_padding: Hw::new(1, 0), ..dilated(1, 2) },
+            inputs([1, 3, 20, 30], [3, 4, 2, 3], None),
+        ),
+        case(
+            "a crop beyond the kernel",
+            ConvTranspose2d { padding: Pads::all(3), ..strided(1) },
+            inputs([1, 3, 20, 20], [3, 4, 3, 3], None),
+        ),
+        case(
+            "one channel of each group",
+            ConvTranspose2d { groups: 3, padding: Pads::all(1), ..strided(1) },
+            inputs([2, 3, 12, 12], [3, 1, 3, 3], Some(3)),
+        ),
+        case("pixels", strided(1), inputs([1, 9, 12, 12], [9, 7, 1, 1], Some(7))),
+    ]);
+}
+
 #[test]
 fn without_lanes() {
     let tile = |name: &str, attributes: ConvTranspose2d, inputs| {
@@ -138,9 +187,13 @@ fn choices() {
         kernel(depthwise, [1, 21, 9, 9], [21, 1, 4, 4]),
         kernel(strided(2000), [1, 2, 2, 2], [2, 1, 3, 3]),
         kernel(strided(1), [1, 3, 2, 2], [3, 4, 9, 9]),
+        kernel(strided(2), [1, 16, 8, 8], [16, 1, 2, 2]),
+        kernel(ConvTranspose2d { padding: Pads::all(1), ..strided(1) }, [1, 16, 12, 12], [16, 16, 3, 3]),
     ];
-    let wanted = ["lanes", "lanes", "tile", "tile", "tile", "tile", "point", "tile", "direct", "direct", "direct"];
-    assert_eq!(found, wanted.map(|name| format!("conv_transpose2d/{name}")));
+    let wanted = ["lanes", "lanes", "tile", "tile", "tile", "tile", "point", "tile", "direct", "direct", "direct", "disjoint"]
+        .map(|name| format!("conv_transpose2d/{name}"));
+    assert_eq!(found[..wanted.len()], wanted);
+    assert_eq!(found[wanted.len()..], ["copy"], "stride 1: a convolution with the weight turned");
 }
 
 #[test]

@@ -108,7 +108,8 @@ fn deconvolution() {
             deconv("weights", "conv_transpose2d/tile", two, [1, 33, 4, 5], [33, 17, 3, 3], 9),
             deconv("weights of a point", "conv_transpose2d/point", one, [2, 60, 1, 1], [60, 8, 4, 4], 3),
             deconv("depthwise", "conv_transpose2d/direct", grouped(15), [3, 15, 11, 13], [15, 1, 4, 4], 3),
-            deconv("four lanes", "conv_transpose2d/direct", four, [3, 5, 12, 12], [5, 1, 4, 4], 3),
+            deconv("that do not overlap", "conv_transpose2d/disjoint", four, [3, 5, 12, 12], [5, 1, 4, 4], 3),
+            deconv("four lanes", "conv_transpose2d/direct", four, [3, 5, 12, 10], [5, 1, 4, 4], 3),
         ],
     );
 }

@@ -4,6 +4,7 @@ use foveate::array::Array;
 use foveate::graph::{Graph, Var};
 use foveate::nn::metrics::Confusion;
 use foveate::nn::{Random, Weights};
+use foveate::plan::Device;
 use foveate::train::{About, Batch, Dataset, Objective};
 use foveate::{Error, Result};
 use std::path::Path;
@@ -22,6 +23,17 @@ pub(super) trait Experiment {
 
     /// What is made small, what else a step reports, and what is changed.
     fn objective(&self, graph: &Graph, weights: &Weights, inputs: &Inputs, random: &mut Random) -> Result<Objective>;
+
+    /// The weights as they are used and measured, of those that were learnt: for most networks the same. `examples` come in a `batch` each
+    /// step.
+    fn ready(&self, _device: &Device, learnt: Weights, _examples: &Arc<dyn Dataset>, _batch: usize) -> Result<Weights> {
+        Ok(learnt)
+    }
+
+    /// How many examples are measured at once where `batch` are learnt from.
+    fn at_once(&self, batch: usize) -> usize {
+        batch
+    }
 
     /// First the label that is found for each of the batch's labels; what follows is for [`Experiment::draw`].
     fn answers(&self, graph: &Graph, weights: &Weights, inputs: &Inputs) -> Result<Vec<Var>>;

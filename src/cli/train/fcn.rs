@@ -76,7 +76,8 @@ impl Experiment for Parts {
     }
 
     fn objective(&self, _: &Graph, weights: &Weights, inputs: &Inputs, _: &mut Random) -> Result<Objective> {
-        pixels::objective(self.built(weights, inputs)?, inputs.get("label")?)
+        let network = self.built(weights, inputs)?;
+        pixels::objective(&NarrowFcn::score(&network)?, network.learned, inputs.get("label")?)
     }
 
     fn answers(&self, _: &Graph, weights: &Weights, inputs: &Inputs) -> Result<Vec<Var>> {

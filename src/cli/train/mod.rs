@@ -7,6 +7,7 @@ mod digits;
 mod experiment;
 mod fcn;
 mod looks;
+mod objects;
 mod pixels;
 mod recipe;
 mod run;
@@ -27,8 +28,9 @@ that come with the program are listed by --list and lie under examples/recipes.
 The output folder gets
   checkpoint.safetensors   weights, optimiser, random numbers, step, the classes' names;
                            loads as the network's weights
-  weights.safetensors      the network alone, with the classes' names: segment --model takes
-                           it if it gives each pixel a class
+  weights.safetensors      the network alone as it is used, with the classes' names: `foveate
+                           classify` takes it if it gives each picture a class, `foveate
+                           segment` if each pixel
   log.csv, curves.png      what was reported
   recipe.toml              the recipe with --steps and --seed, as it was run
 and pictures of what the network looks at or finds. Ctrl-C ends a run after its step and

@@ -1,13 +1,14 @@
-//! What recipes share whose networks give each pixel a class: narrow FCNs.
+//! What recipes share whose networks give each pixel a class.
 
 use foveate::Result;
 use foveate::array::{Array, DType, Hw, Literal, picture};
 use foveate::graph::Var;
 use foveate::models::fcn::Variant;
 use foveate::models::narrow_fcn::NarrowFcn;
-use foveate::models::{Network, voc};
+use foveate::models::voc;
 use foveate::nn::loss::{CrossEntropy, cross_entropy};
 use foveate::nn::metrics::Confusion;
+use foveate::nn::optimiser::Parameter;
 use foveate::train::{Batch, Objective, VOID};
 use serde::Deserialize;
 use std::path::Path;
@@ -49,14 +50,14 @@ pub(super) fn name(network: &NarrowFcn) -> String {
 }
 
 /// The cross-entropy of the pixels that have a class.
-pub(super) fn objective(network: Network, label: &Var) -> Result<Objective> {
-    let (scores, void) = (NarrowFcn::score(&network)?, i32::from(VOID));
-    let loss = cross_entropy(&scores, label, &CrossEntropy { ignore_index: Some(void), ..CrossEntropy::default() })?;
+pub(super) fn objective(scores: &Var, parameters: Vec<Parameter>, label: &Var) -> Result<Objective> {
+    let void = i32::from(VOID);
+    let loss = cross_entropy(scores, label, &CrossEntropy { ignore_index: Some(void), ..CrossEntropy::default() })?;
     let share = |which: &Var| which.cast(DType::F32)?.reduce_mean(&[], false);
     let right = share(&scores.argmax(1, false, false)?.equal(label)?)?;
     let counted = share(&label.not_equal(&label.graph().constant(Array::scalar(void))?)?)?;
     let metrics = vec![("batch_accuracy".to_owned(), right.div(&counted)?)];
-    Ok(Objective { loss, metrics, parameters: network.learned })
+    Ok(Objective { loss, metrics, parameters })
 }
 
 pub(super) fn scores(confusion: &Confusion) -> Vec<(&'static str, Option<f64>)> {

@@ -6,6 +6,7 @@ use super::data::DataRecipe;
 use super::digits::Digits;
 use super::experiment::Experiment;
 use super::fcn::Fcn;
+use super::objects::Objects;
 use super::segments::Segments;
 use super::settings::{OptimiserRecipe, ScheduleRecipe};
 use foveate::nn::optimiser::Parameter;
@@ -36,6 +37,9 @@ pub(super) const BUILT_IN: &[(&str, &str)] = &[
     ("digits-fcn32s", include_str!("../../../examples/recipes/digits-fcn32s.toml")),
     ("digits-fcn16s", include_str!("../../../examples/recipes/digits-fcn16s.toml")),
     ("digits-fcn8s", include_str!("../../../examples/recipes/digits-fcn8s.toml")),
+    ("digits-deconvnet-0", include_str!("../../../examples/recipes/digits-deconvnet-0.toml")),
+    ("digits-deconvnet-1", include_str!("../../../examples/recipes/digits-deconvnet-1.toml")),
+    ("digits-deconvnet-2", include_str!("../../../examples/recipes/digits-deconvnet-2.toml")),
     ("folders-cnn", include_str!("../../../examples/recipes/folders-cnn.toml")),
     ("masks-fcn8s", include_str!("../../../examples/recipes/masks-fcn8s.toml")),
 ];
@@ -63,6 +67,7 @@ pub(super) struct Recipe {
 enum Network {
     Stn(Digits),
     FcnDigits(Segments),
+    DeconvnetDigits(Objects),
     Cnn(Cnn),
     Fcn(Fcn),
 }
@@ -193,6 +198,7 @@ impl Recipe {
         Ok(match &self.network {
             Network::Stn(digits) => Box::new(digits.clone()),
             Network::FcnDigits(segments) => Box::new(segments.clone()),
+            Network::DeconvnetDigits(objects) => Box::new(objects.clone()),
             Network::Cnn(cnn) => Box::new(cnn.on(sets("cnn")?)?),
             Network::Fcn(fcn) => Box::new(fcn.on(sets("fcn")?)?),
         })

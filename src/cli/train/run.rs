@@ -55,7 +55,7 @@ impl Run {
         if self.profile {
             return self.profile(&mut trainer, learnt);
         }
-        let mut evaluation = Evaluation::new(&self.device, experiment, &weights, &test, recipe.train.batch)?;
+        let mut evaluation = Evaluation::new(&self.device, experiment, &weights, &test, experiment.at_once(recipe.train.batch))?;
         println!(
             "{}: {} parameters, {} examples, {} for tests; compiled for {} in {}",
             experiment.name(),
@@ -79,8 +79,9 @@ impl Run {
 
         let bar = ProgressBar::new(recipe.train.steps).with_position(trainer.steps());
         bar.set_style(style());
-        let batches = Loader::shuffled(learnt, recipe.train.batch, recipe.train.seed, trainer.steps())?;
-        let (mut sum, mut saved) = ((0.0, 0u32), self.resume.then(|| trainer.steps()));
+        let ready = |trainer: &mut Trainer| experiment.ready(&self.device, trainer.weights()?, &learnt, recipe.train.batch);
+        let batches = Loader::shuffled(Arc::clone(&learnt), recipe.train.batch, recipe.train.seed, trainer.steps())?;
+        let mut saved = self.resume.then(|| trainer.steps());
         for batch in batches {
             if trainer.steps() >= recipe.train.steps || STOPPED.load(Ordering::Relaxed) {
                 break;
@@ -90,33 +91,34 @@ impl Run {
                 Err(error) => {
                     // The states are those before the step: what was learnt until then is not lost.
                     bar.finish_and_clear();
-                    self.save(&mut trainer, &log)?;
+                    let weights = ready(&mut trainer)?;
+                    self.save(&mut trainer, &weights, &log)?;
                     return Err(error);
                 }
             };
-            sum = (sum.0 + progress.loss, sum.1 + 1);
             let step = progress.step;
             bar.set_position(step);
             if step.is_multiple_of(recipe.train.report) || step == recipe.train.steps {
-                let loss = sum.0 / f64::from(sum.1);
-                sum = (0.0, 0);
+                let loss = trainer.take_mean_loss().unwrap_or(progress.loss);
                 bar.set_message(format!("loss {loss:.4}, rate {:.2e}", progress.rate));
                 let metrics = trainer.metrics().iter().map(String::as_str).zip(progress.metrics.iter().copied());
                 log.add(step, &[("loss", loss), ("rate", progress.rate)].into_iter().chain(metrics).collect::<Vec<_>>());
                 log.save(output.join("log.csv"))?;
             }
             if step.is_multiple_of(recipe.train.evaluate) || step == recipe.train.steps {
-                let scores = evaluation.run(&trainer.weights()?, &self)?;
+                let weights = ready(&mut trainer)?;
+                let scores = evaluation.run(&weights, &self)?;
                 log.add(step, &scores);
                 let text: Vec<String> = scores.iter().map(|(name, number)| format!("{name} {number:.4}")).collect();
                 let line = format!("step {step}: loss {:.4}, {}", log.last("loss").unwrap_or(progress.loss), text.join(", "));
                 bar.suspend(|| println!("{line}"));
-                self.save(&mut trainer, &log)?;
+                self.save(&mut trainer, &weights, &log)?;
                 saved = Some(step);
             }
         }
         if saved != Some(trainer.steps()) {
-            self.save(&mut trainer, &log)?;
+            let weights = ready(&mut trainer)?;
+            self.save(&mut trainer, &weights, &log)?;
         }
         bar.finish_and_clear();
         let stopped = if trainer.steps() < recipe.train.steps { "; --resume goes on" } else { "" };
@@ -156,10 +158,10 @@ impl Run {
         Ok(about.iter().fold(trainer, |trainer, (key, value)| trainer.with_metadata(key, value)))
     }
 
-    fn save(&self, trainer: &mut Trainer, log: &Log) -> Result<()> {
+    fn save(&self, trainer: &mut Trainer, weights: &Weights, log: &Log) -> Result<()> {
         log.save(self.output.join("log.csv"))?;
         log.draw(self.output.join("curves.png"))?;
-        trainer.weights()?.save(self.output.join("weights.safetensors"))?;
+        weights.save(self.output.join("weights.safetensors"))?;
         trainer.save(self.output.join("checkpoint.safetensors"))
     }
 }

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// How many pixels of the picture a scene's pixel is high and wide.
-const ENLARGED: usize = 3;
+pub(super) const ENLARGED: usize = 3;
 
 /// `system = "fcn-digits"`.
 #[derive(Clone, Debug, Deserialize)]
@@ -60,6 +60,27 @@ fn usual_scales() -> [f64; 2] {
     [0.8, 2.0]
 }
 
+/// What scenes look like.
+pub(super) struct Look {
+    pub(super) side: usize,
+    pub(super) digits: usize,
+    pub(super) scales: [f64; 2],
+    pub(super) apart: bool,
+}
+
+impl Look {
+    /// Scenes of the first `most` digits of a part.
+    pub(super) fn open(&self, folder: &Path, part: &str, most: Option<usize>, seed: u64) -> Result<Scenes> {
+        let scenes = Scenes::open(self.side, folder, part, most.unwrap_or(usize::MAX), seed)?.with(self.digits, self.scales)?;
+        Ok(if self.apart { scenes.apart() } else { scenes })
+    }
+}
+
+/// What checkpoints say: digits have the scale of the scene's pixels, however large a scene is.
+pub(super) fn about() -> About {
+    About { classes: (0..).map(name).take(CLASSES).collect(), ..About::new(3) }
+}
+
 impl Segments {
     fn network(&self) -> NarrowFcn {
         pixels::network(self.variant, CLASSES, self.convolutions, self.channels, self.hidden)
@@ -83,16 +104,14 @@ impl Experiment for Segments {
     }
 
     fn data(&self, folder: &Path, seed: u64) -> Result<[Arc<dyn Dataset>; 2]> {
-        let open = |part, most: Option<usize>, seed| -> Result<Scenes> {
-            let scenes = Scenes::open(self.side, folder, part, most.unwrap_or(usize::MAX), seed)?.with(self.digits, self.scales)?;
-            Ok(if self.apart { scenes.apart() } else { scenes })
-        };
+        let look = Look { side: self.side, digits: self.digits, scales: self.scales, apart: self.apart };
         // Every run is measured by the same scenes.
-        Ok([Arc::new(open("train", self.train_examples, seed)?), Arc::new(open("t10k", self.test_examples, 0)?)])
+        Ok([Arc::new(look.open(folder, "train", self.train_examples, seed)?), Arc::new(look.open(folder, "t10k", self.test_examples, 0)?)])
     }
 
     fn objective(&self, _: &Graph, weights: &Weights, inputs: &Inputs, _: &mut Random) -> Result<Objective> {
-        pixels::objective(self.built(weights, inputs)?, inputs.get("label")?)
+        let network = self.built(weights, inputs)?;
+        pixels::objective(&NarrowFcn::score(&network)?, network.learned, inputs.get("label")?)
     }
 
     fn answers(&self, _: &Graph, weights: &Weights, inputs: &Inputs) -> Result<Vec<Var>> {
@@ -108,8 +127,7 @@ impl Experiment for Segments {
     }
 
     fn about(&self) -> Option<About> {
-        // Digits have the scale of the scene's pixels, however large a scene is.
-        Some(About { classes: (0..).map(name).take(CLASSES).collect(), ..About::new(3) })
+        Some(about())
     }
 
     fn draw(&self, batch: &Batch, answers: &[Array], folder: &Path) -> Result<()> {

@@ -73,10 +73,16 @@ impl<'a> Net<'a> {
             return graph.input(name, TensorType::f32(shape));
         };
         let array = weights.shaped(name, shape)?.clone();
-        match self.learning.filter(|_| initial.learned()) {
-            None => graph.parameter(array),
+        match self.learning {
+            None => weights.var(graph, name),
+            Some(_) if !initial.learned() => graph.parameter(array),
             Some(trunk) => {
-                let [rate, decay] = if initial == Initial::Trunk { trunk } else { [2.0, 0.0] };
+                let [rate, decay] = match initial {
+                    Initial::Trunk => trunk,
+                    // Scales and shifts of a normalisation are no biases.
+                    Initial::Start(_) => [1.0, 1.0],
+                    _ => [2.0, 0.0],
+                };
                 let state = optimiser::Parameter::new(graph, name, array)?;
                 let state = if shape.len() == 1 { state.multiplied(rate, decay) } else { state };
                 self.built.learned.push(state.clone());

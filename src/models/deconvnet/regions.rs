@@ -22,9 +22,6 @@ use std::path::Path;
 
 const NAME: &str = "region";
 
-/// Both sides of a proposal must have as many pixels.
-pub const LEAST_SIDE: usize = 112;
-
 /// How many proposals of a photo are looked at.
 pub const MOST_REGIONS: usize = 50;
 
@@ -118,7 +115,7 @@ impl Region {
 }
 
 /// Pixel `i` of a line that begins with pixel `first` of the photo, unless it lies before the photo.
-fn offset(i: usize, first: i32) -> Option<usize> {
+pub(super) fn offset(i: usize, first: i32) -> Option<usize> {
     i64::try_from(i).ok().and_then(|i| usize::try_from(i + i64::from(first)).ok())
 }
 
@@ -131,7 +128,7 @@ fn matrix(shape: [usize; 2], entries: impl Iterator<Item = (usize, usize, f64)>)
 }
 
 /// Pixels of a line of `from` pixels, and their weights, that make pixel `i` of one of `to`.
-fn taps(i: usize, from: usize, to: usize) -> Vec<(usize, f64)> {
+pub(super) fn taps(i: usize, from: usize, to: usize) -> Vec<(usize, f64)> {
     let step = from as f64 / to as f64;
     let (position, reach) = ((i as f64 + 0.5) * step - 0.5, step.max(1.0));
     #[expect(clippy::cast_possible_truncation, reason = "a line's pixels, some of them mirrored")]
@@ -155,34 +152,44 @@ pub fn resampled(images: &Var, rows: &Var, columns: &Var) -> Result<Var> {
 }
 
 /// Those of `proposals`, given the likeliest object first, that the published system looks at: the first [`MOST_REGIONS`] of which no
-/// side is below [`LEAST_SIDE`].
-pub fn selected(proposals: &[Region]) -> Vec<Region> {
-    let large = |r: &&Region| r.size().h.min(r.size().w) >= LEAST_SIDE;
+/// side is below `least`, the network's [`least_side`](super::DeconvNet::least_side).
+pub fn selected(proposals: &[Region], least: usize) -> Vec<Region> {
+    let large = |r: &&Region| r.size().h.min(r.size().w) >= least;
     proposals.iter().filter(large).take(MOST_REGIONS).copied().collect()
 }
 
 /// Regions for a photo of which there are no proposals: all of it, then squares as wide as its shorter side, three quarters and a half
-/// of it, half a square apart or less; the sizes that have [`LEAST_SIDE`] and with those before are no more than [`MOST_REGIONS`].
+/// of it, half a square apart or less; the sizes that have `least`, the network's [`least_side`](super::DeconvNet::least_side), and with
+/// those before are no more than [`MOST_REGIONS`].
 ///
 /// They are not the published system's, which takes the boxes that Edge Boxes (Zitnick, Dollar, ECCV 2014) finds likeliest to have an
 /// object in them: those fit the objects, these fit none.
-pub fn windows(photo: Hw) -> Vec<Region> {
-    let last = |end: usize| i32::try_from(end).unwrap_or(i32::MAX) - 1;
-    let square = |x: usize, y: usize, side: usize| Region::new(last(x + 1), last(y + 1), last(x + side), last(y + side));
+pub fn windows(photo: Hw, least: usize) -> Vec<Region> {
     let mut regions = vec![Region::new(0, 0, last(photo.w), last(photo.h))];
     let shorter = photo.h.min(photo.w);
-    for side in [shorter, shorter / 4 * 3, shorter / 2].into_iter().filter(|&side| side >= LEAST_SIDE) {
-        let starts = |length: usize| {
-            let steps = (length - side).div_ceil(side / 2);
-            (0..=steps).map(move |i| (length - side) * i / steps.max(1))
-        };
-        let more = starts(photo.h).flat_map(|y| starts(photo.w).map(move |x| (x, y))).map(|(x, y)| square(x, y, side));
-        let more: Vec<Region> = more.filter(|r| *r != regions[0]).take(MOST_REGIONS + 1).collect();
+    for side in [shorter, shorter / 4 * 3, shorter / 2].into_iter().filter(|&side| side >= least) {
+        let more: Vec<Region> = squares(photo, side, 2).filter(|r| *r != regions[0]).take(MOST_REGIONS + 1).collect();
         if regions.len() + more.len() <= MOST_REGIONS {
             regions.extend(more);
         }
     }
     regions
+}
+
+/// Squares of `side` pixels that cover a photo from edge to edge, a side's `part`th part apart or less; none if a photo's side is less.
+pub fn squares(photo: Hw, side: usize, part: usize) -> impl Iterator<Item = Region> {
+    let starts = move |length: usize| {
+        let left = length.checked_sub(side).filter(|_| side > 0);
+        let steps = left.map(|left| left.div_ceil((side / part.max(1)).max(1)));
+        (0..steps.map_or(0, |steps| steps + 1)).map(move |i| left.unwrap_or(0) * i / steps.unwrap_or(0).max(1))
+    };
+    let square = move |x: usize, y: usize| Region::new(last(x + 1), last(y + 1), last(x + side), last(y + side));
+    starts(photo.h).flat_map(move |y| starts(photo.w).map(move |x| square(x, y)))
+}
+
+/// The last of so many pixels.
+fn last(end: usize) -> i32 {
+    i32::try_from(end).unwrap_or(i32::MAX) - 1
 }
 
 /// The regions in a text: `x1 y1 x2 y2` a line, whole numbers as in [`Region`], the likeliest object first. What follows a `#` is a

@@ -12,12 +12,17 @@
 use super::DeconvNet;
 use crate::array::{Array, TensorType};
 use crate::error::{Error, Result};
-use crate::graph::Graph;
-use crate::models::caffe::{EPS, Normalisation};
+use crate::graph::{Graph, Var};
+use crate::models::caffe::{EPS, Network, Normalisation, data};
 use crate::nn::Weights;
 use crate::plan::{Device, Plan};
 
 const NAME: &str = "deconvnet statistics";
+/// What the plan calls a batch.
+const INPUT: &str = "data";
+
+/// What the metadata of weights for inference say to be true: they are not what learning goes on from.
+pub const FOLDED: &str = "statistics_folded";
 
 /// The statistics of every normalisation, averaged over batches.
 #[derive(Debug)]
@@ -44,10 +49,24 @@ impl Statistics {
     /// # Errors
     /// As [`DeconvNet::forward`], and if a batch has one value for some normalisation (fc6 has one for each crop), or the device fails.
     pub fn new(device: &Device, net: DeconvNet, weights: &Weights, batch: [usize; 4]) -> Result<Self> {
-        let data = Graph::new().input("data", TensorType::f32(batch))?;
-        let moments = net.forward(weights, &data, Normalisation::Learn)?.moments;
+        let data = Graph::new().input(INPUT, TensorType::f32(batch))?;
+        Self::over(device, weights, &data, &net.forward(weights, &data, Normalisation::Learn)?)
+    }
+
+    /// The same of batches that are crops as they are, RGB of 0..1, seen by the network that `build` makes over [`data`], normalised by the
+    /// batch.
+    ///
+    /// # Errors
+    /// As [`Statistics::new`] and `build`.
+    pub fn of_crops(device: &Device, weights: &Weights, batch: [usize; 4], build: impl FnOnce(&Var) -> Result<Network>) -> Result<Self> {
+        let crops = data(&Graph::new().input(INPUT, TensorType::f32(batch))?)?;
+        Self::over(device, weights, &crops, &build(&crops)?)
+    }
+
+    fn over(device: &Device, weights: &Weights, data: &Var, network: &Network) -> Result<Self> {
+        let moments = &network.moments;
         if let Some(single) = moments.iter().find(|m| m.values < 2) {
-            let reason = format!("'{}' has {} value a batch of {batch:?}, which has no variance", single.name, single.values);
+            let reason = format!("'{}' has {} value a batch of {}, which has no variance", single.name, single.values, data.ty());
             return Err(Error::shape(NAME, reason));
         }
         let layers = moments.iter().map(|m| {
@@ -59,12 +78,12 @@ impl Statistics {
         Ok(Self { plan: Plan::compile(device, &outputs)?, weights: weights.clone(), layers, batches: 0 })
     }
 
-    /// Adds a batch: [`data`](crate::models::data) of crops.
+    /// Adds a batch: [`data`] of crops, or crops as they are, as was said before.
     ///
     /// # Errors
     /// If it is of another shape or the device fails.
-    pub fn add(&mut self, data: &Array) -> Result<()> {
-        let outputs = self.plan.run(&[("data", data)])?;
+    pub fn add(&mut self, batch: &Array) -> Result<()> {
+        let outputs = self.plan.run(&[(INPUT, batch)])?;
         for (layer, moments) in self.layers.iter_mut().zip(outputs.chunks_exact(2)) {
             for (sums, moment) in [&mut layer.mean, &mut layer.variance].into_iter().zip(moments) {
                 sums.iter_mut().zip(moment.values::<f32>()?).for_each(|(sum, &value)| *sum += f64::from(value));
@@ -98,6 +117,6 @@ impl Statistics {
             arrays.push((weight, Array::from_fn(channels, |c| factor(c) as f32)));
             arrays.push((bias, Array::from_fn(channels, |c| (shift[c] - layer.mean[c] / batches * factor(c)) as f32)));
         }
-        Ok(self.weights.replaced("weights for inference", arrays))
+        Ok(self.weights.replaced("weights for inference", arrays).with_metadata(FOLDED, "true"))
     }
 }

@@ -12,14 +12,17 @@
 //! | file | what is in it |
 //! |---|---|
 //! | `scenes` | the scenes, made of MNIST's digits and random numbers |
+//! | `crops` | what of a scene a network learns from that looks at one region at a time |
 //! | `captions` | scenes of two digits with a caption |
 //! | `texture` | what is behind the digits |
 
 mod captions;
+mod crops;
 mod scenes;
 mod texture;
 
 pub use captions::{CaptionedScenes, FIRST_DIGIT, LONGEST, WORDS, caption};
+pub use crops::{Crops, Seen};
 pub use scenes::Scenes;
 
 use crate::error::Result;

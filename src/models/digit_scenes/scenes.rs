@@ -32,6 +32,19 @@ const TRIES: usize = 20;
 /// The first and the last of rows and of columns.
 pub(super) type Extent = [[usize; 2]; 2];
 
+/// A scene, and where its digits are.
+#[derive(Clone, Debug)]
+pub(super) struct Scene {
+    /// (3, side, side).
+    pub(super) image: Vec<f32>,
+    /// (side, side).
+    pub(super) label: Vec<i32>,
+    /// Of each digit the box around its ink, and its label.
+    pub(super) digits: Vec<(Extent, i32)>,
+    /// Which of them the scene has its number from.
+    pub(super) own: usize,
+}
+
 /// Scenes with the tensors `image`, f32 (3, side, side) of 0..1, and `label`, i32 (side, side).
 #[derive(Clone, Debug)]
 pub struct Scenes {
@@ -89,6 +102,28 @@ impl Scenes {
     pub fn apart(mut self) -> Self {
         self.apart = true;
         self
+    }
+
+    /// Scene `index` as it looks on visit `visit`.
+    pub(super) fn scene(&self, index: usize, visit: u64) -> Result<Scene> {
+        if index >= self.len() {
+            return Err(Error::shape("scenes", format!("example {index} of {}", self.len())));
+        }
+        let mut random = Numbers::new(self.seed, &format!("scene {index} visit {visit}"));
+        let mut image = texture(self.side, &mut random);
+        let mut label = vec![0; self.side * self.side];
+        let mut numbers: Vec<usize> = (0..random.below(self.most)).map(|_| random.below(self.len())).collect();
+        // Its own digit is in every scene: on top, or the first to find a place.
+        let own = if self.apart { 0 } else { numbers.len() };
+        numbers.insert(own, index);
+        let mut digits: Vec<(Extent, i32)> = Vec::new();
+        for number in numbers {
+            let taken: Vec<Extent> = if self.apart { digits.iter().map(|(extent, _)| *extent).collect() } else { Vec::new() };
+            let Some(ink) = self.place(number, &taken, &mut random) else { continue };
+            self.draw(number, &ink, &mut image, &mut label, &mut random);
+            digits.push((extent(&ink, self.side), self.digits.labels[number] + 1));
+        }
+        Ok(Scene { image, label, digits, own })
     }
 
     /// The ink (side, side) of digit `index` at a place where it overlaps none of the boxes `taken`, if one is found.
@@ -151,23 +186,7 @@ impl Dataset for Scenes {
     }
 
     fn example(&self, index: usize, visit: u64) -> Result<Vec<Array>> {
-        if index >= self.len() {
-            return Err(Error::shape("scenes", format!("example {index} of {}", self.len())));
-        }
-        let mut random = Numbers::new(self.seed, &format!("scene {index} visit {visit}"));
-        let mut image = texture(self.side, &mut random);
-        let mut label = vec![0; self.side * self.side];
-        let mut digits: Vec<usize> = (0..random.below(self.most)).map(|_| random.below(self.len())).collect();
-        // Its own digit is in every scene: on top, or the first to find a place.
-        digits.insert(if self.apart { 0 } else { digits.len() }, index);
-        let mut taken = Vec::new();
-        for digit in digits {
-            let Some(ink) = self.place(digit, &taken, &mut random) else { continue };
-            self.draw(digit, &ink, &mut image, &mut label, &mut random);
-            if self.apart {
-                taken.push(extent(&ink, self.side));
-            }
-        }
+        let Scene { image, label, .. } = self.scene(index, visit)?;
         Ok(vec![Array::new([3, self.side, self.side], image)?, Array::new([self.side, self.side], label)?])
     }
 }

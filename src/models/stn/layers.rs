@@ -34,10 +34,7 @@ impl<'a> Layers<'a> {
     /// Weights that exist; one that is missing or of another shape is refused by name.
     pub fn load(graph: &'a Graph, weights: &'a Weights) -> Self {
         let find = |name: &str, shape: &[usize], _: Fill<'_>| {
-            let (found, wanted) = (weights.get(name)?.ty(), TensorType::f32(shape));
-            if found != wanted {
-                return Err(Error::model(format!("'{name}'"), format!("is {found}, the network wants {wanted}")));
-            }
+            weights.shaped(name, shape)?;
             weights.var(graph, name)
         };
         Self { find: Box::new(find) }

@@ -17,7 +17,9 @@ use super::{Localisation, Transform, Transformer};
 use crate::array::{Hw, TensorType};
 use crate::error::{Error, Result};
 use crate::graph::Var;
+use crate::nn::Weights;
 use crate::ops::{AvgPool2d, Conv2d, concat};
+use crate::train::About;
 
 /// What the digits went through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,6 +56,17 @@ impl Task {
     /// How many answers there are.
     pub fn classes(self) -> usize {
         if self == Self::Addition { 19 } else { 10 }
+    }
+
+    /// What weights say of the images: answers are called by their number, and networks see values as they are.
+    pub fn about(self) -> About {
+        About {
+            classes: (0..self.classes()).map(|answer| answer.to_string()).collect(),
+            size: Some(Hw::square(self.side())),
+            mean: vec![0.0; self.channels()],
+            std: vec![1.0; self.channels()],
+            ..About::new(self.channels())
+        }
     }
 
     /// Whether a mean follows the transformers.
@@ -95,6 +108,26 @@ pub struct Mnist {
 }
 
 impl Mnist {
+    /// The network that `weights` are of, by the layers there are and their shapes, and by what they say of the images. Where several tasks have
+    /// the same network, the first of them: R for P and E.
+    ///
+    /// # Errors
+    /// If `weights` lack a layer, or no task has such images.
+    pub fn of(weights: &Weights, about: &About) -> Result<Self> {
+        let tasks = [Task::Rotated, Task::RotatedTranslatedScaled, Task::TranslatedCluttered, Task::Addition];
+        let seen = |task: &Task| about.size == Some(Hw::square(task.side())) && about.mean.len() == task.channels();
+        let task = tasks.into_iter().find(seen).ok_or_else(|| {
+            let reason = "its metadata say no size and channels of MNIST's tasks: 28 x 28, 42 x 42 or 60 x 60 of 1 channel, 42 x 42 of 2";
+            Error::model(weights.source(), reason)
+        })?;
+        let classifier = if weights.contains("conv1.weight") {
+            Classifier::Cnn(weights.sizes::<4>("conv1.weight")?[0])
+        } else {
+            Classifier::Fcn(weights.sizes::<2>("fc1.weight")?[0])
+        };
+        Ok(Self { task, transforms: Transform::of(weights)?, classifier })
+    }
+
     /// With the most units or filters, from 1 to 4096, that leave it at most `parameters`: the paper chose widths so that all networks of
     /// an experiment have the same number, about 400,000.
     ///

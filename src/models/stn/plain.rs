@@ -10,7 +10,9 @@ use super::{Localisation, Transform, Transformer};
 use crate::array::{Hw, TensorType};
 use crate::error::{Error, Result};
 use crate::graph::Var;
+use crate::nn::Weights;
 use crate::ops::concat;
+use crate::train::About;
 
 /// A plain CNN. Its weights are `transformer1.*` and so on (see [`Localisation`]), `conv1_1`, `conv1_2`, .. `conv2_1`, .. and `fc`.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +27,24 @@ pub struct PlainCnn {
     pub stages: Vec<(usize, usize)>,
     /// The transformers, side by side.
     pub transforms: Vec<Transform>,
+}
+
+impl PlainCnn {
+    /// The network that `weights` are of, by the layers there are and their shapes, and by what they say of the pictures it was trained on.
+    ///
+    /// # Errors
+    /// If `weights` lack a layer, or `about` a size.
+    pub fn of(weights: &Weights, about: &About) -> Result<Self> {
+        let size = about.frame()?.size();
+        let there = |stage: usize, layer: usize| weights.contains(&format!("conv{stage}_{layer}.weight"));
+        let stage = |stage: usize| {
+            let [channels, ..] = weights.sizes::<4>(&format!("conv{stage}_1.weight"))?;
+            Ok(((1..).take_while(|layer| there(stage, *layer)).count(), channels))
+        };
+        let stages = (1..).take_while(|stage| there(*stage, 1)).map(stage).collect::<Result<_>>()?;
+        let [classes, _] = weights.sizes("fc.weight")?;
+        Ok(Self { size, channels: about.mean.len(), classes, stages, transforms: Transform::of(weights)? })
+    }
 }
 
 impl Network for PlainCnn {

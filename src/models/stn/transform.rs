@@ -21,6 +21,7 @@ use super::spline;
 use crate::array::{Array, Hw};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
+use crate::nn::Weights;
 use crate::ops::{AffineGrid, AffineSample, GridSample, concat};
 
 /// How the sampler reads: bilinear, zeros outside, -1 and 1 at the centres of the border pixels.
@@ -66,6 +67,18 @@ impl Transform {
             Self::Projective => vec![1.0, 0.0, x, 0.0, 1.0, y, 0.0, 0.0],
             Self::ThinPlateSpline => spline::controls().iter().flat_map(|[u, v]| [*u as f32 + x, *v as f32 + y]).collect(),
         }
+    }
+
+    /// The transforms of the transformers side by side that `weights` are of, `transformer1` and so on, by how many numbers each theta has.
+    pub(super) fn of(weights: &Weights) -> Result<Vec<Self>> {
+        let biases = (1..).map(|i| format!("transformer{i}.theta.bias")).take_while(|bias| weights.contains(bias));
+        let of = |bias: String| {
+            let [count] = weights.sizes(&bias)?;
+            let all = [Self::Attention, Self::Affine, Self::Projective, Self::ThinPlateSpline];
+            let wrong = || Error::model(weights.source(), format!("'{bias}' has {count} numbers; a transform has 3, 6, 8 or 32"));
+            all.into_iter().find(|transform| transform.parameters() == count).ok_or_else(wrong)
+        };
+        biases.map(of).collect()
     }
 
     /// The image (n, c, h, w) that these parameters (n, p) make of `input`, in `size`.

@@ -1,10 +1,9 @@
 //! The kernels of transposed convolution, and when each is taken.
 
 use super::classes::{Class, How, ON_MATRICES, TILE, depth, on_matrices, sides};
-use super::lanes;
 use super::parts::{Part, Target};
 use super::phases::Axis;
-use super::{Candidate, Problem};
+use super::{Candidate, Problem, disjoint, lanes, turned};
 use crate::error::{Error, Result};
 use crate::gpu::{Capabilities, Kernel, Launch, Window, kernel, params};
 use crate::ops::matrices::Matrices;
@@ -33,7 +32,7 @@ const FOUR_LANES: &str = "alias Lanes = vec4<f32>;\nconst LANES = 4u;\n";
 static DIRECT: Kernel = kernel!("conv_transpose2d/direct", Direct,
     header: "alias Lanes = f32;\nconst LANES = 1u;\nalias Element = f32;\n#import unfinished\n");
 static POINT: Kernel = kernel!("conv_transpose2d/point", Point, header: ONE_LANE);
-pub(crate) const KERNELS: &[&Kernel] = &[&TILE, &ON_MATRICES, &lanes::LANES, &DIRECT, &POINT, &SUM];
+pub(crate) const KERNELS: &[&Kernel] = &[&TILE, &ON_MATRICES, &lanes::LANES, &disjoint::DISJOINT, &DIRECT, &POINT, &SUM];
 
 /// Multiply-adds of a tile, padding included, for each that counts, up to which it is faster than stepping.
 const MOST_WASTE: u64 = 8;
@@ -56,19 +55,21 @@ pub(super) fn candidates(problem: &Problem, site: &Site<'_>) -> Result<Vec<Candi
     {
         found.extend(point(problem, finish, device));
     }
+    let turned = turned::candidate(problem, site);
     found.extend(lanes::candidate(problem, finish, &parts, device));
     let matrices = on_matrices(problem, site).into_iter().filter_map(|m| tile(problem, finish, &parts, device, Some(m)));
     // Software adapters only emulate them: not the first choice there, and not the last, which must run anywhere.
     let (first, later): (Vec<_>, Vec<_>) = matrices.partition(|(_, waste)| !device.software && *waste <= MOST_WASTE);
     found.extend(first.into_iter().map(|(candidate, _)| candidate));
     let direct = Candidate::of(parts.iter().map(|part| direct(problem, finish, part, device)).collect());
-    let (next, last) = match tile(problem, finish, &parts, device, None) {
-        Some((tile, waste)) if waste <= MOST_WASTE => (Some(tile), direct),
-        Some((tile, _)) => (Some(direct), tile),
-        None => (None, direct),
-    };
-    found.extend(next.into_iter().chain(later.into_iter().map(|(candidate, _)| candidate)).chain([last]));
-    Ok(found.into_iter().map(|candidate| candidate.finishing(finish.is_some())).collect())
+    let stepping = disjoint::candidate(problem, finish, &parts, device).into_iter().chain([direct]);
+    let later = later.into_iter().map(|(candidate, _)| candidate);
+    match tile(problem, finish, &parts, device, None) {
+        Some((tile, waste)) if waste > MOST_WASTE => found.extend(stepping.chain(later).chain([tile])),
+        tile => found.extend(tile.into_iter().map(|(tile, _)| tile).chain(later).chain(stepping)),
+    }
+    let found = found.into_iter().map(|candidate| candidate.finishing(finish.is_some()));
+    Ok(turned.into_iter().chain(found).collect())
 }
 
 impl Problem {

@@ -25,10 +25,12 @@
 
 mod classes;
 mod conv_transpose1d;
+mod disjoint;
 mod lanes;
 mod launches;
 mod parts;
 mod phases;
+mod turned;
 
 use super::{Candidate, Conv2d, Op, Site, check_dtype, check_inputs, check_rank, rounded, the_gradient, types};
 use crate::array::{Array, DType, Hw, Pads, TensorType};

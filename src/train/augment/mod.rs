@@ -11,6 +11,10 @@
 //!
 //! Images keep their size. What moves pixels moves those of a label (h, w) alike; an image is read bilinearly and is 0 outside, labels are those
 //! of the nearest pixel and [`VOID`](super::VOID) outside.
+//!
+//! A resized crop that comes first acts before pictures are resized to examples, as in torchvision: it draws a part of the picture as it came
+//! ([`Dataset::cropped`]), all of it rather than the middle, and resizes that with its full detail. Elsewhere, and where data have no pictures
+//! beside their examples, it enlarges a part of the example.
 
 mod colour;
 mod movement;
@@ -40,7 +44,7 @@ pub enum Augmentation {
         /// Pixels around the image, of which as many are cut off.
         padding: usize,
     },
-    /// A part of the image, enlarged to all of it.
+    /// A part of the image, resized to all of it; as the first augmentation, of the picture that the image was made of.
     ResizedCrop {
         /// The part's share of the area, the least and the most; torchvision's are 0.08 and 1.
         scale: [f64; 2],
@@ -172,7 +176,15 @@ impl Dataset for Augmented {
     }
 
     fn example(&self, index: usize, visit: u64) -> Result<Vec<Array>> {
-        let mut tensors = self.data.example(index, visit)?;
+        let random = |number: usize| Numbers::new(self.seed, &format!("augmentation {number} of example {index} visit {visit}"));
+        let cropped = match self.augmentations.first() {
+            Some(&Augmentation::ResizedCrop { scale, ratio }) => {
+                self.data.cropped(index, visit, &|size| movement::part(size, scale, ratio, &mut random(0)))?
+            }
+            _ => None,
+        };
+        let done = usize::from(cropped.is_some());
+        let mut tensors = cropped.map_or_else(|| self.data.example(index, visit), Ok)?;
         let lacking = || Error::shape("augmentation", format!("example {index} lacks a tensor"));
         let image = tensors.get(self.image).ok_or_else(lacking)?.values()?.to_vec();
         let label = match self.label {
@@ -180,9 +192,8 @@ impl Dataset for Augmented {
             None => None,
         };
         let mut sample = Sample { image, label, channels: self.channels, size: self.size };
-        for (number, augmentation) in self.augmentations.iter().enumerate() {
-            let mut random = Numbers::new(self.seed, &format!("augmentation {number} of example {index} visit {visit}"));
-            augmentation.apply(&mut sample, &mut random);
+        for (number, augmentation) in self.augmentations.iter().enumerate().skip(done) {
+            augmentation.apply(&mut sample, &mut random(number));
         }
         tensors[self.image] = Array::new([self.channels, self.size.h, self.size.w], sample.image)?;
         if let (Some(at), Some(label)) = (self.label, sample.label) {

@@ -1,6 +1,6 @@
 //! What moves pixels: an output pixel (x, y) is read at another place.
 
-use super::super::{Numbers, VOID};
+use super::super::{Numbers, Part, VOID};
 use super::Sample;
 use crate::array::Hw;
 
@@ -20,11 +20,10 @@ impl Sample {
     /// A part of some share of the area and some proportions, as large as the image.
     pub(super) fn resized_crop(&mut self, scale: [f64; 2], ratio: [f64; 2], random: &mut Numbers) {
         let size = self.size;
-        let part = part(size, scale, ratio, random);
-        let (top, left) = (random.below(size.h - part.h + 1) as f64, random.below(size.w - part.w + 1) as f64);
-        let along = |v: f64, first: f64, part: usize, size: usize| {
+        let Part { top, left, size: part } = part(size, scale, ratio, random);
+        let along = |v: f64, first: usize, part: usize, size: usize| {
             let place = (v + 0.5) * part as f64 / size as f64 - 0.5;
-            first + place.clamp(0.0, part as f64 - 1.0)
+            first as f64 + place.clamp(0.0, part as f64 - 1.0)
         };
         self.moved(|x, y| [along(x, left, part.w, size.w), along(y, top, part.h, size.h)]);
     }
@@ -73,9 +72,15 @@ impl Sample {
     }
 }
 
+/// A part of an image with some share of its area and some width over height, anywhere in it.
+pub(super) fn part(size: Hw, scale: [f64; 2], ratio: [f64; 2], random: &mut Numbers) -> Part {
+    let part = extent(size, scale, ratio, random);
+    Part { top: random.below(size.h - part.h + 1), left: random.below(size.w - part.w + 1), size: part }
+}
+
 /// The size of a part of an image with some share of its area, and some width over height. As torchvision draws it: ten times at most, until one fits,
 /// else the largest in the middle whose proportions are allowed.
-fn part(size: Hw, scale: [f64; 2], ratio: [f64; 2], random: &mut Numbers) -> Hw {
+fn extent(size: Hw, scale: [f64; 2], ratio: [f64; 2], random: &mut Numbers) -> Hw {
     let side = |length: f64, most: usize| (1..=most).contains(&rounded(length)).then(|| rounded(length));
     for _ in 0..10 {
         let area = size.area() as f64 * random.between(scale[0], scale[1]);

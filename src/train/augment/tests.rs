@@ -1,7 +1,8 @@
 //! Whether examples are moved and coloured as they should be.
 
-use super::super::{Arrays, VOID};
+use super::super::{Arrays, Fit, Frame, ImageFolder, MaskFolder, Part, Pictures, VOID};
 use super::*;
+use crate::array::picture::{write_indexed_png, write_png};
 
 const SIZE: Hw = Hw { h: 3, w: 4 };
 
@@ -78,6 +79,55 @@ fn crops_move_image_and_mask() {
     // No part has these proportions: the middle of full height is taken.
     let (_, label) = augmented(&[Augmentation::ResizedCrop { scale: [1.0; 2], ratio: [1.0; 2] }], 0);
     assert!(label[0] % 4 != label[3] % 4 && label.iter().all(|l| (1..=12).contains(l)));
+}
+
+/// Of a photo of 40 x 60 what is in column x, row y: its place in red and green, a chequered blue; and the class there.
+fn fine(x: usize, y: usize) -> ([usize; 3], usize) {
+    ([4 * x, 6 * y, 255 * ((x + y) % 2)], (x + 2 * y) % 5)
+}
+
+#[test]
+fn a_resized_crop_that_comes_first_has_the_detail_of_the_photo() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    ["photos", "masks"].iter().for_each(|name| std::fs::create_dir(at(name)).unwrap());
+    let (photo, class) = (|i: usize| fine(i % 60, i / 60 % 40).0[i / 2400], |i: usize| fine(i % 60, i / 60).1 as i32);
+    write_png(at("photos/a.png"), &Array::from_fn([1, 3, 40, 60], |i| photo(i) as f32 / 255.0)).unwrap();
+    write_indexed_png(at("masks/a.png"), &Array::from_fn([1, 1, 40, 60], class), |class| [class; 3]).unwrap();
+    let frame = Frame::new(Hw::square(8), 3, Fit::Crop).unwrap();
+    let masks = MaskFolder::open(at("photos"), at("masks"), frame, 5).unwrap();
+    let arrays = [Array::from_fn([1, 3, 40, 60], |i| photo(i) as i32), Array::from_fn([1, 40, 60], class)];
+    let pictures = Pictures::new("arrays", &arrays[0], &arrays[1]).unwrap().framed(frame);
+    let outside = masks.cropped(0, 0, &|_| Part { top: 33, left: 0, size: Hw::square(8) }).unwrap_err().to_string();
+    assert!(outside.contains("no part of a picture of 40 x 60"), "{outside}");
+
+    // Of 2400 pixels 64, in a square: as many as an example has, so none is mixed with its neighbours.
+    let crop = Augmentation::ResizedCrop { scale: [64.0 / 2400.0; 2], ratio: [1.0; 2] };
+    let seen =
+        |data: Arc<dyn Dataset>, list: Vec<Augmentation>, visit: u64| Augmented::new(data, list, 3).unwrap().example(0, visit).unwrap();
+    let (masks, pictures, folders): (Arc<dyn Dataset>, Arc<dyn Dataset>, Arc<dyn Dataset>) =
+        (Arc::new(masks), Arc::new(pictures), Arc::new(ImageFolder::open(folder.path(), frame).unwrap()));
+    let mut firsts = Vec::new();
+    for visit in 0..24 {
+        let example = seen(Arc::clone(&masks), vec![crop], visit);
+        let bytes: Vec<usize> = example[0].to_f64().iter().map(|v| (v * 255.0).round() as usize).collect();
+        let (left, top) = (bytes[0] / 4, bytes[64] / 6);
+        for (i, label) in example[1].to_f64().into_iter().enumerate() {
+            let (rgb, class) = fine(left + i % 8, top + i / 8);
+            assert_eq!(([bytes[i], bytes[64 + i], bytes[128 + i]], label), (rgb, class as f64), "{i} of {left}, {top}");
+        }
+        assert_eq!(seen(Arc::clone(&pictures), vec![crop], visit), example);
+        firsts.push(left);
+        // Behind anything else it sees no more than the example, where five pixels each way have become one.
+        let later = seen(Arc::clone(&masks), vec![Augmentation::VerticalFlip { p: 0.0 }, crop], visit)[0].to_f64();
+        assert!(later[128..].iter().all(|blue| (0.4..0.6).contains(blue)), "{later:?}");
+    }
+    assert!(firsts.iter().any(|left| *left < 10) && firsts.iter().any(|left| *left > 42), "beyond the middle too: {firsts:?}");
+    // The folder of masks comes first by name.
+    assert_eq!(folders.len(), 2);
+    let photo = Augmented::new(folders, vec![crop], 3).unwrap().example(1, 5).unwrap();
+    let blue = &photo[0].to_f64()[128..];
+    assert!(blue.iter().all(|blue| [0.0, 1.0].contains(blue)) && photo[1].to_f64() == [1.0], "{blue:?}");
 }
 
 #[test]

@@ -1,0 +1,173 @@
+//! `DeconvNet` on scenes of digits, one region after the other, as a recipe names it.
+
+use super::experiment::{Experiment, Inputs};
+use super::segments::{ENLARGED, Look, about};
+use super::{looks, pixels};
+use foveate::array::{Array, Hw};
+use foveate::graph::{Graph, Var};
+use foveate::models::deconvnet::{Classifier, DeconvNet, FOLDED, Region, Statistics, scores_by_regions, squares};
+use foveate::models::digit_scenes::{CLASSES, Crops, Seen, name};
+use foveate::models::{Normalisation, data};
+use foveate::nn::loss::{CrossEntropy, cross_entropy};
+use foveate::nn::metrics::Confusion;
+use foveate::nn::{Random, Weights};
+use foveate::ops::concat;
+use foveate::plan::Device;
+use foveate::train::{About, Batch, Dataset, Loader, Objective};
+use foveate::{Error, Result};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Scenes that are looked at in one run of a plan, all regions of each: as many as are drawn.
+const SCENES: usize = 4;
+/// Neighbouring squares are a third of their side apart.
+const PART: usize = 3;
+
+/// `system = "deconvnet-digits"`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Objects {
+    /// 0: the layers up to fc7 learn to name the digit in a crop; 1: a digit in the middle of each crop, and the test has such crops;
+    /// 2: proposals, and the test has whole scenes.
+    stage: u8,
+    /// The side of fc6's kernels; crops have 32 times as many pixels.
+    window: usize,
+    /// How many convolutions each of the five stages has.
+    convolutions: [usize; 5],
+    /// And of how many channels.
+    channels: [usize; 5],
+    /// Those of fc6 and fc7.
+    hidden: usize,
+    /// Batches by whose statistics the network is made ready for the test.
+    statistics: usize,
+    /// Sides of the squares that are looked at in a scene.
+    #[serde(default)]
+    squares: Vec<usize>,
+    /// The checkpoint of the stage before.
+    start: Option<PathBuf>,
+    /// Pixels of a scene's side, its digits at most, whether they must not overlap, and by how much they are scaled.
+    side: usize,
+    digits: usize,
+    #[serde(default)]
+    apart: bool,
+    scales: [f64; 2],
+    /// The first so many digits of the files alone.
+    train_examples: Option<usize>,
+    test_examples: Option<usize>,
+}
+
+impl Objects {
+    fn net(&self) -> DeconvNet {
+        let stages = std::array::from_fn(|stage| (self.convolutions[stage], self.channels[stage]));
+        DeconvNet { classes: CLASSES, stages, hidden: self.hidden, window: self.window }
+    }
+
+    fn seen(&self) -> Result<Seen> {
+        match self.stage {
+            0 => Ok(Seen::Names),
+            1 => Ok(Seen::Objects),
+            2 if self.regions().is_empty() => Err(Error::shape(
+                "deconvnet-digits",
+                format!("stage 2 needs squares that fit {0} x {0}, not {1:?}", self.side, self.squares),
+            )),
+            2 => Ok(Seen::Proposals),
+            other => Err(Error::shape("deconvnet-digits", format!("there are stages 0, 1 and 2, not {other}"))),
+        }
+    }
+
+    /// Where in a scene digits are looked for.
+    fn regions(&self) -> Vec<Region> {
+        self.squares.iter().flat_map(|side| squares(Hw::square(self.side), *side, PART)).collect()
+    }
+}
+
+impl Experiment for Objects {
+    fn name(&self) -> String {
+        let (size, channels, hidden) = (self.net().size().h, self.channels, self.hidden);
+        format!("crops of {size} x {size} of digits over textures, stage {} of DeconvNet of {channels:?} and {hidden} channels", self.stage)
+    }
+
+    fn initial(&self, seed: u64) -> Result<Weights> {
+        let (net, trunk) = (self.net(), self.start.as_ref().map_or_else(|| self.net().random_trunk(seed), Weights::open)?);
+        if trunk.flag(FOLDED)? == Some(true) {
+            let reason = "is ready for inference, with averages in place of the batch's statistics; checkpoint.safetensors can learn";
+            return Err(Error::model(trunk.source(), reason));
+        }
+        if self.stage == 0 { Classifier(net).initial(&trunk, seed) } else { net.passing_on(&trunk, seed) }
+    }
+
+    fn data(&self, folder: &Path, seed: u64) -> Result<[Arc<dyn Dataset>; 2]> {
+        let (seen, side) = (self.seen()?, self.net().size().h);
+        let look = Look { side: self.side, digits: self.digits, scales: self.scales, apart: self.apart };
+        let learnt = Crops::new(look.open(folder, "train", self.train_examples, seed)?, side, seen, true)?;
+        // Every run is measured by the same scenes.
+        let test = look.open(folder, "t10k", self.test_examples, 0)?;
+        Ok([Arc::new(learnt), if seen == Seen::Proposals { Arc::new(test) } else { Arc::new(Crops::new(test, side, seen, false)?) }])
+    }
+
+    fn objective(&self, _: &Graph, weights: &Weights, inputs: &Inputs, _: &mut Random) -> Result<Objective> {
+        let image = data(inputs.get("image")?)?;
+        if self.stage == 0 {
+            let network = Classifier(self.net()).trainable(weights, &image)?;
+            let loss = cross_entropy(&Classifier::score(&network)?, inputs.get("label")?, &CrossEntropy::default())?;
+            return Ok(Objective { loss, metrics: Vec::new(), parameters: network.learned });
+        }
+        let network = self.net().trainable(weights, &image)?;
+        pixels::objective(&DeconvNet::score(&network)?, network.learned, inputs.get("label")?)
+    }
+
+    fn ready(&self, device: &Device, learnt: Weights, examples: &Arc<dyn Dataset>, batch: usize) -> Result<Weights> {
+        let size = self.net().size();
+        let mut statistics = Statistics::of_crops(device, &learnt, [batch, 3, size.h, size.w], |image| match self.stage {
+            0 => Classifier(self.net()).forward(&learnt, image, Normalisation::Learn),
+            _ => self.net().forward(&learnt, image, Normalisation::Learn),
+        })?;
+        for batch in Loader::shuffled(Arc::clone(examples), batch, 0, 0)?.take(self.statistics) {
+            statistics.add(batch?.get("image")?)?;
+        }
+        statistics.folded()
+    }
+
+    fn answers(&self, _: &Graph, weights: &Weights, inputs: &Inputs) -> Result<Vec<Var>> {
+        let image = inputs.get("image")?;
+        let (net, by) = (self.net(), Normalisation::Inference);
+        let scores = match self.seen()? {
+            Seen::Names => Classifier::score(&Classifier(net).forward(weights, &data(image)?, by)?)?,
+            Seen::Objects => DeconvNet::score(&net.forward(weights, &data(image)?, by)?)?,
+            Seen::Proposals => {
+                let regions = self.regions();
+                let scene = |i: usize| scores_by_regions(net, weights, &image.narrow(0, i, 1)?, &regions);
+                let scenes = (0..image.shape()[0]).map(scene).collect::<Result<Vec<_>>>()?;
+                concat(&scenes.iter().collect::<Vec<_>>(), 0)?
+            }
+        };
+        Ok(vec![scores.argmax(1, false, false)?])
+    }
+
+    fn at_once(&self, batch: usize) -> usize {
+        if self.stage == 2 { SCENES } else { batch }
+    }
+
+    fn classes(&self) -> usize {
+        if self.stage == 0 { CLASSES - 1 } else { CLASSES }
+    }
+
+    fn scores(&self, confusion: &Confusion) -> Vec<(&'static str, Option<f64>)> {
+        if self.stage == 0 {
+            return looks::scores(confusion);
+        }
+        pixels::scores(confusion)
+    }
+
+    fn about(&self) -> Option<About> {
+        Some(about())
+    }
+
+    fn draw(&self, batch: &Batch, answers: &[Array], folder: &Path) -> Result<()> {
+        if self.stage == 0 {
+            return Ok(());
+        }
+        pixels::draw(batch, answers, folder, ENLARGED, name)
+    }
+}
