@@ -577,7 +577,7 @@ fn parts_are_read_where_they_lie() {
 #[test]
 fn the_labels_of_a_photo_are_one_kernel() {
     let scores = TensorType::f32([1, 21, 24, 32]);
-    let mut both = Both::of(gpu(), &[scores.clone()], |_, x| Ok(vec![photo::labels(&x[0], Hw::new(75, 100))?]));
+    let mut both = Both::of(gpu(), std::slice::from_ref(&scores), |_, x| Ok(vec![photo::labels(&x[0], Hw::new(75, 100))?]));
     assert_eq!(both.nodes(), (1, 2));
     assert!(both.together.describe().contains("upsample_argmax/tiles "), "{}", both.together.describe());
     let enlarged = 21 * 75 * 100 * 4;

@@ -96,6 +96,7 @@ impl Finish {
         }
         for (k, role) in self.roles.iter().enumerate() {
             if let Role::Part(loops) = role {
+                text.push_str("#import divide\n");
                 text.push_str(&loops.place(k));
             }
         }
@@ -126,13 +127,15 @@ impl Loops {
     /// The function `place` of operand `k`: where it has the element that belongs to the output's element `at`.
     fn place(self, k: usize) -> String {
         let number = |i: usize| number_name("params.finish", self.first + i);
-        let mut text = format!("fn place{k}(at: u32) -> u32 {{\n    let at0 = at;\n    var place = {};\n", number(0));
+        let mut text = format!("fn place{k}(at: u32) -> u32 {{\n    var place = {};\n    var rest = at;\n", number(0));
         for i in 0..self.count {
             let (size, stride) = (number(1 + 2 * i), number(2 + 2 * i));
-            let _ = match i + 1 < self.count {
-                true => writeln!(text, "    let at{} = at{i} / {size};\n    place += (at{i} - at{} * {size}) * {stride};", i + 1, i + 1),
-                false => writeln!(text, "    place += at{i} * {stride};"),
-            };
+            if i + 1 < self.count {
+                let _ = writeln!(text, "    let part{i} = divide(rest, {size});");
+                let _ = writeln!(text, "    place += part{i}.y * {stride};\n    rest = part{i}.x;");
+            } else {
+                let _ = writeln!(text, "    place += rest * {stride};");
+            }
         }
         text.push_str("    return place;\n}\n");
         text

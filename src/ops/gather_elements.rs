@@ -10,14 +10,15 @@
 //! | indices | the input's rank, i32; no larger than the input but in dimension `axis` |
 //! | output | the indices' |
 //!
-//! Gradient: that of the output added up where it was picked, in the order of the indices (`scatter_elements`).
+//! Gradient: that of the output added up where it was picked, in the order of the indices (`scatter_elements`). Where each row is picked
+//! from once there is nothing to add up: an element has the gradient if it is the one, else 0, which others' kernels compute on the way.
 //!
 //! Negative indices count from the end, and those out of range pick the nearest element. ONNX: `GatherElements`. PyTorch: `gather`.
 
 use super::copy::{check_dimension, flat, rearranged};
 use super::gather::picked_place;
 use super::{Candidate, Cut, Nest, Op, Part, ScatterReduction, Site, WORKGROUP, Walk, check_axis, check_dtype, check_inputs};
-use super::{dense, groups, the_gradient, u32_of, zeros};
+use super::{dense, groups, only_where, the_gradient, u32_of, zeros};
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -53,6 +54,21 @@ impl Var {
     pub fn gather_elements(&self, axis: isize, indices: &Self) -> Result<Self> {
         self.apply1(GatherElements { axis: check_axis("gather_elements", axis, self.ty())? }, &[indices])
     }
+}
+
+/// The longest dimension along which numbers of elements are compared as floats: those that f16 tells apart, if a plan keeps them so.
+const MOST_COMPARED: usize = 2048;
+
+/// Which elements of a tensor of `shape` one index for each row of dimension `axis` picks. In floats, so that it and what is done with
+/// it are one kernel.
+fn picked(indices: &Var, axis: usize, shape: &[usize]) -> Result<Var> {
+    let integer = |value: i32| indices.graph().constant(Array::scalar(value));
+    let size = i32::try_from(shape[axis]).unwrap_or(i32::MAX);
+    let counted = indices.less(&integer(0)?)?.where_(&indices.add(&integer(size)?)?, indices)?;
+    let places = counted.clip_integers(Some(0), Some(i64::from(size) - 1))?.cast(DType::F32)?;
+    let mut along = vec![1; shape.len()];
+    along[axis] = shape[axis];
+    indices.graph().constant(Array::from_fn(along, |k| k as f32))?.equal(&places)
 }
 
 impl GatherElements {
@@ -123,8 +139,13 @@ impl Op for GatherElements {
     }
 
     fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
-        let grad = the_gradient(self.name(), output_grads)?;
-        let nothing = zeros(grad, inputs[0].shape())?;
+        let (grad, shape) = (the_gradient(self.name(), output_grads)?, inputs[0].shape());
+        let mut once = shape.to_vec();
+        once[self.axis] = 1;
+        if inputs[1].shape() == once && shape[self.axis] <= MOST_COMPARED {
+            return Ok(vec![Some(only_where(&picked(&inputs[1], self.axis, shape)?, grad)?), None]);
+        }
+        let nothing = zeros(grad, shape)?;
         Ok(vec![Some(nothing.scatter_elements(self.axis as isize, &inputs[1], grad, ScatterReduction::Add)?), None])
     }
 }
