@@ -528,6 +528,7 @@ fn parts_are_read_where_they_lie() {
                 Ok(vec![v[0].mul(&part)?.relu()?.add(&part)?])
             }),
         ),
+        ("a column", vec![f32(&[9, 1]), f32(&[9, 5])], 1, Box::new(|_, v| Ok(vec![v[0].add(&v[1].narrow(1, 3, 1)?)?]))),
         (
             "of whole vectors in a convolution",
             vec![f32(&image), f32(&weight), f32(&[2, 4, 9, 11])],

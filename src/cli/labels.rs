@@ -8,6 +8,7 @@ use foveate::array::{Array, picture};
 use foveate::graph::Graph;
 use foveate::models::voc;
 use foveate::plan::{Device, PlanCache};
+use foveate::train::About;
 use foveate::{Error, Result};
 use std::time::Instant;
 
@@ -26,7 +27,10 @@ pub(super) struct Labeller {
 
 impl Labeller {
     /// With a progress bar over the regions of a photo if `progress`.
-    pub(super) fn new(device: &Device, classifier: Classifier, progress: bool) -> Self {
+    ///
+    /// # Errors
+    /// If what a network's weights say of themselves makes no sense.
+    pub(super) fn new(device: &Device, classifier: Classifier, progress: bool) -> Result<Self> {
         let (way, names) = match classifier.network {
             Network::Fcn(Whole { fcn, weights }) => {
                 let build = move |_: &Graph, inputs: &[_]| Ok(vec![fcn.photo_classes(&weights, &inputs[0])?]);
@@ -37,11 +41,12 @@ impl Labeller {
                 (Way::AtOnce(PlanCache::new(device, 2, move |_, inputs| Ok(vec![trained.classes(&inputs[0])?]))), names)
             }
             Network::DeconvNet(regional @ Regional { net, .. }, with) => {
-                let classes = net.classes;
-                (Way::ByRegions(Box::new(ByRegions::new(device, regional, with, classifier.regions, progress))), published(classes))
+                let own = About::of(&regional.weights)?.classes;
+                let names = if own.len() == net.classes { own } else { published(net.classes) };
+                (Way::ByRegions(Box::new(ByRegions::new(device, regional, with, classifier.regions, progress))), names)
             }
         };
-        Self { way, names }
+        Ok(Self { way, names })
     }
 
     /// Labels one photo and says in a line what is in it and how long each stage took.

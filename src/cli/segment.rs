@@ -63,7 +63,7 @@ impl Segment {
         if background.is_some() {
             return Err(Error::unsupported("--background", "with a model that finds classes, not a mask"));
         }
-        let mut labeller = Labeller::new(&device, classifier, photos.len() == 1);
+        let mut labeller = Labeller::new(&device, classifier, photos.len() == 1)?;
         Ok(photos::each(&photos, &mut |photo| labeller.label(photo)))
     }
 }

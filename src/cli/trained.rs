@@ -36,6 +36,7 @@ impl TrainedFcn {
         if !weights.contains(SCORES) {
             let reason = match System::of(&weights) {
                 Some(_) => "has no 'score_fr.weight': it gives each picture a class, so it is for `foveate classify`",
+                None if weights.contains("seg-score-voc.weight") => "is a DeconvNet, for `foveate segment --model deconvnet --weights`",
                 None => "has no 'score_fr.weight': it is no network of `foveate train` that gives each pixel a class",
             };
             return Err(Error::model(weights.source(), reason));
@@ -76,7 +77,7 @@ impl TrainedClassifier {
             }
             None => {
                 let reason =
-                    "is no network of `foveate train` that gives each picture a class: recipes of the systems cnn and stn make such";
+                    "is no network that gives each picture a class: recipes of the systems cnn and stn make `foveate train` write such";
                 return Err(wrong(reason.to_owned()));
             }
         };

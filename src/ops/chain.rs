@@ -270,8 +270,8 @@ impl Chain {
         }
         let last = self.operands.len() + 1;
         let _ = writeln!(header, "@group(0) @binding({last}) var<storage, read_write> output: array<Output>;");
-        // One loop needs no arithmetic, and a driver sees that an element is the same for all.
-        let flat = nest.sizes.len() == 1;
+        // One loop from each element to the next needs no arithmetic, and a driver sees that an element is the same for all.
+        let flat = nest.walks.iter().all(|walk| matches!(walk.strides[..], [0 | 1]));
         let place = |k: usize| (k / 4, ["x", "y", "z", "w"][k % 4]);
         let mut row = String::new();
         for (k, operand) in self.operands.iter().enumerate().filter(|(k, _)| nest.repeats(k + 1)) {
