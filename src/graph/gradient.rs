@@ -1,7 +1,7 @@
 //! Gradients: the chain rule backwards through a graph, as new nodes of the same graph.
 
 use super::recompute::Recomputed;
-use super::{Graph, Node, Nodes, Var};
+use super::{Filling, Graph, Node, Nodes, Var};
 use crate::array::{Array, DType};
 use crate::error::{Error, Result};
 
@@ -38,7 +38,7 @@ impl Var {
         }
         let one = self.graph().constant(Array::full(self.shape(), 1.0f32))?;
         let found = self.graph().backwards(0, &[(self.clone(), one)], with_respect_to)?;
-        let zeros = |value: &Self| self.graph().zeros(value.shape());
+        let zeros = |value: &Self| self.graph().shared(Filling::Zeros, value.shape());
         found.into_iter().zip(with_respect_to).map(|(gradient, value)| gradient.map_or_else(|| zeros(value), Ok)).collect()
     }
 }

@@ -28,10 +28,19 @@ pub(crate) struct Nodes {
     pub(crate) nodes: Vec<Node>,
     /// The nodes of each part that gradients compute again, in the order of their ends.
     parts: Vec<Range<usize>>,
-    /// Constants of zeros by their shapes.
-    zeros: HashMap<Vec<usize>, usize>,
+    /// Constants that all share who ask for them, by what they are filled with and their shapes.
+    shared: HashMap<(Filling, Vec<usize>), usize>,
     /// What the nodes that are added now stem from.
     origin: Option<Arc<str>>,
+}
+
+/// What the numbers of a shared constant are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Filling {
+    /// 0.
+    Zeros,
+    /// 0, 1, 2 and so on.
+    Counted,
 }
 
 /// A tensor in the graph.
@@ -94,15 +103,19 @@ impl Graph {
         self.add(&mut self.lock(), "constant", array.ty(), Source::Constant(array))
     }
 
-    /// Zeros: one constant for all who ask for this shape. The steps of a sequence do, each for its part of a gradient.
-    pub(crate) fn zeros(&self, shape: &[usize]) -> Result<Var> {
+    /// One constant for all who ask for this filling and shape. The steps of a sequence do, each for its part of a gradient.
+    pub(crate) fn shared(&self, filling: Filling, shape: &[usize]) -> Result<Var> {
         let mut nodes = self.lock();
-        if let Some(&id) = nodes.zeros.get(shape) {
+        let key = (filling, shape.to_vec());
+        if let Some(&id) = nodes.shared.get(&key) {
             return Ok(Var::new(self.clone(), id, Arc::clone(&nodes.values[id].ty)));
         }
-        let array = Arc::new(Array::full(shape, 0.0f32));
+        let array = Arc::new(match filling {
+            Filling::Zeros => Array::full(shape, 0.0f32),
+            Filling::Counted => Array::from_fn(shape, |i| i as f32),
+        });
         let var = self.add(&mut nodes, "constant", array.ty(), Source::Constant(array))?;
-        nodes.zeros.insert(shape.to_vec(), var.id());
+        nodes.shared.insert(key, var.id());
         Ok(var)
     }
 

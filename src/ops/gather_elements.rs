@@ -22,7 +22,7 @@ use super::{dense, groups, only_where, the_gradient, u32_of, zeros};
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
-use crate::graph::Var;
+use crate::graph::{Filling, Var};
 
 params! {
     struct Params {
@@ -68,7 +68,7 @@ fn picked(indices: &Var, axis: usize, shape: &[usize]) -> Result<Var> {
     let places = counted.clip_integers(Some(0), Some(i64::from(size) - 1))?.cast(DType::F32)?;
     let mut along = vec![1; shape.len()];
     along[axis] = shape[axis];
-    indices.graph().constant(Array::from_fn(along, |k| k as f32))?.equal(&places)
+    indices.graph().shared(Filling::Counted, &along)?.equal(&places)
 }
 
 impl GatherElements {

@@ -2,7 +2,7 @@
 
 use crate::array::{Array, DType};
 use crate::error::{Error, Result};
-use crate::graph::Var;
+use crate::graph::{Filling, Var};
 
 /// The gradient of an operator's one output.
 pub(crate) fn the_gradient<'a>(op: &'static str, output_grads: &'a [Option<Var>]) -> Result<&'a Var> {
@@ -16,7 +16,7 @@ pub(crate) fn number(beside: &Var, value: f32) -> Result<Var> {
 
 /// Zeros of this shape, in the graph of `beside`.
 pub(crate) fn zeros(beside: &Var, shape: &[usize]) -> Result<Var> {
-    beside.graph().zeros(shape)
+    beside.graph().shared(Filling::Zeros, shape)
 }
 
 /// `x * factor`
