@@ -3,6 +3,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod dropout;
 mod estimator;
 mod growing;
 mod learning;

@@ -121,6 +121,13 @@ impl Config {
         all
     }
 
+    /// What dropout touches: whether once per image or for each word, and how many values. The hidden layers before the initial states come
+    /// first, then the LSTM's state before the logits, then the layers of the logits.
+    pub(super) fn dropped(&self) -> impl Iterator<Item = (bool, usize)> {
+        let before = (1..self.init_layers).map(|_| (true, self.features));
+        before.chain([(false, self.hidden)]).chain((0..self.output_layers.max(1)).map(|_| (false, self.embedding)))
+    }
+
     /// How many numbers the parameters are.
     pub fn parameter_count(&self) -> usize {
         self.parameters().iter().fold(0, |sum: usize, (_, shape)| sum.saturating_add(elements(shape)))

@@ -4,7 +4,7 @@ use super::{Attention, Config};
 use crate::array::{Array, DType};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
-use crate::nn::Weights;
+use crate::nn::{Dropout, Random, Weights};
 use std::collections::BTreeMap;
 
 const NAME: &str = "show_attend_tell";
@@ -16,6 +16,8 @@ pub struct Decoder {
     config: Config,
     parameters: BTreeMap<String, Var>,
     half: Var,
+    /// What dropout keeps in training, 1, and what it drops, 0: (words, B, size) for each of [`Config::dropped`].
+    kept: Option<Vec<Var>>,
     /// Whether gradients compute each word's step again.
     pub(super) recomputed: bool,
 }
@@ -70,7 +72,24 @@ impl Decoder {
             Ok((name, var))
         });
         let parameters = parameters.collect::<Result<_>>()?;
-        Ok(Self { graph: graph.clone(), config, parameters, half: graph.constant(Array::scalar(0.5f32))?, recomputed: false })
+        Ok(Self { graph: graph.clone(), config, parameters, half: graph.constant(Array::scalar(0.5f32))?, kept: None, recomputed: false })
+    }
+
+    /// The same in training, of `batch` images and up to `words` words: where [`Config::dropout`] says so half of the values are zeros,
+    /// drawn for each word anew, instead of all of them halved.
+    ///
+    /// # Errors
+    /// If there are no images or no words.
+    pub fn in_training(mut self, random: &mut Random, batch: usize, words: usize) -> Result<Self> {
+        if self.config.dropout {
+            let one = self.graph.constant(Array::scalar(1.0f32))?;
+            let kept = self.config.dropped().map(|(once, size)| {
+                let all = one.expand([if once { 1 } else { words }, batch, size])?;
+                random.dropout(&all, 0.5, Dropout::Standard)
+            });
+            self.kept = Some(kept.collect::<Result<_>>()?);
+        }
+        Ok(self)
     }
 
     /// The same, of whose unrolled words gradients keep the states alone and compute the rest again, word by word, as
@@ -108,9 +127,17 @@ impl Decoder {
         self.affine(x, &format!("{name}_W"), &format!("{name}_b"))
     }
 
-    /// What is left of values that dropout touches, without its noise.
-    fn dropped(&self, x: Var) -> Result<Var> {
-        if self.config.dropout { x.mul(&self.half) } else { Ok(x) }
+    /// What dropout leaves of the values at one of [`Config::dropped`]'s places: half of them in training, for word `index`, else half of each.
+    fn dropped(&self, x: &Var, place: usize, index: usize) -> Result<Var> {
+        match self.kept.as_ref().and_then(|kept| kept.get(place)) {
+            _ if !self.config.dropout => Ok(x.clone()),
+            None => x.mul(&self.half),
+            Some(kept) if index < kept.shape()[0] && kept.shape()[1..] == *x.shape() => x.mul(&kept.narrow(0, index, 1)?.squeeze(0)?),
+            Some(kept) => {
+                let reason = format!("word {index} of {} with dropout for (words, images, size) {:?}", x.ty(), kept.shape());
+                Err(Error::shape(NAME, reason))
+            }
+        }
     }
 
     /// The projected annotations and the initial states of `annotations` (B, L, D).
@@ -124,7 +151,7 @@ impl Decoder {
         }
         let mut mean = annotations.reduce_mean(&[1], false)?;
         for i in 1..self.config.init_layers {
-            mean = self.dropped(self.layer(&mean, &format!("ff_init_{i}"))?.relu()?)?;
+            mean = self.dropped(&self.layer(&mean, &format!("ff_init_{i}"))?.relu()?, i - 1, 0)?;
         }
         let state = State { h: self.layer(&mean, "ff_state")?.tanh()?, c: self.layer(&mean, "ff_memory")?.tanh()? };
         let mut projected = self.affine(annotations, "decoder_Wc_att", "decoder_b_att")?;
@@ -169,7 +196,7 @@ impl Decoder {
         let c = f.sigmoid()?.mul(c)?.add(&i.sigmoid()?.mul(&g.tanh()?)?)?;
         let h = o.sigmoid()?.mul(&c.tanh()?)?;
 
-        let log_probabilities = self.readout(&h, previous, &z)?.log_softmax(-1)?;
+        let log_probabilities = self.readout(&h, previous, &z, index)?.log_softmax(-1)?;
         Ok(Step { state: State { h, c }, log_probabilities, alpha, beta, place })
     }
 
@@ -209,17 +236,19 @@ impl Decoder {
         passed.cast(DType::I32)?.reduce_sum(&[1], true)?.minimum(&last)
     }
 
-    fn readout(&self, h: &Var, previous: Option<&Var>, z: &Var) -> Result<Var> {
-        let mut logits = self.layer(&self.dropped(h.clone())?, "ff_logit_lstm")?;
+    fn readout(&self, h: &Var, previous: Option<&Var>, z: &Var, index: usize) -> Result<Var> {
+        // Dropout's places before these are the layers before the initial states.
+        let first = self.config.init_layers.saturating_sub(1);
+        let mut logits = self.layer(&self.dropped(h, first, index)?, "ff_logit_lstm")?;
         if let Some(x) = previous.filter(|_| self.config.previous_to_output) {
             logits = logits.add(x)?;
         }
         if self.config.context_to_output {
             logits = logits.add(&self.layer(z, "ff_logit_ctx")?)?;
         }
-        logits = self.dropped(logits.tanh()?)?;
+        logits = self.dropped(&logits.tanh()?, first + 1, index)?;
         for i in 1..self.config.output_layers {
-            logits = self.dropped(self.layer(&logits, &format!("ff_logit_h{i}"))?.relu()?)?;
+            logits = self.dropped(&self.layer(&logits, &format!("ff_logit_h{i}"))?.relu()?, first + 1 + i, index)?;
         }
         self.layer(&logits, "ff_logit")
     }

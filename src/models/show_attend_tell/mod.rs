@@ -18,7 +18,7 @@
 //! h on the right is the state *before* the word. The paper prints (7) without the tanh; the published code has it, and so has this.
 //! There is no start token; the end of a sentence is word [`END`], an unknown word [`UNKNOWN`].
 //! Dropout is not inverted: without noise what it drops is halved, and so it is here where [`Config::dropout`] says that a network
-//! was trained with it.
+//! was trained with it; [`Decoder::in_training`] has the noise.
 //!
 //! Xu, Ba, Kiros, Cho, Courville, Salakhutdinov, Zemel, Bengio: Show, Attend and Tell, ICML 2015, arXiv 1502.03044. Parameter names
 //! and shapes are those of the published code, kelvinxu/arctic-captions: weights stand to the right of what they multiply.
