@@ -6,7 +6,7 @@ mod common;
 use common::{Bound, compare, gpu, random};
 use foveate::array::{Array, Hw, Pads, TensorType};
 use foveate::graph::{Graph, Var};
-use foveate::ops::{Conv2d, Conv2dWeight, ConvTranspose2d, Precision};
+use foveate::ops::{Attention, Conv2d, Conv2dWeight, ConvTranspose2d, Precision};
 use foveate::plan::{Device, Options, Plan};
 
 /// How far sums of products may be off in f32 or from halves, and from factors of 11 digits.
@@ -168,5 +168,80 @@ fn magnitudes_are_those_of_the_run() {
             let bound = Bound::Near { absolute: 1e-3 * f64::from(scale) * f64::from(scale), relative: 1e-5 };
             compare(&computed[0], &expected[0], None, bound).unwrap_or_else(|e| panic!("{scale}: {e}"));
         }
+    }
+}
+
+/// One attention: sizes, what scales query, key and value, and a mask.
+struct Attending {
+    name: &'static str,
+    heads: [usize; 2],
+    queries: usize,
+    keys: usize,
+    sizes: [usize; 2],
+    by: [f32; 3],
+    mask: Option<Array>,
+    causal: bool,
+}
+
+const PLAIN: Attending =
+    Attending { name: "plain", heads: [1, 1], queries: 40, keys: 24, sizes: [8, 8], by: [1.0; 3], mask: None, causal: false };
+
+/// Attention on matrices, where rows of sums are scaled anew as scores grow, some keys are forbidden, and some queries see none.
+#[test]
+fn attention_is_right_every_way() {
+    let allowed = |b: usize, l: usize, s: usize| Array::from_fn([b, 1, l, s], |i| i / s % l != 3 && (i * 7 + i / s) % 3 != 0);
+    let added = |l: usize, s: usize| Array::from_fn([l, s], |i| if i % 5 == 0 { f32::NEG_INFINITY } else { (i % 11) as f32 / 4.0 });
+    for case in [
+        Attending { name: "odd", queries: 35, keys: 19, sizes: [5, 7], ..PLAIN },
+        Attending { name: "long", heads: [2, 2], queries: 9, keys: 70, sizes: [24, 12], ..PLAIN },
+        Attending { name: "shared", heads: [4, 2], queries: 33, keys: 10, sizes: [12, 20], ..PLAIN },
+        Attending { name: "causal", queries: 50, keys: 60, causal: true, ..PLAIN },
+        Attending { name: "steep", queries: 20, keys: 90, sizes: [16, 4], by: [6.0, 6.0, 1.0], ..PLAIN },
+        Attending { name: "large and small", by: [1e20, 1e-20, 1e10], ..PLAIN },
+        Attending { name: "allowed", heads: [2, 1], mask: Some(allowed(2, 40, 24)), ..PLAIN },
+        Attending { name: "added", queries: 21, keys: 30, mask: Some(added(21, 30)), causal: true, ..PLAIN },
+        PLAIN,
+    ] {
+        attend(&case);
+    }
+}
+
+fn attend(case: &Attending) {
+    let &Attending { name, heads: [h, hk], queries, keys, sizes: [d, dv], by, causal, .. } = case;
+    // Later keys are larger, and so are their scores.
+    let scaled = |shape: [usize; 4], seed, by: f32, grows: bool| {
+        let array = random(&shape, seed);
+        let values = array.values::<f32>().unwrap();
+        let of = |i: usize| if grows { by * (1 + i / d % keys) as f32 / keys as f32 } else { by };
+        Array::from_fn(shape, |i| of(i) * values[i])
+    };
+    let mut inputs = vec![scaled([2, h, queries, d], 1, by[0], false), scaled([2, hk, keys, d], 2, by[1], true)];
+    inputs.push(scaled([2, hk, keys, dv], 3, by[2], false));
+    inputs.extend(case.mask.clone());
+    let graph = Graph::new();
+    let names = ["query", "key", "value", "mask"];
+    let vars: Vec<Var> = names.iter().zip(&inputs).map(|(name, array)| graph.input(name, array.ty()).unwrap()).collect();
+    let given: Vec<(&str, &Array)> = names.iter().copied().zip(&inputs).collect();
+    let output = vars[0].attention(&vars[1], &vars[2], vars.get(3), Attention { causal, ..Attention::default() }).unwrap();
+    let expected = Plan::compile(Device::Cpu, &[&output]).unwrap().run(&given).unwrap().swap_remove(0);
+
+    // The largest sum of |products| that is a score.
+    let [query, key] = [0, 1].map(|i| inputs[i].to_f64());
+    let size = |q: &[f64], k: &[f64]| q.iter().zip(k).map(|(q, k)| (q * k).abs()).sum::<f64>() / (d as f64).sqrt();
+    let largest = query.chunks(d).flat_map(|q| key.chunks(d).map(move |k| size(q, k))).fold(0.0, f64::max);
+    for (precision, each) in [(Precision::F32, 2f64.powi(-20)), (Precision::Fast, 2f64.powi(-10))] {
+        // A score that is off by e changes its weight by e of it, and the sum of all as much; weights and values are rounded, too.
+        let allowed = f64::from(by[2]) * (2.0 * largest * each + 2.0 * each);
+        let bound = Bound::Near { absolute: allowed, relative: 0.0 };
+        let mut on_matrices = gpu().capabilities().matrices.is_none();
+        for mut plan in Plan::ways(gpu(), &[&output], Options { precision, ..Options::default() }).unwrap() {
+            let text = plan.describe();
+            on_matrices |= text.contains("attention/matrices");
+            for time in 0..2 {
+                let found = plan.run(&given).unwrap().swap_remove(0);
+                compare(&found, &expected, None, bound).unwrap_or_else(|e| panic!("{name}, {precision:?}, run {time}: {e}\n{text}"));
+            }
+        }
+        assert!(on_matrices, "{name}, {precision:?}: no way is on matrices");
     }
 }

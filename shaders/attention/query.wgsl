@@ -1,4 +1,5 @@
-// attention/query: one workgroup per query, or `pieces` of them with COLUMNS items of the output each. WORKGROUP keys at a time:
+// attention/query: one workgroup per query, or `pieces` of them with COLUMNS items of the output each, and SLICES for as many parts of the
+// keys, whose sums attention/merge brings together. WORKGROUP keys at a time:
 // first an invocation per key computes its score, then COLUMNS invocations beside each other, in WORKGROUP / COLUMNS slices
 // of the keys, add up weighted values.
 #import attention
@@ -8,13 +9,14 @@ override WORKGROUP: u32 = 64u;
 override COLUMNS: u32 = 16u;
 override MASK: u32 = 0u;  // 1: bool, 2: added
 override CAUSAL: u32 = 0u;
+override SLICES: u32 = 1u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> query: array<Item>;         // (batch, heads, queries, head_size)
 @group(0) @binding(2) var<storage, read> key: array<Item>;           // (batch, heads / sharing, keys, head_size)
 @group(0) @binding(3) var<storage, read> value: array<Item>;         // (batch, heads / sharing, keys, value_size)
 @group(0) @binding(4) var<storage, read> mask: array<u32>;           // bool or the bits of f32
-@group(0) @binding(5) var<storage, read_write> output: array<Item>;  // (batch, heads, queries, value_size)
+@group(0) @binding(5) var<storage, read_write> output: array<Item>;  // (batch, heads, queries, value_size), or attention/merge's parts
 
 var<workgroup> tree: array<f32, WORKGROUP>;
 var<workgroup> weights: array<f32, WORKGROUP>;
@@ -26,7 +28,7 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
     if (group >= params.groups) {
         return;
     }
-    let row = group / params.pieces;
+    let row = group / SLICES / params.pieces;
     let head = row / params.queries;  // batch * heads + head, in these buffers
     let i = row % params.queries;
     let head_items = params.head_size / LANES;
@@ -34,17 +36,19 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
     let first_row = head / params.sharing * params.keys;  // of key and value
     let mask_row = (params.first_batch + head / params.heads) * params.mask_strides.x + head % params.heads * params.mask_strides.y
         + i * params.mask_strides.z;
-    let column = group % params.pieces * COLUMNS + local % COLUMNS;
+    let column = group / SLICES % params.pieces * COLUMNS + local % COLUMNS;
     let slice = local / COLUMNS;
 
     var keys = params.keys;
     if (CAUSAL == 1u) {
         keys = min(keys, i + 1u);
     }
+    let first_key = group % SLICES * params.slice_keys;
+    keys = min(keys, first_key + params.slice_keys);
     var largest = LOWEST;
     var total = 0.0;  // of this invocation's keys
     var sum = Item(0.0);
-    for (var first = 0u; first < keys; first += WORKGROUP) {
+    for (var first = first_key; first < keys; first += WORKGROUP) {
         let j = first + local;
         var allowed = j < keys;
         var score = 0.0;
@@ -104,7 +108,17 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
     }
     workgroupBarrier();
     if (slice == 0u && column < value_items) {
-        let scale = select(1.0 / tree[0], 0.0, tree[0] == 0.0);
-        output[params.output_skip + row * value_items + column] = slices[local] * scale;
+        if (SLICES == 1u) {
+            let scale = select(1.0 / tree[0], 0.0, tree[0] == 0.0);
+            output[params.output_skip + row * value_items + column] = slices[local] * scale;
+        } else {
+            // The sums, then the largest score and the sum of weights.
+            let start = (row * SLICES + group % SLICES) * (value_items + 2u);
+            output[start + column] = slices[local];
+            if (column == 0u) {
+                output[start + value_items] = Item(largest);
+                output[start + value_items + 1u] = Item(tree[0]);
+            }
+        }
     }
 }

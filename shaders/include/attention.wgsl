@@ -19,4 +19,5 @@ struct Params {
     value_skip: u32,
     output_skip: u32,
     scale: f32,
+    slice_keys: u32,   // keys that a workgroup of attention/query looks at
 }

@@ -10,6 +10,8 @@
 // product is at most 2^-21 of it, a quarter each for the lows' own roundings and half for what is left out. Sums of SIDE steps start from
 // zero and are then added up in f32, since tensor cores cut what they add to a long sum rather than round it.
 
+#import split
+
 const BLOCKS_A: u32 = ROWS * DEPTH / 16;
 const BLOCKS: u32 = (ROWS + COLUMNS) * DEPTH / 16;
 const PITCH_A: u32 = DEPTH / 4 + 2; // vectors from row to row: 16 bytes of padding spare bank conflicts, more or less does not
@@ -27,16 +29,6 @@ var<workgroup> low_a: array<vec4<f16>, ROWS * PITCH_A>;
 var<workgroup> low_b: array<vec4<f16>, DEPTH * PITCH_B>;
 #end
 var<workgroup> sums: array<vec4<f32>, 4 * SIDE * PITCH_SUMS>; // a row of matrices of each subgroup
-
-// The exponent, with its bias, of the power of 2 that brings numbers of these magnitudes between 2^12 and 2^13: 12 - (e - 127) + 127.
-// 1 / 2^126 is the last power whose inverse is a normal number.
-fn scale_of(largest: u32) -> u32 {
-    return min(266 - (largest >> 23), 253);
-}
-
-fn power(exponent: u32) -> f32 {
-    return bitcast<f32>(exponent << 23);
-}
 
 fn store_a(block: u32, m: mat4x4<f32>, scale: f32) {
     let at = block_a(block);
@@ -62,11 +54,6 @@ fn store_b(block: u32, m: mat4x4<f32>, scale: f32) {
     low_b[i + $e * PITCH_B] = vec4<f16>(v$e - h$e);
 #end
 #end
-}
-
-// Rounded to the 11 digits of an f16, by its bits: a driver may take f32(f16(v)) for v.
-fn high_of(v: vec4<f32>) -> vec4<f32> {
-    return bitcast<vec4<f32>>((bitcast<vec4<u32>>(v) + 0x1000) & vec4(0xffffe000u));
 }
 
 @compute @workgroup_size(WORKGROUP)

@@ -15,7 +15,7 @@ params! {
 pub(super) static LARGEST: Kernel = kernel!("largest", Params);
 
 /// Bytes of shared memory that a kernel may take for itself.
-const SPARE: u32 = 5 << 10;
+pub(super) const SPARE: u32 = 5 << 10;
 /// Tiles from which they keep a large GPU busy: two for each of 128 compute units.
 const MANY: usize = 256;
 
@@ -98,10 +98,7 @@ impl Matrices {
     fn header(&self, keeping: Keeping) -> String {
         let &Self { side, subgroup, down, across, split } = self;
         let (rows, columns, depth, workgroup) = (self.rows(), self.columns(), self.depth(), 4 * subgroup);
-        let mut text = "enable f16;\nenable wgpu_cooperative_matrix;\n".to_owned();
-        for (name, dtype) in [("A", "f16"), ("B", "f16"), ("C", "f32")] {
-            let _ = writeln!(text, "alias Matrix{name} = coop_mat{side}x{side}<{dtype}, {name}>;");
-        }
+        let mut text = types(side);
         let constants = [("SIDE", side), ("DOWN", down), ("ACROSS", across), ("ROWS", rows), ("COLUMNS", columns)];
         for (name, value) in constants.into_iter().chain([("DEPTH", depth), ("WORKGROUP", workgroup)]) {
             let _ = writeln!(text, "const {name}: u32 = {value};");
@@ -120,6 +117,15 @@ impl Matrices {
     pub(crate) fn launch(&self, launch: Launch, a: usize, b: usize, keeping: Keeping) -> Launch {
         launch.header(self.header(keeping)).bind(Slot::Largest(a), false, None).bind(Slot::Largest(b), false, None)
     }
+}
+
+/// The types of matrices of `side` x `side`, with which a shader's text begins.
+pub(super) fn types(side: u32) -> String {
+    let mut text = "enable f16;\nenable wgpu_cooperative_matrix;\n".to_owned();
+    for (name, dtype) in [("A", "f16"), ("B", "f16"), ("C", "f32")] {
+        let _ = writeln!(text, "alias Matrix{name} = coop_mat{side}x{side}<{dtype}, {name}>;");
+    }
+    text
 }
 
 /// The launches that find the largest magnitude among the `elements` f32 numbers of input `index`, whose place holds 0 before.

@@ -11,8 +11,8 @@ use super::program::Program;
 use crate::array::{Array, TensorType};
 use crate::error::Result;
 use crate::gpu::Gpu;
-use crate::graph::Graph;
-use crate::ops::Precision;
+use crate::graph::{Graph, Var};
+use crate::ops::{Attention, Precision};
 
 /// Not whole tiles, and several steps of sums.
 const ROWS: usize = 200;
@@ -39,49 +39,95 @@ pub(super) fn passes(gpu: &Gpu) -> bool {
 /// The first wrong element, if there is one.
 fn test(gpu: &Gpu) -> Result<Option<String>> {
     for precision in [Precision::F32, Precision::Fast] {
-        let graph = Graph::new();
-        let a = graph.input("a", TensorType::f32([ROWS, DEPTH]))?;
-        let b = graph.input("b", TensorType::f32([DEPTH, COLUMNS]))?;
-        let program = Program::of(&[&a.matmul(&b)?])?;
-        let options = Options { precision, ..Options::default() };
-        let chooser = Chooser::unmeasured(gpu.capabilities(), options);
         // Integers of so many digits that their sums, of 84 products, stay below 2^24: exact in any order. Only with more than 11 digits
         // a number has two halves.
         let digits = if precision == Precision::F32 { [(15, 2), (2, 15)] } else { [(10, 6), (6, 10)] };
-        for candidate in chooser.candidates(&program, &program.steps[0])? {
-            if !super::choose::is_on_matrices(&candidate) {
-                continue;
-            }
-            let layout = Layout::with(chooser.device(), &program, vec![candidate]);
-            let mut plan = Compiled::new(gpu, &program, layout)?;
-            for (digits_a, digits_b) in digits {
-                let (a, b) = (integers([ROWS, DEPTH], digits_a), integers([DEPTH, COLUMNS], digits_b));
-                let [a_array, b_array] =
-                    [(&a, [ROWS, DEPTH]), (&b, [DEPTH, COLUMNS])].map(|(v, shape)| Array::from_fn(shape, |i| v[i] as f32));
-                for _ in 0..TIMES {
-                    let found = plan.run(&program, &[&a_array, &b_array])?.swap_remove(0).to_f64();
-                    for (at, found) in found.into_iter().enumerate() {
-                        let (row, column) = (at / COLUMNS, at % COLUMNS);
-                        let expected: i32 = (0..DEPTH).map(|k| a[row * DEPTH + k] * b[k * COLUMNS + column]).sum();
-                        if found.to_bits() != f64::from(expected).to_bits() && !(expected == 0 && found == 0.0) {
-                            return Ok(Some(format!("{precision:?}: row {row}, column {column} is {found}, not {expected}")));
-                        }
-                    }
-                }
+        for known in [product(digits[0])?, product(digits[1])?, attention(digits[0].0)?] {
+            if let Some(wrong) = known.wrong(gpu, precision)? {
+                return Ok(Some(format!("{precision:?}: {wrong}")));
             }
         }
     }
     Ok(None)
 }
 
+/// Something to compute of which every element is known.
+struct Known {
+    what: &'static str,
+    output: Var,
+    inputs: Vec<Array>,
+    /// In rows of `columns`.
+    expected: Vec<i32>,
+    columns: usize,
+}
+
+/// A product of integers of so many digits.
+fn product((digits_a, digits_b): (u32, u32)) -> Result<Known> {
+    let graph = Graph::new();
+    let inputs = [("a", [ROWS, DEPTH], digits_a), ("b", [DEPTH, COLUMNS], digits_b)];
+    let [a, b] = inputs.map(|(_, [rows, columns], digits)| integers(rows * columns, digits));
+    let of = |row: usize, column: usize| (0..DEPTH).map(|k| a[row * DEPTH + k] * b[k * COLUMNS + column]).sum();
+    let expected = (0..ROWS * COLUMNS).map(|at| of(at / COLUMNS, at % COLUMNS)).collect();
+    let arrays = inputs.iter().zip([&a, &b]).map(|((_, shape, _), values)| Array::from_fn(*shape, |i| values[i] as f32));
+    let [a, b] = inputs.map(|(name, shape, _)| graph.input(name, TensorType::f32(shape)));
+    Ok(Known { what: "a product", output: a?.matmul(&b?)?, inputs: arrays.collect(), expected, columns: COLUMNS })
+}
+
+/// Attention of queries that each match one key, by 300 where all others have 0: the weight of these is exp(-300), which is 0. So the output is
+/// that key's value. Later queries match earlier keys and the other way round, and whatever comes first, sums are scaled anew or not.
+fn attention(digits: u32) -> Result<Known> {
+    const QUERIES: usize = 90;
+    const KEYS: usize = 40;
+    const VALUE: usize = 20;
+    let graph = Graph::new();
+    let matched = |query: usize| KEYS - 1 - query * 7 % KEYS;
+    let value = integers(KEYS * VALUE, digits);
+    let inputs = vec![
+        Array::from_fn([1, 1, QUERIES, KEYS], |i| if matched(i / KEYS) == i % KEYS { 300.0f32 } else { 0.0 }),
+        Array::from_fn([1, 1, KEYS, KEYS], |i| f32::from(i / KEYS == i % KEYS)),
+        Array::from_fn([1, 1, KEYS, VALUE], |i| value[i] as f32),
+    ];
+    let [query, key, values] = ["query", "key", "value"];
+    let mut vars = Vec::new();
+    for (name, array) in [query, key, values].into_iter().zip(&inputs) {
+        vars.push(graph.input(name, array.ty())?);
+    }
+    let output = vars[0].attention(&vars[1], &vars[2], None, Attention { scale: Some(1.0), ..Attention::default() })?;
+    let expected = (0..QUERIES * VALUE).map(|i| value[matched(i / VALUE) * VALUE + i % VALUE]).collect();
+    Ok(Known { what: "attention", output, inputs, expected, columns: VALUE })
+}
+
+impl Known {
+    /// The first element that a kernel on matrices computes wrongly.
+    fn wrong(&self, gpu: &Gpu, precision: Precision) -> Result<Option<String>> {
+        let program = Program::of(&[&self.output])?;
+        let chooser = Chooser::unmeasured(gpu.capabilities(), Options { precision, ..Options::default() });
+        for candidate in chooser.candidates(&program, &program.steps[0])?.into_iter().filter(super::choose::is_on_matrices) {
+            let layout = Layout::with(chooser.device(), &program, vec![candidate]);
+            let mut plan = Compiled::new(gpu, &program, layout)?;
+            for _ in 0..TIMES {
+                let found = plan.run(&program, &self.inputs.iter().collect::<Vec<_>>())?.swap_remove(0).to_f64();
+                let mut pairs = found.iter().zip(&self.expected).enumerate();
+                let differ =
+                    |found: f64, expected: i32| found.to_bits() != f64::from(expected).to_bits() && !(expected == 0 && found == 0.0);
+                if let Some((at, (found, expected))) = pairs.find(|(_, (found, expected))| differ(**found, **expected)) {
+                    let (row, column) = (at / self.columns, at % self.columns);
+                    return Ok(Some(format!("{}: row {row}, column {column} is {found}, not {expected}", self.what)));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
 /// Integers between -2^digits and 2^digits, the same everywhere.
-fn integers(shape: [usize; 2], digits: u32) -> Vec<i32> {
+fn integers(count: usize, digits: u32) -> Vec<i32> {
     let mut state = u64::from(digits) + 1;
     let next = |_| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         i32::try_from(state >> (63 - digits)).unwrap_or(0) - (1 << digits)
     };
-    (0..shape[0] * shape[1]).map(next).collect()
+    (0..count).map(next).collect()
 }
 
 #[cfg(test)]

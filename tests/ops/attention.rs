@@ -2,6 +2,7 @@
 
 use crate::common::{Bound, Case, Elsewhere, check, compare, fixture, on_the_host, random};
 use foveate::array::Array;
+use foveate::gpu::Capabilities;
 use foveate::ops::Attention;
 use std::collections::HashMap;
 
@@ -59,6 +60,13 @@ fn qkv(b: usize, h: usize, l: usize, s: usize, d: usize, dv: usize) -> Vec<Array
     vec![random(&[b, h, l, d], 1), random(&[b, h, s, d], 2), random(&[b, h, s, dv], 3)]
 }
 
+/// A GPU whose bindings hold 1040 keys of 8 numbers once, and not twice.
+fn one_head_at_a_time(device: &mut Capabilities) {
+    device.software = false;
+    device.limits.max_storage_buffer_binding_size = 40 << 10;
+    device.limits.min_storage_buffer_offset_alignment = 256;
+}
+
 #[test]
 fn large_and_cut() {
     let op = Attention::default();
@@ -71,6 +79,10 @@ fn large_and_cut() {
     check(vec![
         Case::new("a head too large for tiles", op, qkv(1, 1, 9, 5, 1030, 1028), BOUND),
         Case::new("several workgroups per query", op, qkv(1, 1, 2, 70, 4, 271), BOUND),
+        Case::new("slices of keys", Elsewhere::gpu(op), qkv(1, 2, 1, 1500, 4, 8), BOUND),
+        Case::new("slices of keys, odd and masked", Elsewhere::gpu(op), with_mask(qkv(2, 1, 3, 1100, 3, 5), &[2, 1, 3, 1100]), BOUND),
+        Case::new("slices that no query sees", Elsewhere::gpu(Attention { causal: true, ..op }), qkv(1, 1, 2, 1030, 4, 4), BOUND),
+        Case::new("windows of slices", Elsewhere::new(op, one_head_at_a_time), qkv(3, 1, 1, 1040, 8, 4), BOUND),
         Case::new("windows of tiles", Elsewhere::windows(op), with_mask(qkv(5, 1, 33, 20, 12, 12), &[5, 1, 33, 20]), BOUND),
         Case::new("windows of odd tiles", Elsewhere::windows(op), qkv(5, 3, 9, 20, 9, 7), BOUND),
         Case::new("windows of queries", Elsewhere::windows(op), with_mask(qkv(5, 3, 2, 20, 9, 7), &[5, 1, 1, 20]), BOUND),

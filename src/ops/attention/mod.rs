@@ -18,13 +18,16 @@
 //! them, forbids. A query with no allowed key gets zeros, where PyTorch gives NaN.
 //!
 //! Each query keeps the largest score so far, the sum of exponentials and the sum of weighted values, and rescales both sums
-//! when the maximum grows: one pass over keys and values.
+//! when the maximum grows: one pass over keys and values. GPUs whose subgroups multiply matrices of f16 do both products on these, see
+//! `shaders/attention/matrices.wgsl`.
 //!
 //! Gradients of all but a mask of truth values: those of the same formula as products of matrices and a softmax. These store the
 //! scores and the weights, (B, H, L, S) each.
 //!
 //! ONNX: Attention (opset 23). PyTorch: `scaled_dot_product_attention`.
 //! Vaswani et al.: Attention Is All You Need, 2017. Milakov, Gimelshein: Online normalizer calculation for softmax, 2018.
+
+mod matrices;
 
 use super::{Candidate, Op, Site, check_dtype, check_inputs, check_rank, composed, item_header, lanes, launch_rows, mask_adds, number};
 use super::{only_where, rounded, scaled, u32_of};
@@ -50,13 +53,24 @@ params! {
         value_skip: u32,
         output_skip: u32,
         scale: f32,
+        slice_keys: u32,
+    }
+}
+
+params! {
+    struct MergeParams {
+        items: u32,
+        value_items: u32,
+        slices: u32,
+        output_skip: u32,
     }
 }
 
 static TILE: Kernel = kernel!("attention/tile", Params, header: "alias Scalar = f32;\n#import vec4\n\
     const HEAD = 16u;\nconst VALUE = 16u;\nconst SPLIT = 2u;\nconst QUERIES = 1u;\nconst KEYS = 16u;\nconst PRODUCTS = 1024u;\n");
 static QUERY: Kernel = kernel!("attention/query", Params, header: "alias Scalar = f32;\n#import vec4\n");
-pub(super) const KERNELS: &[&Kernel] = &[&TILE, &QUERY];
+static MERGE: Kernel = kernel!("attention/merge", MergeParams, header: "alias Scalar = f32;\n#import vec4\n");
+pub(super) const KERNELS: &[&Kernel] = &[&TILE, &QUERY, &MERGE, &matrices::ON_MATRICES];
 
 /// Scaled dot-product attention.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -180,6 +194,12 @@ impl Op for Attention {
             candidates.push(self.tiles(site, sizes, tile)?);
         }
         candidates.push(self.queries(site, sizes)?);
+        if let Some(tile) = matrices::Tile::of(sizes, site.device, site.precision) {
+            // Software adapters emulate matrices, and with few queries most of a matrix is filled up.
+            let last = site.device.software || sizes.queries < tile.rows() as usize / 4;
+            let candidate = self.on_matrices(site, sizes, tile)?;
+            candidates.insert(if last { candidates.len() } else { 0 }, candidate);
+        }
         Ok(candidates)
     }
 
@@ -238,21 +258,48 @@ impl Attention {
         self.cut(site, sizes, tiles, |params| Launch::new(&TILE, &params, u64::from(params.groups)).header(tile.header()))
     }
 
-    /// A workgroup for each query, or several where values are long.
+    /// A workgroup for each tile of queries, on matrices.
+    fn on_matrices(&self, site: &Site<'_>, sizes: Sizes, tile: matrices::Tile) -> Result<Candidate> {
+        let mut candidate = self.cut(site, sizes, sizes.queries.div_ceil(tile.rows() as usize), |params| tile.launch(&params))?;
+        candidate.launches = candidate.launches.into_iter().map(matrices::magnitudes).collect();
+        Ok(candidate)
+    }
+
+    /// A workgroup for each query, or several where values are long, or where queries are few and keys many.
     fn queries(&self, site: &Site<'_>, sizes: Sizes) -> Result<Candidate> {
         let workgroup = if site.device.software { 64 } else { 256 };
-        let items = sizes.value / item_lanes(sizes);
+        let lanes = item_lanes(sizes);
+        let items = sizes.value / lanes;
         let columns = items.next_power_of_two().min(workgroup);
-        self.cut(site, sizes, sizes.queries * items.div_ceil(columns), |mut params| {
-            params.pieces = u32_of(items.div_ceil(columns));
+        let pieces = items.div_ceil(columns);
+        let rows = sizes.batch * sizes.heads * sizes.queries;
+        // A software adapter is busy with any number of workgroups.
+        let wanted = if site.device.software { 1 } else { BUSY.div_ceil((rows * pieces).max(1)) };
+        let slices = wanted.min(sizes.keys / (2 * workgroup)).max(1);
+        let slice_keys = sizes.keys.div_ceil(slices).next_multiple_of(workgroup);
+        let slices = sizes.keys.div_ceil(slice_keys).max(1);
+        let mut merges = Vec::new(); // for each launch what would follow it
+        let mut candidate = self.cut(site, sizes, sizes.queries * pieces * slices, |mut params| {
+            params.pieces = u32_of(pieces);
+            params.slice_keys = u32_of(slice_keys);
+            let stored = u32_of(params.groups as usize / (pieces * slices) * items);
+            let merge = MergeParams { items: stored, value_items: u32_of(items), slices: u32_of(slices), output_skip: params.output_skip };
+            merges.push(Launch::new(&MERGE, &merge, u64::from(stored.div_ceil(super::WORKGROUP))).header(item_header(DType::F32, lanes)));
             Launch::new(&QUERY, &params, u64::from(params.groups))
                 .constant("WORKGROUP", u32_of(workgroup))
                 .constant("COLUMNS", u32_of(columns))
-        })
+                .constant("SLICES", u32_of(slices))
+        })?;
+        if slices > 1 {
+            candidate.scratch.push((rows * slices * (items + 2) * lanes * 4) as u64);
+            let pairs = std::mem::take(&mut candidate.launches).into_iter().zip(merges);
+            candidate.launches = pairs.flat_map(|(launch, merge)| through_scratch(launch, merge)).collect();
+        }
+        Ok(candidate)
     }
 
     /// Launches over parts of the batch that fit a binding, with `per_head` workgroups for each head.
-    fn cut(&self, site: &Site<'_>, s: Sizes, per_head: usize, launch: impl Fn(Params) -> Launch) -> Result<Candidate> {
+    fn cut(&self, site: &Site<'_>, s: Sizes, per_head: usize, mut launch: impl FnMut(Params) -> Launch) -> Result<Candidate> {
         let of_batch =
             [s.heads * s.queries * s.head, s.key_heads * s.keys * s.head, s.key_heads * s.keys * s.value, s.heads * s.queries * s.value];
         let mask = site.inputs.get(3);
@@ -278,6 +325,7 @@ impl Attention {
                 value_skip: windows[2].skip / item,
                 output_skip: windows[3].skip / item,
                 scale: self.scale(s.head),
+                slice_keys: u32_of(s.keys),
             };
             launch(params)
                 .header(item_header(DType::F32, lanes))
@@ -291,6 +339,17 @@ impl Attention {
         })?;
         Ok(Candidate::of(launches))
     }
+}
+
+/// Workgroups from which a large GPU is busy.
+const BUSY: usize = 256;
+
+/// `launch` with its output in scratch memory, and `merge` from there to where that would be.
+fn through_scratch(mut launch: Launch, mut merge: Launch) -> [Launch; 2] {
+    let output = launch.bindings.pop();
+    merge = merge.scratch(0);
+    merge.bindings.extend(output);
+    [launch.scratch_mut(0), merge]
 }
 
 /// Elements of an item: four if all rows consist of whole ones.
