@@ -24,6 +24,7 @@ fn every_family() {
     let (image, weight) = (|| random(&[2, 6, 9, 11], 1), || random(&[6, 5, 3, 3], 2));
     let size = MaxUnpool2d { output_size: Some(Hw::new(9, 11)), ..Default::default() };
     let query = || vec![random(&[2, 2, 9, 12], 1), random(&[2, 2, 17, 12], 2), random(&[2, 2, 17, 8], 3)];
+    let back = || [query(), vec![random(&[2, 2, 9, 8], 4), random(&[2, 2, 9, 8], 5)]].concat();
     let resize = |mode| Resize { mode, ..Resize::to(Hw::new(20, 7)) };
     let sum = Reduce { kind: ReduceKind::Mean, axes: vec![1], keepdims: true };
     let deconv = ConvTranspose2d { stride: Hw::square(2), ..Default::default() };
@@ -42,6 +43,8 @@ fn every_family() {
             Case::new("max_unpool2d", size, vec![random(&[2, 6, 4, 5], 1), random_below(&[2, 6, 4, 5], 2, 99)], Bound::Exact),
             Case::new("attention", Attention::default(), query(), near),
             Case::new("attention on a GPU", Elsewhere::gpu(Attention::default()), query(), near),
+            Case::new("attention_gradient", AttentionGradient::default(), back(), near),
+            Case::new("attention_gradient on a GPU", Elsewhere::gpu(AttentionGradient::default()), back(), near),
             Case::new("softmax", Softmax { axis: -1, log: false }, vec![random(&[9, 65], 1)], near),
             Case::new("mean", sum, vec![random(&[9, 65], 1)], near),
             Case::new("matmul", Matmul, vec![random(&[9, 17], 1), random(&[17, 5], 2)], Bound::Terms(17)),

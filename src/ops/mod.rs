@@ -50,6 +50,7 @@ ops! {
     affine_sample,
     arg_reduce,
     attention,
+    attention_gradient,
     avg_pool1d,
     avg_pool2d,
     avg_pool3d,

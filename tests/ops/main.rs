@@ -10,6 +10,7 @@ mod affine_grid3d;
 mod affine_sample;
 mod arg_reduce;
 mod attention;
+mod attention_gradient;
 mod avg_pool2d;
 mod batch_norm;
 mod binary;

@@ -21,23 +21,24 @@
 //! when the maximum grows: one pass over keys and values. GPUs whose subgroups multiply matrices of f16 do both products on these, see
 //! `shaders/attention/matrices.wgsl`.
 //!
-//! Gradients of all but a mask of truth values: those of the same formula as products of matrices and a softmax. These store the
-//! scores and the weights, (B, H, L, S) each.
+//! Gradients by query, key and value: `attention_gradient`, which stores no matrix of scores either. They are those of the same formula as
+//! products of matrices and a softmax, which store (B, H, L, S) several times, of fewer than 32 queries or keys, of rows of more than 256
+//! numbers, and, below 2^22 scores, of more than 128 or no multiple of four; so is the gradient by an added mask, where it is asked for.
 //!
 //! ONNX: Attention (opset 23). PyTorch: `scaled_dot_product_attention`.
 //! Vaswani et al.: Attention Is All You Need, 2017. Milakov, Gimelshein: Online normalizer calculation for softmax, 2018.
 
 mod matrices;
 
-use super::{Candidate, Op, Site, check_dtype, check_inputs, check_rank, composed, item_header, lanes, launch_rows, mask_adds, number};
-use super::{only_where, rounded, scaled, u32_of};
+use super::{AttentionGradient, Candidate, Op, Site, check_dtype, check_inputs, check_rank, composed, item_header, lanes, launch_rows};
+use super::{mask_adds, number, only_where, rounded, scaled, the_gradient, u32_of};
 use crate::array::{Array, DType, TensorType, strides};
 use crate::error::{Error, Result};
 use crate::gpu::{Capabilities, Kernel, Launch, kernel, params};
 use crate::graph::Var;
 
 params! {
-    struct Params {
+    pub(super) struct Params {
         mask_strides: [u32; 4],
         heads: u32,
         sharing: u32,
@@ -95,24 +96,24 @@ impl Var {
 
 /// The sizes of one attention.
 #[derive(Clone, Copy, Debug)]
-struct Sizes {
-    batch: usize,
-    heads: usize,
-    key_heads: usize,
-    queries: usize,
-    keys: usize,
-    head: usize,
-    value: usize,
+pub(super) struct Sizes {
+    pub(super) batch: usize,
+    pub(super) heads: usize,
+    pub(super) key_heads: usize,
+    pub(super) queries: usize,
+    pub(super) keys: usize,
+    pub(super) head: usize,
+    pub(super) value: usize,
 }
 
 impl Sizes {
     /// Of inputs that `infer` has let pass.
-    fn of(query: &[usize], key: &[usize], value: &[usize]) -> Self {
+    pub(super) fn of(query: &[usize], key: &[usize], value: &[usize]) -> Self {
         Self { batch: query[0], heads: query[1], key_heads: key[1], queries: query[2], keys: key[2], head: query[3], value: value[3] }
     }
 
     /// How many query heads share a key head.
-    const fn sharing(self) -> usize {
+    pub(super) const fn sharing(self) -> usize {
         self.heads / self.key_heads
     }
 }
@@ -160,27 +161,11 @@ impl Op for Attention {
     fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
         let s = Sizes::of(inputs[0].shape(), inputs[1].shape(), inputs[2].shape());
         let [query, key, value] = [0, 1, 2].map(|i| inputs[i].to_f64());
-        let mask = inputs.get(3).map(|m| (m.dtype(), m.to_f64(), mask_strides(m.shape(), [s.batch, s.heads, s.queries, s.keys])));
-        let scale = self.scale(s.head);
+        let weights_of = self.weights_of(s, &query, &key, inputs.get(3).copied());
         let mut output = Vec::with_capacity(s.batch * s.heads * s.queries * s.value);
         for row in 0..s.batch * s.heads * s.queries {
-            let (b, h, i) = (row / s.queries / s.heads, row / s.queries % s.heads, row % s.queries);
-            let first_key = (b * s.key_heads + h / s.sharing()) * s.keys;
-            let score = |j: usize| {
-                let dot: f64 = (0..s.head).map(|x| query[row * s.head + x] * key[(first_key + j) * s.head + x]).sum();
-                let added = mask.as_ref().map_or(Some(0.0), |(dtype, mask, strides)| {
-                    let [of_b, of_h, of_i, of_j] = strides.unwrap_or_default();
-                    mask_adds(*dtype, mask[b * of_b + h * of_h + i * of_i + j * of_j])
-                });
-                added.filter(|_| !self.causal || j <= i).map(|added| dot * f64::from(scale) + added)
-            };
-            let scores: Vec<(usize, f64)> = (0..s.keys).filter_map(|j| Some((j, score(j)?))).collect();
-            let largest = scores.iter().map(|s| s.1).fold(f64::NEG_INFINITY, f64::max);
-            let total: f64 = scores.iter().map(|s| (s.1 - largest).exp()).sum();
-            output.extend((0..s.value).map(|x| {
-                let weighted = |&(j, score): &(usize, f64)| (score - largest).exp() / total * value[(first_key + j) * s.value + x];
-                scores.iter().map(weighted).sum::<f64>()
-            }));
+            let weights = weights_of(row);
+            output.extend((0..s.value).map(|x| weights.iter().map(|&(seen, weight)| weight * value[seen * s.value + x]).sum::<f64>()));
         }
         Ok(vec![rounded(&[s.batch, s.heads, s.queries, s.value], output)?])
     }
@@ -209,8 +194,20 @@ impl Op for Attention {
         super::multiplied(inputs[0].elements(), keys).saturating_add(super::multiplied(outputs[0].elements(), keys))
     }
 
-    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
-        composed(inputs, output_grads, |inputs| Ok(vec![self.composition(inputs)?]))
+    fn gradient(&self, inputs: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let composition = || composed(inputs, output_grads, |inputs| Ok(vec![self.composition(inputs)?]));
+        let s = Sizes::of(inputs[0].shape(), inputs[1].shape(), inputs[2].shape());
+        if !AttentionGradient::pays(s) {
+            return composition();
+        }
+        let (mask, grad) = (inputs.get(3), the_gradient(self.name(), output_grads)?);
+        let found = inputs[0].attention_gradient([&inputs[1], &inputs[2]], [&outputs[0], grad], mask, *self)?;
+        let mut gradients: Vec<Option<Var>> = found.into_iter().map(Some).collect();
+        // Scores were added to: what they are multiplied with is as large as they are. Where nobody asks for it, it is not computed.
+        if let Some(mask) = mask {
+            gradients.push(if mask.dtype() == DType::F32 { composition()?.pop().flatten() } else { None });
+        }
+        Ok(gradients)
     }
 }
 
@@ -218,13 +215,43 @@ impl Op for Attention {
 const FORBIDDEN: f32 = -3e38;
 
 impl Attention {
+    /// By the definition: for row (b * heads + h) * queries + i of the queries, the rows of keys that it sees and their weights.
+    pub(super) fn weights_of(&self, s: Sizes, query: &[f64], key: &[f64], mask: Option<&Array>) -> impl Fn(usize) -> Vec<(usize, f64)> {
+        let (causal, scale) = (self.causal, f64::from(self.scale(s.head)));
+        let mask = mask.map(|m| (m.dtype(), m.to_f64(), mask_strides(m.shape(), [s.batch, s.heads, s.queries, s.keys])));
+        move |row| {
+            let (b, h, i) = (row / s.queries / s.heads, row / s.queries % s.heads, row % s.queries);
+            let first_key = (b * s.key_heads + h / s.sharing()) * s.keys;
+            let score = |j: usize| {
+                let dot: f64 = (0..s.head).map(|x| query[row * s.head + x] * key[(first_key + j) * s.head + x]).sum();
+                let added = mask.as_ref().map_or(Some(0.0), |(dtype, mask, strides)| {
+                    let [of_b, of_h, of_i, of_j] = strides.unwrap_or_default();
+                    mask_adds(*dtype, mask[b * of_b + h * of_h + i * of_i + j * of_j])
+                });
+                added.filter(|_| !causal || j <= i).map(|added| dot * scale + added)
+            };
+            let scores: Vec<(usize, f64)> = (0..s.keys).filter_map(|j| Some((first_key + j, score(j)?))).collect();
+            let largest = scores.iter().map(|s| s.1).fold(f64::NEG_INFINITY, f64::max);
+            let total: f64 = scores.iter().map(|s| (s.1 - largest).exp()).sum();
+            scores.into_iter().map(|(seen, score)| (seen, (score - largest).exp() / total)).collect()
+        }
+    }
+
     /// The same from other operators.
     fn composition(&self, inputs: &[Var]) -> Result<Var> {
         let (query, key, value) = (&inputs[0], &inputs[1], &inputs[2]);
         let s = Sizes::of(query.shape(), key.shape(), value.shape());
+        let weights = self.weights(inputs)?.reshape([s.batch, s.key_heads, s.sharing() * s.queries, s.keys])?;
+        weights.matmul(value)?.reshape([s.batch, s.heads, s.queries, s.value])
+    }
+
+    /// The weights (B, H, L, S) from other operators.
+    pub(super) fn weights(&self, inputs: &[Var]) -> Result<Var> {
+        let (query, key, value) = (&inputs[0], &inputs[1], &inputs[2]);
+        let s = Sizes::of(query.shape(), key.shape(), value.shape());
         // Query heads that share a key head lie one behind the other, as if they were one with more queries.
-        let shared = |last: usize| [s.batch, s.key_heads, s.sharing() * s.queries, last];
-        let products = query.reshape(shared(s.head))?.matmul(&key.transpose([0, 1, 3, 2])?)?;
+        let shared = [s.batch, s.key_heads, s.sharing() * s.queries, s.head];
+        let products = query.reshape(shared)?.matmul(&key.transpose([0, 1, 3, 2])?)?;
         let mut scores = scaled(&products, self.scale(s.head))?.reshape([s.batch, s.heads, s.queries, s.keys])?;
         let mut allowed = None;
         if let Some(mask) = inputs.get(3) {
@@ -241,14 +268,13 @@ impl Attention {
             let before = query.graph().constant(before)?;
             allowed = Some(allowed.map_or_else(|| Ok(before.clone()), |allowed| allowed.and(&before))?);
         }
-        let weights = match allowed {
-            Some(allowed) => only_where(&allowed, &allowed.where_(&scores, &number(&scores, FORBIDDEN)?)?.softmax(-1)?)?,
-            None => scores.softmax(-1)?,
-        };
-        weights.reshape(shared(s.keys))?.matmul(value)?.reshape([s.batch, s.heads, s.queries, s.value])
+        match allowed {
+            Some(allowed) => only_where(&allowed, &allowed.where_(&scores, &number(&scores, FORBIDDEN)?)?.softmax(-1)?),
+            None => scores.softmax(-1),
+        }
     }
 
-    fn scale(&self, head: usize) -> f32 {
+    pub(super) fn scale(&self, head: usize) -> f32 {
         self.scale.unwrap_or(1.0 / (head as f32).sqrt())
     }
 
@@ -353,12 +379,12 @@ fn through_scratch(mut launch: Launch, mut merge: Launch) -> [Launch; 2] {
 }
 
 /// Elements of an item: four if all rows consist of whole ones.
-const fn item_lanes(sizes: Sizes) -> usize {
+pub(super) const fn item_lanes(sizes: Sizes) -> usize {
     if lanes(sizes.value) == 4 { lanes(sizes.head) } else { 1 }
 }
 
 /// Strides of a mask of `shape` read as (batch, heads, queries, keys), 0 where it is broadcast; `None` if it does not broadcast.
-fn mask_strides(shape: &[usize], to: [usize; 4]) -> Option<[usize; 4]> {
+pub(super) fn mask_strides(shape: &[usize], to: [usize; 4]) -> Option<[usize; 4]> {
     let missing = 4usize.checked_sub(shape.len())?;
     let own = strides(shape);
     let mut found = [0; 4];
