@@ -6,9 +6,9 @@ use foveate::ops::{Attention, AttentionGradient};
 use std::collections::HashMap;
 
 /// Values in -1..1. As in attention's table a weight is off by 1e-5 of itself. It is multiplied with a sum of at most 132 products, less
-/// a mean of such sums, together below 20 here, which a few ulp of 20 (5e-6) are added to: 2e-4 at most for all weights of a query,
+/// a mean of such sums, together below 15 here, to which a few ulp of 15 (5e-6) are added: 1.6e-4 at most for all weights of a query,
 /// which add up to 1, and as much for those of a key, where L and S are alike. Gradients by queries and keys have this times the scale,
-/// at most 0.1 where sums are so long; of short sums all is smaller.
+/// at most an eighth where sums are so long; of short sums all is smaller, and those by values have no such factor.
 const BOUND: Bound = Bound::Near { absolute: 2e-5, relative: 2e-5 };
 
 /// Scale and causality of each case of the fixture.
