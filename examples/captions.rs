@@ -1,14 +1,14 @@
 //! Show, Attend and Tell (Xu et al. 2015) on scenes of two digits over textures: "a seven above a small two", by soft and by hard attention.
 //!
 //!     scripts/mnist.sh
-//!     cargo run --release --example captions -- 2000 1
+//!     cargo run --release --example captions -- 2500 1 60000
 //!
-//! trains both for 2000 steps with seed 1 and writes captions-soft.png and captions-hard.png: a scene, and where the network looked for each
-//! word of its caption.
+//! trains both for 2500 steps with seed 1 on 60,000 scenes and writes captions-soft.png and captions-hard.png: a scene, and where the
+//! network looked for each word of its caption.
 //!
-//! The encoder is the FCN-8s that is part of the crate, as it is: 8 x 8 places of 160 features, computed once for all scenes, as in the paper;
-//! beside them stands where a place is, which a caption needs to say "above". The encoder has learned what digits are, but not to say
-//! anything; where to look the decoder learns from captions alone. Told in the end, of scenes made
+//! The encoder is the FCN-8s that is part of the crate, as it is: 10 x 10 places of 160 features, computed once for all scenes, as in the
+//! paper, and kept in memory, 64 kB a scene; beside them stands where a place is, which a caption needs to say "above". The encoder has
+//! learned what digits are, but not to say anything; where to look the decoder learns from captions alone. Told in the end, of scenes made
 //! of digits that neither has seen: captions that are right word by word, and how much of alpha lies in the box around the digit that is
 //! named, beside what there would be if it were the same everywhere.
 
@@ -24,6 +24,7 @@ use foveate::nn::loss::{Reinforce, moving_average};
 use foveate::nn::optimiser::{Adam, Optimiser};
 use foveate::nn::schedule::Schedule;
 use foveate::nn::{Random, Weights};
+use foveate::ops::concat;
 use foveate::plan::Plan;
 use foveate::train::{Arrays, Clip, Dataset, Loader, Objective, Trainer};
 use foveate::{Error, Result};
@@ -31,80 +32,105 @@ use indicatif::ProgressBar;
 use std::path::Path;
 use std::sync::Arc;
 
-const SIDE: usize = 128;
+const SIDE: usize = 160;
 const GRID: Hw = Hw::square(SIDE / 16);
 const BATCH: usize = 32;
-const LEARNT: usize = 8192;
 const TESTED: usize = 512;
 
-/// Scenes of a part of MNIST as the encoder sees them.
-struct Encoded {
-    /// (scenes, places, features).
-    features: Vec<f32>,
-    /// Words, mask and boxes of [`CaptionedScenes`].
-    rest: [Vec<f64>; 3],
-    scenes: usize,
-}
-
-fn encoded(gpu: &Gpu, fcn: &NarrowFcn, weights: &Weights, part: &str, count: usize, seed: u64) -> Result<Encoded> {
-    let scenes = Arc::new(CaptionedScenes::open(SIDE, Path::new("target/mnist"), part, count, seed)?);
+/// Scenes of a part of MNIST as the encoder sees them: `features` (scenes, places, channels), and the words, mask and boxes of [`CaptionedScenes`].
+fn encoded(gpu: &Gpu, fcn: &NarrowFcn, weights: &Weights, part: &str, count: usize, seed: u64) -> Result<Arrays> {
+    let scenes: Arc<dyn Dataset> = Arc::new(CaptionedScenes::open(SIDE, Path::new("target/mnist"), part, count, seed)?);
     let graph = Graph::new();
     let image = graph.input("image", TensorType::f32([BATCH, 3, SIDE, SIDE]))?;
     let mut plan = Plan::compile(gpu, &[&annotations(&fcn.features(weights, &image)?)?])?;
-    let mut all = Encoded { features: Vec::new(), rest: [const { Vec::new() }; 3], scenes: scenes.len() };
+    let each = GRID.area() * fcn.feature_channels();
+    let (mut features, mut rest) = (Vec::with_capacity(scenes.len() * each), [const { Vec::new() }; 3]);
     let bar = ProgressBar::new(scenes.len() as u64);
-    for batch in Loader::in_order(Arc::clone(&scenes) as Arc<dyn Dataset>, BATCH)? {
+    for batch in Loader::in_order(Arc::clone(&scenes), BATCH)? {
         let batch = batch?;
         let found = plan.run(&[("image", batch.get("image")?)])?;
-        all.features.extend_from_slice(batch.counted(&found[0])?.values::<f32>()?);
-        for (values, name) in all.rest.iter_mut().zip(["words", "mask", "boxes"]) {
+        features.extend_from_slice(batch.counted(&found[0])?.values::<f32>()?);
+        for (values, name) in rest.iter_mut().zip(["words", "mask", "boxes"]) {
             values.extend(batch.counted(batch.get(name)?)?.to_f64());
         }
         bar.inc(batch.count as u64);
     }
     bar.finish_and_clear();
-    Ok(all)
+    let (n, [words, mask, boxes]) = (scenes.len(), rest);
+    let all = [
+        ("features", Array::new([n, GRID.area(), fcn.feature_channels()], features)?),
+        ("words", Array::from_fn([n, LONGEST], |i| words[i] as i32)),
+        ("mask", Array::from_fn([n, LONGEST], |i| mask[i] as f32)),
+        ("boxes", Array::from_fn([n, 2, 4], |i| boxes[i] as i32)),
+    ];
+    Arrays::new(all.map(|(name, array)| (name.to_owned(), array)).to_vec())
 }
 
-impl Encoded {
-    /// Mean and standard deviation of each feature.
-    fn moments(&self, channels: usize) -> Vec<[f32; 2]> {
-        let n = (self.features.len() / channels) as f64;
-        let moments = |channel: usize| {
-            let values = || self.features.iter().skip(channel).step_by(channels).map(|v| f64::from(*v));
-            let mean = values().sum::<f64>() / n;
-            let variance = values().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
-            [mean as f32, variance.sqrt().max(1e-6) as f32]
-        };
-        (0..channels).map(moments).collect()
+/// What makes annotations of features.
+struct Annotator {
+    /// Mean and one over the standard deviation of each feature.
+    moments: [Array; 2],
+    /// (1, places, rows + columns): 1 for the row and for the column of a place.
+    places: Array,
+}
+
+impl Annotator {
+    /// By the moments of some thousand scenes.
+    fn new(data: &Arrays, channels: usize) -> Result<Self> {
+        let (mut sums, mut squares, mut count) = (vec![0.0; channels], vec![0.0; channels], 0.0);
+        for i in 0..data.len().min(4096) {
+            for place in data.example(i, 0)?[0].values::<f32>()?.chunks(channels) {
+                count += 1.0;
+                for (c, v) in place.iter().map(|v| f64::from(*v)).enumerate() {
+                    sums[c] += v;
+                    squares[c] += v * v;
+                }
+            }
+        }
+        let mean = |c: usize| sums[c] / count;
+        let deviation = |c: usize| (squares[c] / count - mean(c).powi(2)).sqrt().max(1e-6);
+        let moments = [Array::from_fn([channels], |c| mean(c) as f32), Array::from_fn([channels], |c| (1.0 / deviation(c)) as f32)];
+        let marks = GRID.h + GRID.w;
+        let marked = |i: usize| [i / marks / GRID.w, GRID.h + i / marks % GRID.w].contains(&(i % marks));
+        Ok(Self { moments, places: Array::from_fn([1, GRID.area(), marks], |i| f32::from(marked(i))) })
     }
 
-    /// The annotations: each feature less its mean over its deviation, and where the place is, down and right, from -1 to 1.
-    fn annotated(&self, moments: &[[f32; 2]]) -> Result<Arrays> {
-        let (n, channels) = (self.scenes, moments.len());
-        let place = |at: usize, side: usize| (2 * at + 1) as f32 / side as f32 - 1.0;
-        let annotation = |i: usize| {
-            let (at, channel) = (i / (channels + 2), i % (channels + 2));
-            match moments.get(channel) {
-                Some([mean, deviation]) => (self.features[at * channels + channel] - mean) / deviation,
-                None if channel == channels => place(at % GRID.area() / GRID.w, GRID.h),
-                None => place(at % GRID.w, GRID.w),
-            }
-        };
-        let [words, mask, boxes] = &self.rest;
-        let all = [
-            ("annotations", Array::from_fn([n, GRID.area(), channels + 2], annotation)),
-            ("words", Array::from_fn([n, LONGEST], |i| words[i] as i32)),
-            ("mask", Array::from_fn([n, LONGEST], |i| mask[i] as f32)),
-            ("boxes", Array::from_fn([n, 2, 4], |i| boxes[i] as i32)),
-        ];
-        Arrays::new(all.map(|(name, array)| (name.to_owned(), array)).to_vec())
+    /// How many numbers an annotation has.
+    fn size(&self) -> usize {
+        self.moments[0].len() + GRID.h + GRID.w
     }
+
+    /// The annotations (B, places, size) of features (B, places, channels): each feature less its mean over its deviation, and where the place is.
+    fn annotations(&self, features: &Var) -> Result<Var> {
+        let constant = |array: &Array| features.graph().constant(array.clone());
+        let [mean, scale] = &self.moments;
+        let places = constant(&self.places)?.expand([features.shape()[0], GRID.area(), GRID.h + GRID.w])?;
+        concat(&[&features.sub(&constant(mean)?)?.mul(&constant(scale)?)?, &places], -1)
+    }
+}
+
+/// Parameters to begin with: the published deviation of 0.01 is for matrices ten times as large as these, whose inputs it would all but
+/// silence; here it is one over the root of the inputs.
+fn initial(config: Config, seed: u64) -> Result<Weights> {
+    let start = config.initial(seed)?;
+    let scaled = config.parameters().into_iter().filter_map(|(name, shape)| match *shape {
+        // The states' own matrix is orthogonal, gate by gate.
+        [inputs, outputs] if name == "decoder_Wc_att" || inputs != outputs && name != "decoder_U" => {
+            let scale = 100.0 / (inputs as f64).sqrt();
+            Some(start.get(&name).map(|array| {
+                let values = array.to_f64();
+                (name, Array::from_fn([inputs, outputs], |i| (scale * values[i]) as f32))
+            }))
+        }
+        _ => None,
+    });
+    let scaled = scaled.collect::<Result<Vec<_>>>()?;
+    Ok(start.replaced("the decoder at first", scaled))
 }
 
 /// A decoder after its training.
-fn trained(gpu: &Gpu, config: Config, data: &Arc<Arrays>, hard: bool, steps: u64, seed: u64) -> Result<Weights> {
-    let start = config.initial(seed)?;
+fn trained(gpu: &Gpu, config: Config, annotator: &Annotator, data: &Arc<Arrays>, hard: bool, steps: u64, seed: u64) -> Result<Weights> {
+    let start = initial(config, seed)?;
     let (weights, graph) = (start.clone().as_states(), Graph::new());
     let input = |name: &str| -> Result<Var> {
         let tensor = data.tensors().into_iter().find(|(n, _)| n == name);
@@ -112,10 +138,12 @@ fn trained(gpu: &Gpu, config: Config, data: &Arc<Arrays>, hard: bool, steps: u64
         ty.shape.insert(0, BATCH);
         graph.input(name, ty)
     };
-    let (a, words, mask) = (input("annotations")?, input("words")?, input("mask")?);
+    let (features, words, mask) = (input("features")?, input("words")?, input("mask")?);
+    let mut random = Random::new(&graph, seed)?;
     // Hard attention as it was published: in half of the steps the expectation takes the place of draws.
-    let attention = if hard { Attention::mixed(&mut Random::new(&graph, seed)?, BATCH, LONGEST, 0.5)? } else { Attention::Soft };
-    let made = Decoder::new(&graph, &weights, config)?.forced(&a, &words, &mask, &attention)?;
+    let attention = if hard { Attention::mixed(&mut random, BATCH, LONGEST, 0.5)? } else { Attention::Soft };
+    let decoder = Decoder::new(&graph, &weights, config)?.in_training(&mut random, BATCH, LONGEST)?;
+    let made = decoder.forced(&annotator.annotations(&features)?, &words, &mask, &attention)?;
     let entropy = sentence_loss(&made.log_probabilities, &mask)?;
     let of_attention = if hard {
         let baseline = moving_average("baseline", &caption_reward(&made.log_probabilities, &mask)?, 0.9)?;
@@ -126,7 +154,7 @@ fn trained(gpu: &Gpu, config: Config, data: &Arc<Arrays>, hard: bool, steps: u64
     // The scalar bias of the scores changes no softmax, and is not part of the graph.
     let parameters = weights.states(&graph).into_iter().filter(|p| p.name != "decoder_c_tt").collect();
     let objective = Objective { loss: entropy.add(&of_attention)?, metrics: vec![("words".to_owned(), entropy)], parameters };
-    let schedule = Schedule::Cosine { base: 4e-3, last: 0.0, warm_up: 50, steps };
+    let schedule = Schedule::Cosine { base: 3e-3, last: 0.0, warm_up: 50, steps };
     let mut trainer = Trainer::new(gpu, &objective, &Optimiser::Adam(Adam::default()), schedule, Some(Clip::Norm(5.0)))?;
     let bar = ProgressBar::new(steps);
     let mut sum = 0.0;
@@ -157,15 +185,15 @@ struct Said {
     alphas: Vec<f64>,
 }
 
-fn said(gpu: &Gpu, config: Config, weights: &Weights, test: &Arc<Arrays>, attention: &Attention) -> Result<Said> {
+fn said(gpu: &Gpu, config: Config, annotator: &Annotator, weights: &Weights, test: &Arc<Arrays>, attention: &Attention) -> Result<Said> {
     let graph = Graph::new();
-    let a = graph.input("annotations", TensorType::f32([BATCH, GRID.area(), config.features]))?;
-    let made = Decoder::new(&graph, weights, config)?.greedy(&a, LONGEST, attention)?;
+    let features = graph.input("features", TensorType::f32([BATCH, GRID.area(), annotator.moments[0].len()]))?;
+    let made = Decoder::new(&graph, weights, config)?.greedy(&annotator.annotations(&features)?, LONGEST, attention)?;
     let mut plan = Plan::compile(gpu, &[&made.words, &made.alphas])?;
     let (mut words, mut alphas) = (Vec::new(), Vec::new());
     for batch in Loader::in_order(Arc::clone(test) as Arc<dyn Dataset>, BATCH)? {
         let batch = batch?;
-        let found = plan.run(&[("annotations", batch.get("annotations")?)])?;
+        let found = plan.run(&[("features", batch.get("features")?)])?;
         words.extend(batch.counted(&found[0])?.values::<i32>()?.chunks(LONGEST).map(<[i32]>::to_vec));
         alphas.extend(batch.counted(&found[1])?.to_f64());
     }
@@ -223,33 +251,33 @@ fn draw(gpu: &Gpu, said: &Said, name: &str) -> Result<()> {
 
 fn main() -> Result<()> {
     let mut numbers = std::env::args().skip(1).map_while(|argument| argument.parse().ok());
-    let (steps, seed) = (numbers.next().unwrap_or(2000), numbers.next().unwrap_or(1));
+    let (steps, seed) = (numbers.next().unwrap_or(2500), numbers.next().unwrap_or(1));
+    let learnt = numbers.next().map_or(60_000, |scenes| usize::try_from(scenes).unwrap_or(usize::MAX));
     let gpu = Gpu::new()?;
     let encoder = digit_scenes::weights()?;
     let fcn = NarrowFcn::of(&encoder)?;
-    println!("{LEARNT} scenes for learning, {TESTED} for tests through the encoder on {}", gpu.capabilities().name);
-    let learnt = encoded(&gpu, &fcn, &encoder, "train", LEARNT, seed)?;
-    let moments = learnt.moments(fcn.feature_channels());
-    let data = Arc::new(learnt.annotated(&moments)?);
-    let test = Arc::new(encoded(&gpu, &fcn, &encoder, "t10k", TESTED, 0)?.annotated(&moments)?);
+    println!("{learnt} scenes for learning, {TESTED} for tests through the encoder on {}", gpu.capabilities().name);
+    let data = Arc::new(encoded(&gpu, &fcn, &encoder, "train", learnt, seed)?);
+    let test = Arc::new(encoded(&gpu, &fcn, &encoder, "t10k", TESTED, 0)?);
+    let annotator = Annotator::new(&data, fcn.feature_channels())?;
     let config = Config {
         words: WORDS.len(),
-        embedding: 32,
-        hidden: 128,
-        features: moments.len() + 2,
+        embedding: 64,
+        hidden: 256,
+        features: annotator.size(),
         init_layers: 1,
         attention_layers: 2,
         output_layers: 1,
         selector: false,
         previous_to_output: true,
         context_to_output: true,
-        dropout: false,
+        dropout: true,
     };
     for (name, hard) in [("soft", false), ("hard", true)] {
         println!("{name} attention, {} parameters", config.parameter_count());
-        let weights = trained(&gpu, config, &data, hard, steps, seed)?;
+        let weights = trained(&gpu, config, &annotator, &data, hard, steps, seed)?;
         let attention = if hard { Attention::Hard } else { Attention::Soft };
-        let said = said(&gpu, config, &weights, &test, &attention)?;
+        let said = said(&gpu, config, &annotator, &weights, &test, &attention)?;
         let [exact, here, everywhere] = scores(&said, &test)?;
         println!(
             "  {:.1} % of the captions are right; {:.1} % of alpha in the box of the digit that is named, {:.1} % if it were the same everywhere",

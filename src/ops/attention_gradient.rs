@@ -28,9 +28,7 @@
 //! the sums by query: these are added up there by several workgroups at once.
 
 use super::attention::{Params, Sizes, item_lanes, mask_strides};
-use super::{
-    Attention, Candidate, Op, Site, check_inputs, composed, item_header, launch_rows, multiplied, rounded, scaled, u32_of,
-};
+use super::{Attention, Candidate, Op, Site, check_inputs, composed, item_header, launch_rows, multiplied, rounded, scaled, u32_of};
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Capabilities, Kernel, Launch, Window, kernel};
@@ -267,8 +265,7 @@ fn header_on_lanes(s: Sizes) -> String {
     let (head, value) = (s.head / 4, s.value / 4);
     // More steps in a turn of the loop are more code than a CPU caches.
     let steps = if head + value <= 16 { 4 } else { 2 };
-    let counts =
-        [("HEAD", head), ("HEAD_LOADS", head.div_ceil(8)), ("VALUE", value), ("VALUE_LOADS", value.div_ceil(8)), ("STEPS", steps)];
+    let counts = [("HEAD", head), ("HEAD_LOADS", head.div_ceil(8)), ("VALUE", value), ("VALUE_LOADS", value.div_ceil(8)), ("STEPS", steps)];
     counts.iter().map(|(name, count)| format!("#set {name} {count}\nconst {name} = {count}u;\n")).collect()
 }
 

@@ -6,7 +6,8 @@ use crate::ops::Precision;
 use crate::ops::matrices::{SPARE, types};
 use std::fmt::Write;
 
-pub(super) static ON_MATRICES: Kernel = kernel!("attention/matrices", Params, header: "#import attention_of_16\nalias Scalar = f32;\n#import vec4\n");
+pub(super) static ON_MATRICES: Kernel =
+    kernel!("attention/matrices", Params, header: "#import attention_of_16\nalias Scalar = f32;\n#import vec4\n");
 
 /// Matrices that a query or a value may be long: each takes registers throughout.
 const LONGEST: usize = 8;
@@ -66,7 +67,8 @@ impl Tile {
         for (name, value) in [("SIDE", side), ("STEPS", steps), ("VALUES", values), ("KEYS", blocks * side), ("WORKGROUP", 4 * subgroup)] {
             let _ = writeln!(text, "const {name}: u32 = {value};");
         }
-        let times = [("STEPS", steps), ("VALUES", values), ("BLOCKS", blocks), ("LOWS", u32::from(split)), ("HIGHS_ALONE", u32::from(!split))];
+        let times =
+            [("STEPS", steps), ("VALUES", values), ("BLOCKS", blocks), ("LOWS", u32::from(split)), ("HIGHS_ALONE", u32::from(!split))];
         for (name, value) in times {
             let _ = writeln!(text, "#set {name} {value}");
         }
