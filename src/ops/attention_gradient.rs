@@ -15,7 +15,7 @@
 //! | output | (B, H, L, Dv), what the attention computed |
 //! | grad | (B, H, L, Dv), the gradient of that |
 //! | mask | that of the attention, if it has one |
-//! | query_grad, key_grad, value_grad | as query, key and value |
+//! | `query_grad`, `key_grad`, `value_grad` | as query, key and value |
 //!
 //! Two kernels (on tiles, and for the lanes of software adapters), each of which computes the scores it needs. That of queries goes over the keys once, as the attention itself does, and
 //! leaves of each query its largest score, the sum of exponentials and the mean: three numbers, where the matrices of scores and of

@@ -34,7 +34,7 @@ fn small() -> Weights {
     };
     let arrays = CONFIG.parameters().into_iter().map(|(name, shape)| {
         // The first word gains what the second does not.
-        let of = |i: usize| if name == "ff_logit_W" && i % 2 == 0 { 1.0 } else { value(&name) };
+        let of = |i: usize| if name == "ff_logit_W" && i.is_multiple_of(2) { 1.0 } else { value(&name) };
         let array = Array::from_fn(shape, of);
         (name, array)
     });
