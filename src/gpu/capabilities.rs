@@ -40,6 +40,11 @@ pub struct Capabilities {
     /// lavapipe specialises a shader for the values of uniforms that its branches and loops depend on: it optimises the shader
     /// anew whenever bindings change, which costs some 2 ms a dispatch. So on software adapters, unless they are fully checked.
     pub params_in_storage: bool,
+    /// Turns that the loops of an invocation may take together.
+    ///
+    /// Mesa's software adapter ends all of them after 65,535, without a word: what has not been added by then is missing. Some are left for
+    /// loops whose turns no size decides.
+    pub max_turns: usize,
 }
 
 /// A part of a tensor that one binding can hold.
@@ -68,6 +73,7 @@ impl Capabilities {
                 .filter(|_| info.subgroup_min_size == info.subgroup_max_size)
                 .and_then(|all| [16, 8].into_iter().find(|&side| all.iter().any(|m| multiplies(m, side)))),
             params_in_storage: info.device_type == DeviceType::Cpu && !checked,
+            max_turns: if info.device_type == DeviceType::Cpu { 60_000 } else { usize::MAX },
         }
     }
 
@@ -85,6 +91,7 @@ impl Capabilities {
             subgroup_sizes: (32, 32),
             matrices: None,
             params_in_storage: false,
+            max_turns: usize::MAX,
         }
     }
 

@@ -54,13 +54,21 @@ pub struct Launch {
     pub bindings: Vec<Binding>,
     /// Workgroups, counted in one dimension; the plan folds them into two.
     pub groups: u64,
+    /// Turns that the loops of an invocation take together at most, where sizes of tensors decide that.
+    pub turns: u64,
 }
 
 impl Launch {
     /// A launch of `kernel` with `params` over `groups` workgroups and no buffers yet.
     pub fn new<P: KernelParams>(kernel: &'static Kernel, params: &P, groups: u64) -> Self {
         let params = bytemuck::bytes_of(params).to_vec();
-        Self { kernel, header: String::new(), constants: Vec::new(), params, bindings: Vec::new(), groups }
+        Self { kernel, header: String::new(), constants: Vec::new(), params, bindings: Vec::new(), groups, turns: 0 }
+    }
+
+    /// Says how many turns the loops of an invocation take together at most.
+    pub fn turns(mut self, turns: usize) -> Self {
+        self.turns = turns as u64;
+        self
     }
 
     /// Sets an `override` constant.

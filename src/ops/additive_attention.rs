@@ -154,7 +154,7 @@ impl Op for AdditiveAttention {
                 skip: window.skip / u32_of(per_item),
             };
             let team = Team::of(site.device, rows, width / per_item);
-            team.set(Launch::new(&ENERGY, &params, team.groups(rows)))
+            team.set(Launch::new(&ENERGY, &params, team.groups(rows)), 1)
                 .header(item_header(DType::F32, per_item))
                 .constant("MASK", kind)
                 .input_window(1, &window)

@@ -140,12 +140,12 @@ impl Op for ArgReduce {
             let launch = if rowwise {
                 params.columns = u32_of(len / lanes);
                 let team = Team::of(site.device, rows, len / lanes);
-                team.set(Launch::new(&ROWS, &params, team.groups(rows)))
+                team.set(Launch::new(&ROWS, &params, team.groups(rows)), 1)
             } else {
                 params.rows = u32_of(rows / lanes);
                 params.inner = u32_of(inner / lanes);
                 params.output_skip /= u32_of(lanes);
-                Launch::new(&POSITIONS, &params, groups(rows / lanes, WORKGROUP))
+                Launch::new(&POSITIONS, &params, groups(rows / lanes, WORKGROUP)).turns(len)
             };
             launch
                 .header(item_header(DType::U32, lanes))

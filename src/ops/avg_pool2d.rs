@@ -20,6 +20,7 @@
 //!
 //! ONNX: `AveragePool`, whose `count_include_pad` is 0 by default. PyTorch: `avg_pool2d`, which has no dilation.
 
+use super::slices::nested;
 use super::windows::Windows;
 use super::{Candidate, ConvTranspose2d, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows};
 use super::{rounded, the_gradient, types, u32_of};
@@ -142,6 +143,7 @@ impl Op for AvgPool2d {
             };
             let dilated = u8::from(self.dilation != Hw::square(1));
             let launch = Launch::new(&AVERAGE, &params, groups(count, WORKGROUP)).constant("DILATED", dilated);
+            let launch = launch.turns(nested(&[self.kernel.h.min(input[2]), self.kernel.w.min(input[3])]));
             launch.input_window(0, &read).output_window(0, &write)
         })?;
         Ok(vec![Candidate::of(launches)])

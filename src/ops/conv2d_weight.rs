@@ -21,7 +21,7 @@
 
 use super::conv2d::{ConvSizes as Sizes, MOST_TAPS, Strips, vectors_for};
 use super::matrices::{Keeping, MATRICES, Matrices};
-use super::slices::{Whole, slices};
+use super::slices::{Whole, least_slices, nested, slices};
 use super::{Candidate, Conv2d, Op, PadMode, Site, check_dtype, check_inputs, check_rank, rounded, the_gradient, u32_of};
 use crate::array::{Array, DType, Hw, TensorType};
 use crate::error::{Error, Result};
@@ -56,6 +56,8 @@ static TILE: Kernel = kernel!("conv2d_weight/tile", Params);
 static ON_MATRICES: Kernel = kernel!("conv2d_weight/matrices", Params, header: MATRICES);
 pub(super) const KERNELS: &[&Kernel] = &[&LANES, &TILE, &ON_MATRICES];
 
+/// Slices at most, unless loops demand more.
+const MOST: usize = 16;
 /// Products of a slice at least.
 const LEAST: usize = 1024;
 /// Sums that a thread of the lanes kernel holds.
@@ -206,7 +208,8 @@ impl<'a> Work<'a> {
         let bytes = |elements: usize| 4 * elements as u64;
         let whole = |count: usize| std::iter::once(0..count).collect::<Vec<_>>();
         let copies = device.max_binding() / bytes(sizes.output_channels * sizes.taps());
-        let most = usize::try_from(copies).unwrap_or(usize::MAX).clamp(1, 16);
+        let most =
+            usize::try_from(copies).unwrap_or(usize::MAX).clamp(1, MOST.max(least_slices(device, 2 * sizes.images * sizes.output.area())));
         let channels = device.cut(sizes.output_channels, &[bytes(sizes.taps())]).unwrap_or_else(|| whole(sizes.output_channels));
         let image = [sizes.input_channels * sizes.input.area(), sizes.output_channels * sizes.output.area()].map(bytes);
         // What cannot be cut is left whole, and the plan refuses it with the numbers.
@@ -244,9 +247,19 @@ impl<'a> Work<'a> {
         };
         // Several parts of channels each write to their own place, all images at once.
         let most = if self.channels.len() > 1 { 1 } else { self.most / self.images.len() };
-        let wanted = slices(self.device, workgroups, images * output.area(), LEAST).clamp(1, most.max(1));
+        let wanted = slices(self.device, workgroups, images * output.area(), LEAST).max(least_slices(self.device, self.turns(kind, depth)));
+        let wanted = wanted.clamp(1, most.max(1));
         let each = depth.div_ceil(wanted).next_multiple_of(step);
         (depth.div_ceil(each), each)
+    }
+
+    /// Turns that loops take for sums that are so long as the kernel counts.
+    fn turns(&self, kind: Kind, depth: usize) -> usize {
+        match kind {
+            Kind::Lanes => nested(&[depth, self.sizes.output.w.div_ceil(4 * vectors_for(self.sizes.output.w, 4) as usize)]),
+            // A turn for each product that is staged, and two for each stage.
+            Kind::Tile | Kind::Matrices(_) => 2 * depth,
+        }
     }
 
     fn tiles(&self, rows: u32, columns: u32, channels: usize) -> usize {
@@ -294,7 +307,7 @@ impl<'a> Work<'a> {
                 slice_depth: u32_of(depth),
                 slice_elements: u32_of(size),
             };
-            let launch = Launch::new(kernel, &params, (workgroups * slices) as u64);
+            let launch = Launch::new(kernel, &params, (workgroups * slices) as u64).turns(self.turns(kind, depth));
             let launch = launch.input_window(0, &input).input_window(1, &grad).optional_input(None);
             if slice.is_some() { launch.scratch_mut(0) } else { launch.output_window(0, &output) }
         };

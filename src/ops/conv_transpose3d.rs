@@ -25,6 +25,7 @@
 
 use super::conv_transpose2d::{Problem, TransposedAxis as Axis, TransposedPart as Part, check_channels, extent};
 use super::conv3d::{cropped, voxels};
+use super::slices::nested;
 use super::{Candidate, Conv3d, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, rounded, the_gradient, types, u32_of};
 use crate::array::{Array, DType, Dhw, Pads3, TensorType};
 use crate::error::{Error, Result};
@@ -173,7 +174,9 @@ impl Op for ConvTranspose3d {
                 bias_first: u32_of(part.groups.start * out_channels + part.channels.start),
                 has_bias: bias.into(),
             };
+            let [deep, tall, wide] = axes.map(Axis::most_taps);
             let launch = Launch::new(&CONV_TRANSPOSE3D, &params, groups(count, WORKGROUP))
+                .turns(nested(&[channels, deep, tall, wide]))
                 .constant("CHANNELS", u32_of(block))
                 .constant("DILATED", dilated);
             launch.input_window(0, &from).input(1).optional_input(bias.then_some(2)).output_window(0, &to)

@@ -92,17 +92,18 @@ impl Op for CumSum {
         let input = site.inputs[0];
         let Around { outer, len, inner } = Around::axis(&input.shape, check_axis(self.name(), self.axis, input)?);
         // Lines beside each other are read together; a line alone, or a few long ones, are shared by a workgroup each. A
-        // software adapter pays for the barriers and gains nothing.
-        let shared = !site.device.software && len >= 64 && (inner == 1 || outer * inner < 4096);
+        // software adapter pays for the barriers and gains nothing, but its loops end.
+        let shared = if site.device.software { len > site.device.max_turns } else { len >= 64 && (inner == 1 || outer * inner < 4096) };
         let launches = launch_rows(self.name(), site.device, outer, &[4 * (len * inner) as u64], |rows| {
             let window = site.device.window((rows.start * len * inner) as u64..(rows.end * len * inner) as u64, 4);
             let lines = rows.len() * inner;
             let params = Params { lines: u32_of(lines), columns: u32_of(len), inner: u32_of(inner), skip: window.skip };
             let launch = if shared {
                 let workgroup = len.div_ceil(4).next_power_of_two().clamp(32, 256);
-                Launch::new(&SCAN, &params, lines as u64).constant("WORKGROUP", u32_of(workgroup))
+                let turns = len.div_ceil(4 * workgroup) * (1 + workgroup.ilog2() as usize);
+                Launch::new(&SCAN, &params, lines as u64).turns(turns).constant("WORKGROUP", u32_of(workgroup))
             } else {
-                Launch::new(&LINES, &params, groups(lines, WORKGROUP))
+                Launch::new(&LINES, &params, groups(lines, WORKGROUP)).turns(len)
             };
             launch
                 .header(format!("alias Scalar = {};\n", input.dtype.wgsl()))

@@ -75,7 +75,7 @@ impl Op for FmaChain {
         // Buffers are whole vectors long.
         let vectors = site.inputs[0].elements().div_ceil(4);
         let params = Params { vectors: u32_of(vectors), steps: self.steps, scale: self.scale, shift: self.shift };
-        let launch = Launch::new(&FMA_CHAIN, &params, groups(vectors.div_ceil(CHAINS), WORKGROUP));
+        let launch = Launch::new(&FMA_CHAIN, &params, groups(vectors.div_ceil(CHAINS), WORKGROUP)).turns(self.steps as usize);
         Ok(vec![Candidate::one(launch.constant("WORKGROUP", WORKGROUP).input(0).output(0))])
     }
 }

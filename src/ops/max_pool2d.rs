@@ -21,6 +21,7 @@
 //!
 //! ONNX: `MaxPool`. PyTorch: `max_pool2d`.
 
+use super::slices::nested;
 use super::windows::Windows;
 use super::{AxisRange, Candidate, MaxUnpool2d, Op, Site, WORKGROUP, check_inputs, check_rank, groups, launch_rows, the_gradient};
 use super::{types, u32_of, zeros};
@@ -262,7 +263,8 @@ impl MaxPool2d {
                     _ => FLOATS,
                 };
                 let launch = Launch::new(if four { &HALVE } else { &WINDOW }, &params, groups(count, WORKGROUP))
-                    .header([elements, indices].concat());
+                    .header([elements, indices].concat())
+                    .turns(nested(&[self.kernel.h.min(input[2]), self.kernel.w.min(input[3])]));
                 let launch = if four { launch } else { launch.constant("DILATED", u8::from(self.dilation != Hw::square(1))) };
                 let launch = launch.input_window(0, &read).output_window(0, &write);
                 if with_indices { launch.output_window(1, &write) } else { launch }

@@ -61,6 +61,8 @@ pub(crate) fn item_header(dtype: DType, lanes: usize) -> String {
 pub(crate) struct Team {
     size: u32,
     workgroup: u32,
+    /// Turns that one sweep of an invocation over a row takes.
+    sweep: usize,
 }
 
 impl Team {
@@ -73,20 +75,25 @@ impl Team {
         let mut size = 1;
         if device.software {
             size = if items < 32 { 1 } else { 8 };
+            // Three sweeps fit into the turns that loops have there.
+            while size < 256 && items / size > device.max_turns / 4 {
+                size *= 2;
+            }
         } else {
             while size < 256 && (items > 4 * size || (items > size && rows.saturating_mul(size) < BUSY)) {
                 size *= 2;
             }
         }
+        let sweep = items.div_ceil(size);
         let size = u32::try_from(size).unwrap_or(1);
-        Self { size, workgroup: size.max(super::WORKGROUP) }
+        Self { size, workgroup: size.max(super::WORKGROUP), sweep }
     }
 
     /// For rows of which several are added up at once: no larger than the smallest workgroup, so that their sums fit its memory,
     /// and one invocation on a software adapter, which with that many sums has enough to do.
     pub(crate) fn of_many_sums(device: &Capabilities, rows: usize, items: usize) -> Self {
         let size = if device.software { 1 } else { Self::of(device, rows, items).size.min(super::WORKGROUP) };
-        Self { size, workgroup: super::WORKGROUP }
+        Self { size, workgroup: super::WORKGROUP, sweep: items.div_ceil(size as usize) }
     }
 
     /// Workgroups for `rows` rows.
@@ -94,8 +101,8 @@ impl Team {
         super::groups(rows, self.workgroup / self.size)
     }
 
-    /// Tells `launch` the size of workgroups and teams.
-    pub(crate) fn set(self, launch: Launch) -> Launch {
-        launch.constant("WORKGROUP", self.workgroup).constant("TEAM", self.size)
+    /// Tells `launch` the size of workgroups and teams, which sweep over their rows so many times.
+    pub(crate) fn set(self, launch: Launch, sweeps: usize) -> Launch {
+        launch.turns(sweeps * self.sweep).constant("WORKGROUP", self.workgroup).constant("TEAM", self.size)
     }
 }

@@ -40,6 +40,16 @@ impl Whole {
     }
 }
 
+/// Turns that loops within each other take, the outermost first: each takes one more to find that it is over.
+pub(crate) fn nested(loops: &[usize]) -> usize {
+    loops.iter().rev().fold(0, |inner: usize, turns| turns.saturating_mul(inner.saturating_add(1)).saturating_add(1))
+}
+
+/// The fewest slices of a sum whose loops take `turns` turns in one piece. Slices are made of whole stages, so some are left for those.
+pub(crate) const fn least_slices(device: &Capabilities, turns: usize) -> usize {
+    turns.div_ceil(device.max_turns / 16 * 15)
+}
+
 /// Slices of a sum of `length` products, none shorter than `least`, for `workgroups` that alone would leave the device idle.
 pub(crate) fn slices(device: &Capabilities, workgroups: usize, length: usize, least: usize) -> usize {
     let enough = if device.software { 8 } else { 512 };

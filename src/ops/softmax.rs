@@ -120,12 +120,12 @@ impl Op for Softmax {
                 let (rows, columns) = (part.len() * inner, len / lanes);
                 let team = Team::of(site.device, rows, columns);
                 let params = Params { rows: u32_of(rows), columns: u32_of(columns), inner: u32_of(inner), skip };
-                team.set(Launch::new(&ROWS, &params, team.groups(rows)))
+                team.set(Launch::new(&ROWS, &params, team.groups(rows)), 2)
             } else {
                 let inner = inner / lanes;
                 let rows = part.len() * inner;
                 let params = Params { rows: u32_of(rows), columns: u32_of(len), inner: u32_of(inner), skip };
-                Launch::new(&POSITIONS, &params, groups(rows, WORKGROUP))
+                Launch::new(&POSITIONS, &params, groups(rows, WORKGROUP)).turns(2 * len)
             };
             launch
                 .constant("LOG", u32::from(self.log))

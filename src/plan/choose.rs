@@ -128,6 +128,10 @@ fn misfit(site: &Site<'_>, candidate: &Candidate) -> Option<String> {
         if launch.groups > most * most {
             return Some(format!("{kernel} needs {} workgroups, {name} allows {most} x {most}", launch.groups));
         }
+        if launch.turns > site.device.max_turns as u64 {
+            let most = site.device.max_turns;
+            return Some(format!("loops of {kernel} take {} turns, which {name} may cut off: it is sure of {most}", launch.turns));
+        }
         for binding in &launch.bindings {
             let whole = slot_bytes(site, candidate, binding);
             let bytes = binding.bytes.as_ref().map_or(whole, |b| b.end.min(whole) - b.start.min(whole));

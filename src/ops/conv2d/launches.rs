@@ -8,7 +8,7 @@ use crate::array::Hw;
 use crate::gpu::{Capabilities, Kernel, Launch, kernel, params};
 use crate::ops::matmul::{self, Product};
 use crate::ops::matrices::{Keeping, MATRICES, Matrices};
-use crate::ops::slices::{Whole, slices};
+use crate::ops::slices::{Whole, least_slices, nested, slices};
 use crate::ops::{
     Candidate, FINISH_NUMBERS, Finish, Items, Precision, Site, UNFINISHED_FOUR, WORKGROUP, finish_numbers, finished, groups, u32_of,
 };
@@ -90,13 +90,15 @@ const LEAST: usize = 256;
 impl Kind {
     /// Slices that the sums of all outputs are cut into, where there are few tiles.
     fn slices(self, device: &Capabilities, sizes: &Sizes) -> usize {
-        let (rows, columns) = match self {
-            Self::Tile { size, sliced: true, .. } => (size, size),
-            Self::Matrices(m) => (m.rows(), m.columns()),
+        let (rows, columns, sliced) = match self {
+            Self::Tile { size, sliced, .. } => (size, size, sliced),
+            Self::Matrices(m) => (m.rows(), m.columns(), true),
             _ => return 1,
         };
         let tiles = blocks(sizes, sizes.output_channels, rows as usize) * sizes.output.area().div_ceil(columns as usize) * sizes.images;
-        slices(device, tiles, sizes.taps(), LEAST)
+        let wanted = if sliced { slices(device, tiles, sizes.taps(), LEAST) } else { 1 };
+        // A turn for each product that is staged, and two for each stage.
+        wanted.max(least_slices(device, 2 * sizes.taps()))
     }
 }
 
@@ -169,6 +171,9 @@ fn kinds(device: &Capabilities, precision: Precision, sizes: &Sizes) -> Vec<Kind
     if device.software {
         // There they are emulated.
         kinds.extend(matrices());
+        // And loops end: sums that are too long for the others are cut into slices.
+        let long = nested(&[sizes.group_inputs(), sizes.kernel.h, sizes.kernel.w]) > device.max_turns;
+        kinds.extend(long.then_some(Kind::Tile { size: 64, depth: 16, sliced: false }));
     }
     kinds.push(Kind::Direct);
     kinds
@@ -224,7 +229,8 @@ impl Work<'_> {
 
     fn direct(&self, header: &str) -> Launch {
         let output = self.sizes.output;
-        self.start(&DIRECT, groups(self.planes() * output.h * output.w.div_ceil(4), WORKGROUP), 0).header(header)
+        let launch = self.start(&DIRECT, groups(self.planes() * output.h * output.w.div_ceil(4), WORKGROUP), 0);
+        launch.turns(nested(&[self.sizes.group_inputs(), self.sizes.kernel.h, self.sizes.kernel.w])).header(header)
     }
 
     fn register(&self) -> Option<Launch> {
@@ -233,6 +239,7 @@ impl Work<'_> {
         let across = sizes.output.h * sizes.output.w.div_ceil(strips.pixels());
         let threads = blocks(sizes, self.part.channels.len(), ROWS) * across * self.part.images.len();
         let launch = self.start(&REGISTER, groups(threads, self.small_group()), 0);
+        let launch = launch.turns(nested(&[sizes.group_inputs(), sizes.kernel.h, sizes.kernel.w, sizes.dilation.w]));
         let point = sizes.kernel.area() == 1;
         let launch = launch.constant("WORKGROUP", self.small_group()).constant("STRIDE", u32_of(sizes.stride.w)).constant("POINT", point);
         Some(self.strips_finished(launch, &strips))
@@ -249,7 +256,7 @@ impl Work<'_> {
         let strips = self.strips(vectors_for(sizes.output.w, 4), taps)?;
         let across = self.part.images.len() * sizes.output.h * sizes.output.w.div_ceil(strips.pixels());
         let count = blocks(sizes, self.part.channels.len(), rows) as u64 * groups(across, 8);
-        let launch = self.start(&LANES, count, 0);
+        let launch = self.start(&LANES, count, 0).turns(nested(&[sizes.group_inputs() / planes, sizes.kernel.h, sizes.kernel.w / taps]));
         let launch = launch.constant("ROWS", u32_of(rows)).constant("TAPS", u32_of(taps)).constant("PLANES", u32_of(planes));
         Some(self.strips_finished(launch.constant("STRIDE", u32_of(sizes.stride.w)), &strips))
     }
@@ -267,6 +274,7 @@ impl Work<'_> {
         let threads = columns * output.h.div_ceil(segment);
         let launch = self
             .start(&DEPTHWISE, groups(threads, self.small_group()), segment)
+            .turns(nested(&[segment + kernel.h, stride.h]))
             .constant("WORKGROUP", self.small_group())
             .constant("KERNEL_H", u32_of(kernel.h))
             .constant("KERNEL_W", u32_of(kernel.w))
@@ -293,9 +301,16 @@ impl Work<'_> {
         let count = blocks(sizes, self.part.channels.len(), rows as usize) * self.part.images.len() * self.slices;
         let aligned = sizes.taps().is_multiple_of(4) && self.windows.weight.1.is_multiple_of(4);
         self.start(kernel, groups(sizes.output.area(), columns) * count as u64, 0)
+            .turns(2 * self.slice_depth())
             .constant("KERNEL_H", u32_of(sizes.kernel.h))
             .constant("KERNEL_W", u32_of(sizes.kernel.w))
             .constant("ALIGNED", aligned)
+    }
+
+    /// Products of a slice: whole steps of every kernel that has slices, but for the last.
+    fn slice_depth(&self) -> usize {
+        let taps = self.sizes.taps();
+        taps.min(taps.div_ceil(self.slices).next_multiple_of(32))
     }
 
     /// A launch that goes along `strips`.
@@ -347,8 +362,7 @@ impl Work<'_> {
             output_skip: windows.output.1,
             groups: u32::try_from(count).unwrap_or(u32::MAX),
             segment: u32_of(segment),
-            // Whole steps of every kernel that has slices, but for the last.
-            slice_depth: u32_of(sizes.taps().min(sizes.taps().div_ceil(self.slices).next_multiple_of(32))),
+            slice_depth: u32_of(self.slice_depth()),
             slice_elements: u32_of(sizes.images * sizes.output_channels * sizes.output.area()),
         };
         let launch = Launch::new(kernel, &params, count)

@@ -31,6 +31,7 @@ mod sizes;
 pub(super) use gradient::cropped;
 
 use super::conv2d::ConvPart as Part;
+use super::slices::nested;
 use super::{Candidate, Conv2d, Op, Site, WORKGROUP, check_dtype, check_inputs, groups, rounded, the_gradient, types, u32_of};
 use crate::array::{Array, DType, Dhw, Hw, Pads, Pads3, TensorType};
 use crate::error::Result;
@@ -205,6 +206,7 @@ impl Conv3d {
             groups: u32::try_from(workgroups).unwrap_or(u32::MAX),
         };
         Launch::new(&CONV3D, &params, workgroups)
+            .turns(nested(&[sizes.group_inputs(), sizes.kernel.d, sizes.kernel.h, sizes.kernel.w]))
             .constant("CHANNELS", u32_of(block))
             .constant("HAS_BIAS", bias.is_some())
             .input_window(0, &windows.input.0)

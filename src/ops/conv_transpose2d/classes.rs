@@ -110,6 +110,8 @@ impl Class {
         let fours = [self.x.count, self.x.phase + x.before, x.stride, x.output, x.kernel, x.steps().0, weight_first, output_skip];
         let together = self.x.taps > 0 && self.x.phase.is_multiple_of(4) && fours.iter().all(|n| n.is_multiple_of(4));
         let workgroups = tiles[0] as u64 * tiles[1] as u64 * part.groups.len() as u64 * slices as u64;
+        // A turn for each product that is staged, and two for each stage of four at least.
+        let turns = 2 * (params.products.min(params.slice_products) as usize);
         let launch = match matrices {
             Some(_) => {
                 let launch = Launch::new(&ON_MATRICES, &params, workgroups).constant("TAPS_H", params.taps_h.max(1));
@@ -118,6 +120,7 @@ impl Class {
             None => Launch::new(&TILE, &params, workgroups).constant("DEPTH", u32_of(depth(params.products as usize))),
         };
         let launch = launch
+            .turns(turns)
             .input_window(0, &part.input(problem, device))
             .input_window(1, &problem.weight_window(range, device))
             .optional_input(problem.bias().filter(|_| params.has_bias > 0));

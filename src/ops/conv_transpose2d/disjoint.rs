@@ -48,7 +48,7 @@ pub(super) fn candidate(problem: &Problem, finish: Option<&Finish>, parts: &[Par
             bias_first: u32_of(part.groups.start * problem.out_channels + part.channels.start),
             has_bias: problem.bias.into(),
         };
-        let launch = Launch::new(&DISJOINT, &params, groups(count, WORKGROUP)).header(*header);
+        let launch = Launch::new(&DISJOINT, &params, groups(count, WORKGROUP)).turns(problem.channels).header(*header);
         let launch = launch.input_window(0, &input).input(1).optional_input(problem.bias()).output_window(0, &output);
         Some(finished(launch, finish, Items::Row { whole: true }))
     };

@@ -4,6 +4,7 @@ use super::classes::{Class, How};
 use super::parts::{Part, Target};
 use super::{Candidate, Problem};
 use crate::gpu::{Capabilities, Kernel, Launch, kernel};
+use crate::ops::slices::nested;
 use crate::ops::{Finish, Items, finished, u32_of};
 use std::ops::Range;
 
@@ -72,6 +73,7 @@ impl Class {
         let loads = (shift.min(3) + 3 + self.x.taps).div_ceil(4);
         let pairs = even(&[self.x.phase + x.before, x.output, x.stride, output_skip]);
         let launch = Launch::new(&LANES, &params, tiles[0] as u64 * tiles[1] as u64 * part.groups.len() as u64)
+            .turns(nested(&[range.len() / planes, self.y.taps]))
             .header(if pairs { PAIRS } else { SINGLES })
             .constant("TAPS", u32_of(self.x.taps))
             .constant("PLANES", u32_of(planes))

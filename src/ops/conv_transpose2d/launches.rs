@@ -7,7 +7,7 @@ use super::{Candidate, Problem, disjoint, lanes, turned};
 use crate::error::{Error, Result};
 use crate::gpu::{Capabilities, Kernel, Launch, Window, kernel, params};
 use crate::ops::matrices::Matrices;
-use crate::ops::slices::{SUM, Whole, slices};
+use crate::ops::slices::{SUM, Whole, least_slices, nested, slices};
 use crate::ops::{FINISH_NUMBERS, Finish, Items, Site, WORKGROUP, finish_numbers, finished, groups, u32_of};
 use std::ops::Range;
 
@@ -142,7 +142,8 @@ fn tile(
 
     let ranges = problem.channel_ranges(device)?;
     let longest = problem.channels * classes.iter().map(|c| c.y.taps * c.x.taps).max()?;
-    let split = if parts.len() == 1 { slices(device, tiles * problem.groups, longest, 256) } else { 1 };
+    let split =
+        if parts.len() == 1 { slices(device, tiles * problem.groups, longest, 256).max(least_slices(device, 2 * longest)) } else { 1 };
     if let ([range], 1) = (ranges.as_slice(), split) {
         let launches = parts.iter().flat_map(|part| {
             let target = Target::Output(part.output(problem, device), finish);
@@ -189,6 +190,7 @@ fn direct(problem: &Problem, finish: Option<&Finish>, part: &Part, device: &Capa
     };
     let dilated = u8::from(y.dilation * x.dilation > 1);
     let launch = Launch::new(&DIRECT, &params, groups(count, WORKGROUP)).header(header).constant("DILATED", dilated);
+    let launch = launch.turns(nested(&[problem.channels, y.most_taps(), x.most_taps()]));
     let launch = launch.input_window(0, &input).input(1);
     let launch = launch.optional_input(problem.bias()).output_window(0, &output);
     finished(launch, finish, if lanes == 4 { Items::Row { whole: true } } else { Items::One })
@@ -204,7 +206,8 @@ fn point(problem: &Problem, finish: Option<&Finish>, device: &Capabilities) -> O
     let column_tiles = columns.div_ceil(across as usize);
     let images = if problem.batch == 1 { 1 } else { 4 };
     let batch_tiles = problem.batch.div_ceil(images);
-    let each = slices(device, column_tiles * batch_tiles / 4, problem.channels / ranges.len(), 128);
+    let channels = problem.channels / ranges.len();
+    let each = slices(device, column_tiles * batch_tiles / 4, channels, 128).max(least_slices(device, channels * across as usize / 64));
     let whole = ranges.len() == 1 && each == 1 && !problem.bias && finish.is_none();
     let mut launches = Vec::new();
     for (number, range) in ranges.iter().enumerate() {
@@ -223,7 +226,8 @@ fn point(problem: &Problem, finish: Option<&Finish>, device: &Capabilities) -> O
             output_skip: u32_of(number * each * problem.output_elements()),
         };
         let workgroups = (column_tiles * batch_tiles * each) as u64;
-        let launch = Launch::new(&POINT, &params, workgroups).header(header).constant("ACROSS", across);
+        let turns = (range.len().div_ceil(each) * across as usize).div_ceil(64);
+        let launch = Launch::new(&POINT, &params, workgroups).turns(turns).header(header).constant("ACROSS", across);
         let launch = launch.constant("IMAGES", u32_of(images)).input(0).input_window(1, &weight);
         launches.push(if whole { launch.output(0) } else { launch.scratch_mut(0) });
     }

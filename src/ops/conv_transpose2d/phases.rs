@@ -65,6 +65,11 @@ impl Axis {
         (self.stride / g, self.dilation / g)
     }
 
+    /// Taps that a phase has at most, and no more than inputs.
+    pub fn most_taps(self) -> usize {
+        self.kernel.div_ceil(self.steps().0).min(self.input)
+    }
+
     /// `x < stride/g` with `dilation/g * x = 1 (mod stride/g)`: then `k0(r) = r/g * x mod stride/g`.
     pub fn inverse(self) -> usize {
         let (stride, dilation) = self.steps();

@@ -3,7 +3,7 @@
 use super::{Channels, Product};
 use crate::gpu::{Capabilities, Kernel, Launch, Slot, Window, kernel, params};
 use crate::ops::matrices::{Keeping, LARGEST, MATRICES, Matrices};
-use crate::ops::slices::{Whole, slices};
+use crate::ops::slices::{Whole, least_slices, slices};
 use crate::ops::{Candidate, FINISH_NUMBERS, Finish, Items, Precision, Site, UNFINISHED_FOUR, finish_numbers, finished, groups, u32_of};
 use std::ops::Range;
 
@@ -68,13 +68,25 @@ const LEAST: usize = 256;
 impl Kind {
     /// Slices that the sums of all elements are cut into, where there are few tiles.
     fn slices(self, device: &Capabilities, product: &Product) -> usize {
-        let (rows, columns) = match self {
-            Self::Tile { size, sliced: true, .. } => (size, size),
-            Self::Matrices(m) => (m.rows(), m.columns()),
+        let (rows, columns, sliced) = match self {
+            Self::Tile { size, sliced, .. } => (size, size, sliced),
+            Self::Matrices(m) => (m.rows(), m.columns(), true),
             _ => return 1,
         };
         let tiles = product.rows.div_ceil(rows as usize) * product.columns.div_ceil(columns as usize) * product.batches;
-        slices(device, tiles, product.depth, LEAST)
+        let wanted = if sliced { slices(device, tiles, product.depth, LEAST) } else { 1 };
+        wanted.max(least_slices(device, self.turns(product.depth)))
+    }
+
+    /// Turns that its loops take for sums of `depth` products.
+    fn turns(self, depth: usize) -> usize {
+        match self {
+            Self::Register | Self::Integer => depth,
+            Self::Lanes { .. } => depth.div_ceil(4),
+            Self::Gemv { lanes, .. } => depth.div_ceil(4 * lanes as usize),
+            // A turn for each product that is staged, and two for each stage.
+            Self::Tile { .. } | Self::Matrices(_) => 2 * depth,
+        }
     }
 }
 
@@ -107,7 +119,9 @@ fn of_kinds(
     // A finish counts elements of the whole output.
     let finish = finish.filter(|_| products.len() == 1 && parts.len() == 1);
     let launches = |kind: Kind| {
+        // Slices are the first scratch buffer.
         if let ([product], [part]) = (products, &parts[..])
+            && [product.a.slot, product.b.slot].iter().all(|slot| matches!(slot, Slot::Input(_)))
             && kind.slices(device, product) > 1
         {
             let slices = kind.slices(device, product);
@@ -250,6 +264,8 @@ fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part, fin
         Kind::Tile { size, .. } => (&TILE, groups(rows, size) * groups(columns, size) * batches as u64 * slices64),
         Kind::Matrices(m) => (&ON_MATRICES, groups(rows, m.rows()) * groups(columns, m.columns()) * batches as u64 * slices64),
     };
+    // Whole steps of every kernel that has slices, but for the last.
+    let depth = product.depth.min(product.depth.div_ceil(slices).next_multiple_of(32));
     let params = Params {
         finish: finish_numbers(finish),
         rows: u32_of(rows),
@@ -265,11 +281,10 @@ fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part, fin
         bias_skip: u32_of(if by_rows { part.rows.start } else { part.columns.start }),
         output_skip: output.skip,
         groups: u32::try_from(count).unwrap_or(u32::MAX),
-        // Whole steps of every kernel that has slices, but for the last.
-        slice_depth: u32_of(product.depth.min(product.depth.div_ceil(slices).next_multiple_of(32))),
+        slice_depth: u32_of(depth),
         slice_elements: u32_of(product.rows * product.columns * product.batches),
     };
-    let launch = Launch::new(kernel, &params, count).constant("TRANSPOSE_B", transposed);
+    let launch = Launch::new(kernel, &params, count).turns(kind.turns(depth)).constant("TRANSPOSE_B", transposed);
     let launch = launch.bind(product.a.slot, false, Some(a.bytes)).bind(product.b.slot, false, Some(b.bytes));
     if let Kind::Integer = kind {
         return Some(launch.output_window(0, &output));

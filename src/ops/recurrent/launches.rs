@@ -138,7 +138,7 @@ impl Recurrence {
                     .bind(before(given.h, 1), false, None)
                     .output(0)
                     .bind(state(step, 1), true, None);
-                launches.push(team.set(extra.into_iter().fold(launch, |launch, e| launch.bind(e.slot, e.write, None))));
+                launches.push(team.set(extra.into_iter().fold(launch, |launch, e| launch.bind(e.slot, e.write, None)), 1));
             }
         }
         let bytes = TensorType::f32(sizes.state(false)).device_bytes();

@@ -315,9 +315,9 @@ impl Reduce {
             };
             let launch = if rowwise {
                 let team = Team::of(site.device, rows.len(), chunk / lanes);
-                team.set(Launch::new(&ROWS, &params, team.groups(rows.len())))
+                team.set(Launch::new(&ROWS, &params, team.groups(rows.len())), 1)
             } else {
-                Launch::new(&POSITIONS, &params, groups(rows.len() * inner / lanes, WORKGROUP))
+                Launch::new(&POSITIONS, &params, groups(rows.len() * inner / lanes, WORKGROUP)).turns(chunk)
             };
             launch
                 .header(item_header(dtype, lanes))

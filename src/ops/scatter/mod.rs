@@ -184,6 +184,7 @@ impl Lines {
                 place_start: nest.packed_start(3, 1),
             };
             Launch::new(&UPDATES, &params, groups(nest.count(1), WORKGROUP))
+                .turns(self.updates)
                 .header(item_header(dtype, 1) + "#import reduction\n")
                 .constant("LOOPS", u32_of(nest.sizes.len()))
                 .constant("REPLACE", u32::from(reduction == ScatterReduction::None))

@@ -1,0 +1,107 @@
+//! Sums and sweeps that are longer than the 65,535 turns after which Mesa's software adapter ends the loops of an invocation, by every kernel
+//! that there is for them. All terms have one sign, so that what is left out is seen.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail where it stands")]
+
+mod common;
+
+use common::{Bound, Case, check, gpu};
+use foveate::array::{Array, Hw};
+use foveate::graph::Graph;
+use foveate::ops::{
+    ArgKind, ArgReduce, AvgPool2d, Conv2d, Conv2dWeight, ConvTranspose2d, CumSum, LayerNorm, Linear, Matmul, Op, ScatterElements,
+    ScatterReduction, Softmax,
+};
+use foveate::plan::Plan;
+
+/// Numbers between 1/2 and 3/2.
+fn positive(shape: &[usize]) -> Array {
+    Array::from_fn(shape.to_vec(), |i| 0.5 + (i * 7 % 11) as f32 / 11.0)
+}
+
+/// Much less than what a loop leaves out that ends too early, and more than the roundings of f32 sums of so many numbers, which mostly
+/// cancel: a bound for any order would be percents.
+const BOUND: Bound = Bound::Near { absolute: 0.0, relative: 3e-3 };
+
+fn case(name: &str, op: impl Op + 'static, inputs: &[&[usize]]) -> Case {
+    Case::new(name, op, inputs.iter().map(|shape| positive(shape)).collect(), BOUND)
+}
+
+#[test]
+fn products_of_matrices() {
+    check(vec![
+        case("a row", Matmul, &[&[1, 300_000], &[300_000, 8]]),
+        case("a row, transposed", Linear, &[&[1, 70_000], &[8, 70_000]]),
+        case("rows, sums of a length that some kernels manage", Matmul, &[&[20, 70_000], &[70_000, 33]]),
+        case("rows, of an odd length", Linear, &[&[3, 70_001], &[8, 70_001]]),
+    ]);
+}
+
+#[test]
+fn convolutions() {
+    let (plain, two) = (Conv2d::default(), Hw::square(2));
+    let grouped = Conv2d { groups: 2, ..plain };
+    let weight = |size: usize| Conv2dWeight { convolution: plain, kernel: Hw::square(size) };
+    let transposed = ConvTranspose2d::default();
+    check(vec![
+        case("a pixel of many channels", plain, &[&[1, 70_001, 1, 3], &[8, 70_001, 1, 1]]),
+        case("3 x 3, one output channel", plain, &[&[1, 10_000, 3, 4], &[1, 10_000, 3, 3]]),
+        case("3 x 3, eight", plain, &[&[1, 10_000, 3, 4], &[8, 10_000, 3, 3]]),
+        case("a wide kernel", grouped, &[&[1, 2, 301, 310], &[2, 1, 300, 300]]),
+        case("gradient of a weight", weight(1), &[&[1, 4, 500, 500], &[1, 4, 500, 500]]),
+        case("gradient of a weight of 3 x 3", weight(3), &[&[1, 1, 302, 302], &[1, 8, 300, 300]]),
+        case("transposed, disjoint", ConvTranspose2d { stride: two, ..transposed }, &[&[1, 70_000, 2, 4], &[70_000, 4, 2, 2]]),
+        case("transposed, 3 x 3", transposed, &[&[1, 10_000, 2, 3], &[10_000, 8, 3, 3]]),
+        case("transposed, one output channel", transposed, &[&[1, 10_000, 2, 3], &[10_000, 1, 3, 3]]),
+        case("transposed, one pixel", transposed, &[&[1, 70_000, 1, 1], &[70_000, 3, 2, 2]]),
+    ]);
+}
+
+#[test]
+fn rows() {
+    // Off by what the mean of so many numbers is, which lies in the middle of them.
+    let normed = Bound::Near { absolute: 3e-3, relative: 3e-3 };
+    let last = ArgReduce { kind: ArgKind::Max, axis: 0, keepdims: false, select_last_index: false };
+    let rising = Array::from_fn(vec![700_001], |i| i as f32);
+    check(vec![
+        Case { bound: normed, ..case("layer_norm", LayerNorm::default(), &[&[1, 1_600_000], &[1_600_000], &[1_600_000]]) },
+        Case { bound: normed, ..case("layer_norm of an odd length", LayerNorm::default(), &[&[1, 600_001], &[600_001], &[600_001]]) },
+        case("softmax", Softmax::default(), &[&[1, 2_000_000]]),
+        case("softmax of an odd length", Softmax::default(), &[&[1, 1_000_001]]),
+        case("softmax along columns", Softmax { axis: 0, log: false }, &[&[500_000, 3]]),
+        Case::new("argmax", last, vec![rising], Bound::Exact),
+    ]);
+}
+
+#[test]
+fn running_sums() {
+    let along = |exclusive, reverse| CumSum { axis: 0, exclusive, reverse };
+    check(vec![
+        case("a line", along(false, false), &[&[200_000]]),
+        case("few columns, turned", along(true, true), &[&[70_000, 3]]),
+        case("more columns", along(false, true), &[&[70_000, 40]]),
+        case("a long line", along(false, false), &[&[1_000_000]]),
+    ]);
+}
+
+/// Where no kernel is sure to finish, the plan says so; elsewhere they compute it.
+#[test]
+fn what_loops_would_cut_is_refused() {
+    let window = Hw::square(300);
+    let refused = |case: Case| {
+        let graph = Graph::new();
+        let names: Vec<String> = (0..case.inputs.len()).map(|i| format!("input{i}")).collect();
+        let vars: Vec<_> = names.iter().zip(&case.inputs).map(|(name, array)| graph.input(name, array.ty()).unwrap()).collect();
+        let outputs = graph.apply_dyn(std::sync::Arc::clone(&case.op), &vars.iter().collect::<Vec<_>>()).unwrap();
+        match Plan::compile(gpu(), &outputs.iter().collect::<Vec<_>>()) {
+            Ok(_) => check(vec![case]),
+            Err(error) => {
+                let message = error.to_string();
+                assert!(gpu().capabilities().max_turns < usize::MAX, "{message}");
+                assert!(message.contains(case.op.name()) && message.contains("may cut off"), "{message}");
+            }
+        }
+    };
+    refused(case("a mean", AvgPool2d { kernel: window, stride: window, ..AvgPool2d::default() }, &[&[1, 1, 300, 300]]));
+    let updates = vec![positive(&[3]), Array::from_fn(vec![70_000], |i| i as i32 % 3), positive(&[70_000])];
+    refused(Case::new("updates", ScatterElements { axis: 0, reduction: ScatterReduction::Add }, updates, BOUND));
+}
