@@ -8,8 +8,8 @@ use common::{Bound, Case, check, gpu};
 use foveate::array::{Array, Hw};
 use foveate::graph::Graph;
 use foveate::ops::{
-    ArgKind, ArgReduce, AvgPool2d, Conv2d, Conv2dWeight, ConvTranspose2d, CumSum, LayerNorm, Linear, Matmul, Op, ScatterElements,
-    ScatterReduction, Softmax,
+    ArgKind, ArgReduce, Attention, AvgPool2d, Conv2d, Conv2dWeight, ConvTranspose2d, CumSum, LayerNorm, Linear, Matmul, Op,
+    ScatterElements, ScatterReduction, Softmax,
 };
 use foveate::plan::Plan;
 
@@ -53,6 +53,22 @@ fn convolutions() {
         case("transposed, 3 x 3", transposed, &[&[1, 10_000, 2, 3], &[10_000, 8, 3, 3]]),
         case("transposed, one output channel", transposed, &[&[1, 10_000, 2, 3], &[10_000, 1, 3, 3]]),
         case("transposed, one pixel", transposed, &[&[1, 70_000, 1, 1], &[70_000, 3, 2, 2]]),
+    ]);
+}
+
+/// Values rise along the keys, so that a mean over fewer of them is less.
+#[test]
+fn attention() {
+    // Of long rows a tile of a software adapter takes 146 turns for each key.
+    let wide = vec![positive(&[1, 1, 64, 256]), positive(&[1, 1, 600, 256]), Array::from_fn([1, 1, 600, 256], |i| i as f32 / 1e5)];
+    let keys = 250_000;
+    let rising = Array::from_fn([1, 1, keys, 4], |i| i as f32 / 1e6);
+    let inputs = |queries: usize| vec![positive(&[1, 1, queries, 4]), positive(&[1, 1, keys, 4]), rising.clone()];
+    check(vec![
+        Case::new("a query", Attention::default(), inputs(1), BOUND),
+        Case::new("two", Attention::default(), inputs(2), BOUND),
+        Case::new("eight", Attention::default(), inputs(8), BOUND),
+        Case::new("long rows", Attention::default(), wide, BOUND),
     ]);
 }
 

@@ -27,7 +27,8 @@
 //! Dao: FlashAttention-2: Faster Attention with Better Parallelism and Work Partitioning, 2023, whose backward pass this is, but for
 //! the sums by query: these are added up there by several workgroups at once.
 
-use super::attention::{Params, Sizes, item_lanes, mask_strides};
+use super::attention::launches::turns_of_row;
+use super::attention::{Params, Sizes, item_lanes, mask_strides, on_lanes};
 use super::{Attention, Candidate, Op, Site, check_inputs, composed, item_header, launch_rows, multiplied, rounded, scaled, u32_of};
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
@@ -36,18 +37,14 @@ use crate::graph::Var;
 
 const TILE: &str = "alias Scalar = f32;\n#import vec4\nconst HEAD = 16u;\nconst VALUE = 16u;\nconst SPLIT = 2u;\nconst ROWS = 1u;\n\
     const STEPS = 8u;\nconst PRODUCTS = 1024u;\n";
-const LANES: &str = "#set HEAD 2\nconst HEAD = 2u;\n#set HEAD_LOADS 1\nconst HEAD_LOADS = 1u;\n#set VALUE 2\nconst VALUE = 2u;\n\
-    #set VALUE_LOADS 1\nconst VALUE_LOADS = 1u;\n#set STEPS 4\nconst STEPS = 4u;\n";
 static QUERIES: Kernel = kernel!("attention_gradient/queries/tile", Params, header: TILE);
 static KEYS: Kernel = kernel!("attention_gradient/keys/tile", Params, header: TILE);
-static QUERIES_ON_LANES: Kernel = kernel!("attention_gradient/queries/lanes", Params, header: LANES);
-static KEYS_ON_LANES: Kernel = kernel!("attention_gradient/keys/lanes", Params, header: LANES);
+static QUERIES_ON_LANES: Kernel = kernel!("attention_gradient/queries/lanes", Params, header: on_lanes::HEADER);
+static KEYS_ON_LANES: Kernel = kernel!("attention_gradient/keys/lanes", Params, header: on_lanes::HEADER);
 pub(super) const KERNELS: &[&Kernel] = &[&QUERIES, &KEYS, &QUERIES_ON_LANES, &KEYS_ON_LANES];
 
 /// Numbers of a query or a value at most: a software adapter holds a whole row in registers.
 const LARGEST: usize = 256;
-/// The same for the kernels for lanes, which are spelt out.
-const LARGEST_ON_LANES: usize = 128;
 /// Queries and keys at least: of fewer a workgroup has rows for more than there are, and their scores are no larger than they.
 const FEWEST: usize = 32;
 /// Scores from which on they are not worth storing even where a software adapter has no kernels for its lanes, and computes the composition
@@ -133,12 +130,15 @@ impl Op for AttentionGradient {
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         let sizes = Sizes::of(&site.inputs[0].shape, &site.inputs[1].shape, &site.inputs[2].shape);
-        let way = |on_lanes: bool| -> Result<Candidate> {
-            let kernels = if on_lanes { [&QUERIES_ON_LANES, &KEYS_ON_LANES] } else { [&QUERIES, &KEYS] };
-            let (by_queries, _) = self.parts(site, sizes, kernels[0], [sizes.heads, sizes.queries], |launch, [query, _, _, output]| {
+        let way = |on_lanes: Option<&str>| -> Result<Candidate> {
+            let kernels = if on_lanes.is_some() { [&QUERIES_ON_LANES, &KEYS_ON_LANES] } else { [&QUERIES, &KEYS] };
+            // Of queries, keys pass; of keys, the queries of all heads that share theirs.
+            let of_queries = ([sizes.heads, sizes.queries], [1, sizes.keys]);
+            let of_keys = ([sizes.key_heads, sizes.keys], [sizes.sharing(), sizes.queries]);
+            let (by_queries, _) = self.parts(site, sizes, (kernels[0], on_lanes), of_queries, |launch, [query, _, _, output]| {
                 launch.input_window(3, output).scratch_mut(0).output_window(0, query)
             })?;
-            let (by_keys, most) = self.parts(site, sizes, kernels[1], [sizes.key_heads, sizes.keys], |launch, [_, key, value, _]| {
+            let (by_keys, most) = self.parts(site, sizes, (kernels[1], on_lanes), of_keys, |launch, [_, key, value, _]| {
                 launch.scratch(0).output_window(1, key).output_window(2, value)
             })?;
             // Part after part, so that scratch memory is that of one.
@@ -146,8 +146,8 @@ impl Op for AttentionGradient {
             let scratch = vec![(most * sizes.heads * sizes.queries * KNOWN * 4) as u64];
             Ok(Candidate { launches, scratch, ..Candidate::default() })
         };
-        let lanes = (site.device.has_lanes() && Self::suits_lanes(sizes)).then_some(true);
-        lanes.into_iter().chain([false]).map(way).collect()
+        let lanes = on_lanes::header(sizes, site.device);
+        lanes.as_deref().map(Some).into_iter().chain([None]).map(way).collect()
     }
 
     /// What the formulas add up: scores, by each query, key and value, and the slopes' products.
@@ -171,12 +171,7 @@ impl AttentionGradient {
     /// Whether the gradient of an attention is made of these kernels rather than composed.
     pub(super) fn pays(s: Sizes) -> bool {
         let many = multiplied(s.batch * s.heads, &[s.queries, s.keys]) >= MANY;
-        Self::holds(s.head, s.value) && s.queries.min(s.keys) >= FEWEST && (many || Self::suits_lanes(s))
-    }
-
-    /// Whether the kernels for lanes hold rows of these sizes.
-    fn suits_lanes(s: Sizes) -> bool {
-        item_lanes(s) == 4 && s.head.max(s.value) <= LARGEST_ON_LANES
+        Self::holds(s.head, s.value) && s.queries.min(s.keys) >= FEWEST && (many || on_lanes::suit(s))
     }
 
     /// The same from other operators.
@@ -195,22 +190,24 @@ impl AttentionGradient {
     }
 
     /// Launches of a kernel over parts of the batch that fit a binding, each with a workgroup for every tile of the `rows` of each of
-    /// `heads`, and how many of the batch the largest part has. `bind` gets the windows of query, key, value and output.
+    /// `heads`, by which others pass, and how many of the batch the largest part has. `bind` gets the windows of query, key, value and output.
     fn parts(
         &self,
         site: &Site<'_>,
         s: Sizes,
-        kernel: &'static Kernel,
-        [heads, rows]: [usize; 2],
+        (kernel, on_lanes): (&'static Kernel, Option<&str>),
+        ([heads, rows], [passing_heads, passing]): ([usize; 2], [usize; 2]),
         bind: impl Fn(Launch, &[Window; 4]) -> Launch,
     ) -> Result<(Vec<Launch>, usize)> {
         let lanes = item_lanes(s);
-        let (header, rows_of_workgroup) = if kernel.name.ends_with("/lanes") {
-            (header_on_lanes(s), ROWS_ON_LANES)
-        } else {
-            let tile = Tile::of(s, s.batch * heads * rows, site.device);
-            (item_header(DType::F32, lanes) + &tile.header(), tile.rows_of_workgroup())
-        };
+        let (header, rows_of_workgroup, turns) = on_lanes.map_or_else(
+            || {
+                let tile = Tile::of(s, s.batch * heads * rows, site.device);
+                let turns = turns_of_row(&[tile.head, tile.value, tile.head, tile.value]) * passing_heads * passing;
+                (item_header(DType::F32, lanes) + &tile.header(), tile.rows_of_workgroup(), turns)
+            },
+            |header| (header.to_owned(), on_lanes::ROWS, on_lanes::turns(s, passing_heads, passing)),
+        );
         let pieces = rows.div_ceil(rows_of_workgroup);
         let of_batch =
             [s.heads * s.queries * s.head, s.key_heads * s.keys * s.head, s.key_heads * s.keys * s.value, s.heads * s.queries * s.value];
@@ -243,6 +240,7 @@ impl AttentionGradient {
                 slice_keys: u32_of(s.keys),
             };
             let launch = Launch::new(kernel, &params, groups as u64)
+                .turns(turns)
                 .header(&*header)
                 .constant("MASK", kind)
                 .constant("CAUSAL", u32::from(self.attention.causal))
@@ -255,18 +253,6 @@ impl AttentionGradient {
         })?;
         Ok((launches, most))
     }
-}
-
-/// Rows of a workgroup of the kernels for lanes: 32 invocations have two each.
-const ROWS_ON_LANES: usize = 64;
-
-/// What the kernels for lanes are spelt out by.
-fn header_on_lanes(s: Sizes) -> String {
-    let (head, value) = (s.head / 4, s.value / 4);
-    // More steps in a turn of the loop are more code than a CPU caches.
-    let steps = if head + value <= 16 { 4 } else { 2 };
-    let counts = [("HEAD", head), ("HEAD_LOADS", head.div_ceil(8)), ("VALUE", value), ("VALUE_LOADS", value.div_ceil(8)), ("STEPS", steps)];
-    counts.iter().map(|(name, count)| format!("#set {name} {count}\nconst {name} = {count}u;\n")).collect()
 }
 
 /// How a workgroup of the kernels on tiles is laid out.

@@ -87,7 +87,7 @@ fn two_rows_an_invocation() {
     check(vec![
         Case::new("queries", gpu(), given([1, 16, 16, 4096, 2, 20, 18]), bound),
         Case::new("keys", gpu(), given([1, 16, 16, 2, 4096, 20, 18]), bound),
-        Case::new("queries that share keys", gpu(), given([1, 32, 8, 4096, 2, 4, 3]), bound),
+        Case::new("queries that share keys", gpu(), given([1, 32, 16, 4096, 2, 4, 3]), bound),
     ]);
 }
 

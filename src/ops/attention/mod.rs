@@ -28,8 +28,9 @@
 //! ONNX: Attention (opset 23). PyTorch: `scaled_dot_product_attention`.
 //! Vaswani et al.: Attention Is All You Need, 2017. Milakov, Gimelshein: Online normalizer calculation for softmax, 2018.
 
-mod launches;
+pub(super) mod launches;
 mod matrices;
+pub(super) mod on_lanes;
 
 use super::{AttentionGradient, Candidate, Op, Site, check_dtype, check_inputs, check_rank, composed, lanes};
 use super::{mask_adds, number, only_where, rounded, scaled, the_gradient};
@@ -70,9 +71,10 @@ params! {
 
 static TILE: Kernel = kernel!("attention/tile", Params, header: "alias Scalar = f32;\n#import vec4\n\
     const HEAD = 16u;\nconst VALUE = 16u;\nconst SPLIT = 2u;\nconst QUERIES = 1u;\nconst KEYS = 16u;\nconst PRODUCTS = 1024u;\n");
+static LANES: Kernel = kernel!("attention/lanes", Params, header: on_lanes::HEADER);
 static QUERY: Kernel = kernel!("attention/query", Params, header: "alias Scalar = f32;\n#import vec4\n");
 static MERGE: Kernel = kernel!("attention/merge", MergeParams, header: "alias Scalar = f32;\n#import vec4\n");
-pub(super) const KERNELS: &[&Kernel] = &[&TILE, &QUERY, &MERGE, &matrices::ON_MATRICES];
+pub(super) const KERNELS: &[&Kernel] = &[&TILE, &LANES, &QUERY, &MERGE, &matrices::ON_MATRICES];
 
 /// Scaled dot-product attention.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -175,6 +177,9 @@ impl Op for Attention {
         let sizes = Sizes::of(&site.inputs[0].shape, &site.inputs[1].shape, &site.inputs[2].shape);
         let tile = launches::Tile::of(sizes, site.device);
         let mut candidates = Vec::new();
+        if let Some(header) = on_lanes::header(sizes, site.device).filter(|_| sizes.queries >= 2) {
+            candidates.push(self.lanes(site, sizes, &header)?);
+        }
         // A tile of queries shares what it loads of the keys. With few queries that is little, and their keys are split instead.
         if let Some(tile) = tile.filter(|_| sizes.queries >= 8) {
             candidates.push(self.tiles(site, sizes, tile)?);
