@@ -8,7 +8,7 @@ use common::{Bound, Case, check, gpu};
 use foveate::array::{Array, Hw};
 use foveate::graph::Graph;
 use foveate::ops::{
-    ArgKind, ArgReduce, Attention, AvgPool2d, Conv2d, Conv2dWeight, ConvTranspose2d, CumSum, LayerNorm, Linear, Matmul, Op,
+    ArgKind, ArgReduce, Attention, AvgPool2d, Conv2d, Conv2dWeight, Conv3d, ConvTranspose2d, CumSum, LayerNorm, Linear, Matmul, Op,
     ScatterElements, ScatterReduction, Softmax,
 };
 use foveate::plan::Plan;
@@ -96,6 +96,39 @@ fn running_sums() {
         case("few columns, turned", along(true, true), &[&[70_000, 3]]),
         case("more columns", along(false, true), &[&[70_000, 40]]),
         case("a long line", along(false, false), &[&[1_000_000]]),
+    ]);
+}
+
+/// Just below 60,000 turns as launches count them, each for the kernel that it names: it counts enough.
+#[test]
+fn as_long_as_loops_may_be() {
+    let (plain, transposed) = (Conv2d::default(), ConvTranspose2d::default());
+    let add = ScatterElements { axis: 0, reduction: ScatterReduction::Add };
+    let updates = vec![positive(&[3]), Array::from_fn([59_990], |i| i as i32 % 3), positive(&[59_990])];
+    let window = Hw::square(240);
+    let rising = |keys: usize, size: usize| Array::from_fn([1, 1, keys, size], |i| (i / size) as f32 / 1e5);
+    let attended = |queries: usize, keys: usize, size: usize| {
+        vec![positive(&[1, 1, queries, size]), positive(&[1, 1, keys, size]), rising(keys, size)]
+    };
+    check(vec![
+        case("matmul/lanes", Matmul, &[&[8, 239_900], &[239_900, 8]]),
+        case("matmul/register", Matmul, &[&[8, 59_990], &[59_990, 8]]),
+        case("matmul/tile", Matmul, &[&[8, 29_990], &[29_990, 8]]),
+        case("conv2d/lanes", plain, &[&[1, 3_990, 3, 4], &[8, 3_990, 3, 3]]),
+        case("conv2d/register", plain, &[&[1, 1_240, 3, 4], &[8, 1_240, 3, 3]]),
+        case("conv2d/direct", plain, &[&[1, 2_850, 3, 4], &[8, 2_850, 3, 3]]),
+        case("conv2d/depthwise", Conv2d { groups: 2, ..plain }, &[&[1, 2, 29_900, 4], &[2, 1, 3, 3]]),
+        case("conv3d", Conv3d::default(), &[&[1, 900, 3, 3, 4], &[4, 900, 3, 3, 3]]),
+        case("conv_transpose2d/direct", transposed, &[&[1, 2_850, 3, 3], &[2_850, 3, 3, 3]]),
+        case("conv_transpose2d/lanes", transposed, &[&[1, 19_990, 3, 3], &[19_990, 8, 3, 3]]),
+        case("avg_pool2d", AvgPool2d { kernel: window, stride: window, ..AvgPool2d::default() }, &[&[1, 1, 240, 240]]),
+        case("layer_norm", LayerNorm::default(), &[&[1, 479_996], &[479_996], &[479_996]]),
+        case("cumsum/lines", CumSum { axis: 0, exclusive: false, reverse: false }, &[&[59_990]]),
+        Case::new("attention/lanes", Attention::default(), attended(8, 239_900, 4), BOUND),
+        Case::new("attention/query", Attention::default(), attended(1, 87_000, 64), BOUND),
+        Case::new("attention/tile", Attention::default(), attended(8, 14_900, 20), BOUND),
+        Case::new("attention/tile, long rows", Attention::default(), attended(8, 400, 256), BOUND),
+        Case::new("scatter/updates", add, updates, BOUND),
     ]);
 }
 

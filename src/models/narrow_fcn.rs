@@ -134,8 +134,9 @@ impl NarrowFcn {
         about.normalised(image, 0.25, 0.5)
     }
 
-    /// What attention looks at, (n, channels, h / 16, w / 16): the fifth stage before its pooling, as Show, Attend and Tell has it of VGG, and fc7, which
-    /// sees more and lies twice as wide, each pixel four times.
+    /// What attention looks at, (n, channels, h / 16, w / 16): the fifth stage before its pooling, as Show, Attend and Tell has it of VGG; fc7, which
+    /// sees more and lies twice as wide, each pixel four times; and the fourth stage's pooling, which knows less of what there is and more of
+    /// how large it is.
     ///
     /// # Errors
     /// As [`NarrowFcn::forward`].
@@ -144,12 +145,12 @@ impl NarrowFcn {
         let layer = |name: &str| network.layer(name).ok_or_else(|| Error::shape("fcn", format!("the network has no layer '{name}'")));
         let (near, far) = (&layer(&format!("conv5_{}", self.stages[4].0))?.output, &layer("fc7")?.output);
         let size = Hw::new(near.shape()[2], near.shape()[3]);
-        concat(&[near, &far.resize(Resize::to(size))?], 1)
+        concat(&[near, &far.resize(Resize::to(size))?, &layer("pool4")?.output], 1)
     }
 
     /// How many channels [`NarrowFcn::features`] have.
     pub fn feature_channels(&self) -> usize {
-        self.stages[4].1 + self.hidden
+        self.stages[4].1 + self.hidden + self.stages[3].1
     }
 
     /// The scores (n, classes, h, w) of a built network.
