@@ -1,4 +1,4 @@
-// What both attention kernels are told, and the numbers that masks are made of.
+// What all attention kernels are told, and the numbers that masks are made of.
 
 const LOWEST = -3.4028234e38;
 const FORBIDDEN = -1e30;

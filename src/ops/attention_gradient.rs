@@ -17,9 +17,9 @@
 //! | mask | that of the attention, if it has one |
 //! | `query_grad`, `key_grad`, `value_grad` | as query, key and value |
 //!
-//! Two kernels (on tiles, and for the lanes of software adapters), each of which computes the scores it needs. That of queries goes over the keys once, as the attention itself does, and
-//! leaves of each query its largest score, the sum of exponentials and the mean: three numbers, where the matrices of scores and of
-//! weights have S each. That of keys goes over the queries of all heads that share a key head. Every number has one writer, so two runs
+//! Two kernels (on tiles, and for the lanes of software adapters), each of which computes the scores it needs. That of queries goes over
+//! the keys once, as the attention itself does, and leaves of each query its largest score, the sum of exponentials and the mean: three
+//! numbers, where the matrices of scores and of weights have S each. That of keys goes over the queries of all heads that share a key head. Every number has one writer, so two runs
 //! give the same bits. Seven products of the size of the scores are computed, where the composition needs six.
 //!
 //! Gradients: those of the same formulas as products of matrices, which store matrices of weights.

@@ -1,4 +1,4 @@
-//! The dispatches of attention: in tiles of queries, on matrices, and query by query.
+//! The dispatches of attention: in tiles of queries, on a CPU's lanes, on matrices, and query by query.
 
 use super::{Attention, LANES, MERGE, MergeParams, Params, QUERY, Sizes, TILE, item_lanes, mask_strides, matrices, on_lanes};
 use crate::array::DType;
