@@ -40,10 +40,10 @@ pub struct Capabilities {
     /// lavapipe specialises a shader for the values of uniforms that its branches and loops depend on: it optimises the shader
     /// anew whenever bindings change, which costs some 2 ms a dispatch. So on software adapters, unless they are fully checked.
     pub params_in_storage: bool,
-    /// Turns that the loops of an invocation may take together.
+    /// Turns that the loops of an invocation may take together: any number, but on Mesa's software adapter.
     ///
-    /// Mesa's software adapter ends all of them after 65,535, without a word: what has not been added by then is missing. Some are left for
-    /// loops whose turns no size decides.
+    /// That one ends all of them after 65,535, without a word: what has not been added by then is missing. Some are left for loops whose turns
+    /// no size decides. No capability tells, so it is known by its name.
     pub max_turns: usize,
 }
 
@@ -59,6 +59,7 @@ pub struct Window {
 impl Capabilities {
     pub(super) fn read(device: &wgpu::Device, matrices: &[wgpu::CooperativeMatrixProperties], checked: bool) -> Self {
         let info = device.adapter_info();
+        let ends_loops = info.name.contains("llvmpipe");
         Self {
             name: info.name,
             driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
@@ -73,7 +74,7 @@ impl Capabilities {
                 .filter(|_| info.subgroup_min_size == info.subgroup_max_size)
                 .and_then(|all| [16, 8].into_iter().find(|&side| all.iter().any(|m| multiplies(m, side)))),
             params_in_storage: info.device_type == DeviceType::Cpu && !checked,
-            max_turns: if info.device_type == DeviceType::Cpu { 60_000 } else { usize::MAX },
+            max_turns: if ends_loops { 60_000 } else { usize::MAX },
         }
     }
 

@@ -28,8 +28,8 @@
 //! the sums by query: these are added up there by several workgroups at once.
 
 use super::attention::launches::turns_of_row;
-use super::attention::{Params, Sizes, item_lanes, mask_strides, on_lanes};
-use super::{Attention, Candidate, Op, Site, check_inputs, composed, item_header, launch_rows, multiplied, rounded, scaled, u32_of};
+use super::attention::{Params, Sizes, item_lanes, on_lanes};
+use super::{Attention, Candidate, Op, Site, check_inputs, composed, item_header, launch_rows, multiplied, rounded, scaled};
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Capabilities, Kernel, Launch, Window, kernel};
@@ -209,41 +209,18 @@ impl AttentionGradient {
             |header| (header.to_owned(), on_lanes::ROWS, on_lanes::turns(s, passing_heads, passing)),
         );
         let pieces = rows.div_ceil(rows_of_workgroup);
-        let of_batch =
-            [s.heads * s.queries * s.head, s.key_heads * s.keys * s.head, s.key_heads * s.keys * s.value, s.heads * s.queries * s.value];
+        let (of_batch, mask) = (s.of_batch(), site.inputs.get(5).copied());
         let row_bytes = [of_batch.as_slice(), &[s.heads * s.queries * KNOWN]].concat().iter().map(|&n| n as u64 * 4).collect::<Vec<_>>();
-        let mask = site.inputs.get(5);
-        let strides = mask.and_then(|m| mask_strides(&m.shape, [s.batch, s.heads, s.queries, s.keys])).unwrap_or_default();
-        let kind = mask.map_or(0u32, |m| if m.dtype == DType::Bool { 1 } else { 2 });
         let mut most = 0;
         let launches = launch_rows(self.name(), site.device, s.batch, &row_bytes, |part| {
             most = most.max(part.len());
             let windows = of_batch.map(|n| site.device.window((part.start * n) as u64..(part.end * n) as u64, 4));
-            let skips = [0, 1, 2, 3].map(|i| windows[i].skip / u32_of(lanes));
             let groups = part.len() * heads * pieces;
-            let params = Params {
-                mask_strides: strides.map(u32_of),
-                heads: u32_of(s.heads),
-                sharing: u32_of(s.sharing()),
-                queries: u32_of(s.queries),
-                keys: u32_of(s.keys),
-                head_size: u32_of(s.head),
-                value_size: u32_of(s.value),
-                pieces: u32_of(pieces),
-                groups: u32_of(groups),
-                first_batch: u32_of(part.start),
-                query_skip: skips[0],
-                key_skip: skips[1],
-                value_skip: skips[2],
-                output_skip: skips[3],
-                scale: self.attention.scale(s.head),
-                slice_keys: u32_of(s.keys),
-            };
-            let launch = Launch::new(kernel, &params, groups as u64)
+            let params = self.attention.params(s, mask, (part.start, &windows), [pieces, groups]);
+            let launch = self.attention.masked(Launch::new(kernel, &params, groups as u64), mask);
+            let launch = launch
                 .turns(turns)
                 .header(&*header)
-                .constant("MASK", kind)
-                .constant("CAUSAL", u32::from(self.attention.causal))
                 .input_window(0, &windows[0])
                 .input_window(1, &windows[1])
                 .input_window(2, &windows[2])

@@ -92,7 +92,7 @@ impl Op for CumSum {
         let input = site.inputs[0];
         let Around { outer, len, inner } = Around::axis(&input.shape, check_axis(self.name(), self.axis, input)?);
         // Lines beside each other are read together; a line alone, or a few long ones, are shared by a workgroup each. A
-        // software adapter pays for the barriers and gains nothing, but its loops end.
+        // software adapter pays for the barriers and gains nothing, unless its loops end too early.
         let shared = if site.device.software { len > site.device.max_turns } else { len >= 64 && (inner == 1 || outer * inner < 4096) };
         let launches = launch_rows(self.name(), site.device, outer, &[4 * (len * inner) as u64], |rows| {
             let window = site.device.window((rows.start * len * inner) as u64..(rows.end * len * inner) as u64, 4);

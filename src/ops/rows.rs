@@ -75,7 +75,7 @@ impl Team {
         let mut size = 1;
         if device.software {
             size = if items < 32 { 1 } else { 8 };
-            // Three sweeps fit into the turns that loops have there.
+            // Three sweeps fit into the turns that loops may have.
             while size < 256 && items / size > device.max_turns / 4 {
                 size *= 2;
             }

@@ -1,6 +1,6 @@
 //! The dispatches of attention: in tiles of queries, on a CPU's lanes, on matrices, and query by query.
 
-use super::{Attention, LANES, MERGE, MergeParams, Params, QUERY, Sizes, TILE, item_lanes, mask_strides, matrices, on_lanes};
+use super::{Attention, LANES, MERGE, MergeParams, Params, QUERY, Sizes, TILE, item_lanes, matrices, on_lanes};
 use crate::array::DType;
 use crate::error::Result;
 use crate::gpu::{Capabilities, Launch};
@@ -45,7 +45,7 @@ impl Attention {
         let turns = |keys: usize| nested(&[keys.div_ceil(workgroup), sizes.head / lanes + workgroup.ilog2() as usize + columns + 3]);
         // A software adapter is busy with any number of workgroups.
         let wanted = if site.device.software { 1 } else { BUSY.div_ceil((rows * pieces).max(1)) };
-        let slices = wanted.min(sizes.keys / (2 * workgroup)).max(least_slices(site.device, turns(sizes.keys))).max(1);
+        let slices = wanted.min(sizes.keys / (2 * workgroup)).max(least_slices(site.device, turns(sizes.keys)));
         let slice_keys = sizes.keys.div_ceil(slices).next_multiple_of(workgroup);
         let slices = sizes.keys.div_ceil(slice_keys).max(1);
         let mut merges = Vec::new(); // for each launch what would follow it
@@ -73,37 +73,12 @@ impl Attention {
 
     /// Launches over parts of the batch that fit a binding, with `per_head` workgroups for each head.
     fn cut(&self, site: &Site<'_>, s: Sizes, per_head: usize, mut launch: impl FnMut(Params) -> Launch) -> Result<Candidate> {
-        let of_batch =
-            [s.heads * s.queries * s.head, s.key_heads * s.keys * s.head, s.key_heads * s.keys * s.value, s.heads * s.queries * s.value];
-        let mask = site.inputs.get(3);
-        let strides = mask.and_then(|m| mask_strides(&m.shape, [s.batch, s.heads, s.queries, s.keys])).unwrap_or_default();
-        let kind = mask.map_or(0u32, |m| if m.dtype == DType::Bool { 1 } else { 2 });
-        let lanes = item_lanes(s);
+        let (of_batch, mask) = (s.of_batch(), site.inputs.get(3).copied());
         let launches = launch_rows(self.name(), site.device, s.batch, &of_batch.map(|n| n as u64 * 4), |part| {
             let windows = of_batch.map(|n| site.device.window((part.start * n) as u64..(part.end * n) as u64, 4));
-            let item = u32_of(lanes);
-            let params = Params {
-                mask_strides: strides.map(u32_of),
-                heads: u32_of(s.heads),
-                sharing: u32_of(s.sharing()),
-                queries: u32_of(s.queries),
-                keys: u32_of(s.keys),
-                head_size: u32_of(s.head),
-                value_size: u32_of(s.value),
-                pieces: u32_of(per_head),
-                groups: u32_of(part.len() * s.heads * per_head),
-                first_batch: u32_of(part.start),
-                query_skip: windows[0].skip / item,
-                key_skip: windows[1].skip / item,
-                value_skip: windows[2].skip / item,
-                output_skip: windows[3].skip / item,
-                scale: self.scale(s.head),
-                slice_keys: u32_of(s.keys),
-            };
-            launch(params)
-                .header(item_header(DType::F32, lanes))
-                .constant("MASK", kind)
-                .constant("CAUSAL", u32::from(self.causal))
+            let params = self.params(s, mask, (part.start, &windows), [per_head, part.len() * s.heads * per_head]);
+            self.masked(launch(params), mask)
+                .header(item_header(DType::F32, item_lanes(s)))
                 .input_window(0, &windows[0])
                 .input_window(1, &windows[1])
                 .input_window(2, &windows[2])

@@ -33,10 +33,10 @@ mod matrices;
 pub(super) mod on_lanes;
 
 use super::{AttentionGradient, Candidate, Op, Site, check_dtype, check_inputs, check_rank, composed, lanes};
-use super::{mask_adds, number, only_where, rounded, scaled, the_gradient};
+use super::{mask_adds, number, only_where, rounded, scaled, the_gradient, u32_of};
 use crate::array::{Array, DType, TensorType, strides};
 use crate::error::{Error, Result};
-use crate::gpu::{Kernel, kernel, params};
+use crate::gpu::{Kernel, Launch, Window, kernel, params};
 use crate::graph::Var;
 
 params! {
@@ -113,6 +113,12 @@ impl Sizes {
     /// Of inputs that `infer` has let pass.
     pub(super) fn of(query: &[usize], key: &[usize], value: &[usize]) -> Self {
         Self { batch: query[0], heads: query[1], key_heads: key[1], queries: query[2], keys: key[2], head: query[3], value: value[3] }
+    }
+
+    /// Elements of query, key, value and output for each of the batch.
+    pub(super) const fn of_batch(self) -> [usize; 4] {
+        let Self { heads, key_heads, queries, keys, head, value, .. } = self;
+        [heads * queries * head, key_heads * keys * head, key_heads * keys * value, heads * queries * value]
     }
 
     /// How many query heads share a key head.
@@ -278,6 +284,43 @@ impl Attention {
             Some(allowed) => only_where(&allowed, &allowed.where_(&scores, &number(&scores, FORBIDDEN)?)?.softmax(-1)?),
             None => scores.softmax(-1),
         }
+    }
+
+    /// What kernels are told that see `windows` of query, key, value and output, of the batch from `first_batch` on, and have so many `groups`,
+    /// of which `pieces` make a head.
+    pub(super) fn params(
+        &self,
+        s: Sizes,
+        mask: Option<&TensorType>,
+        (first_batch, windows): (usize, &[Window; 4]),
+        [pieces, groups]: [usize; 2],
+    ) -> Params {
+        let strides = mask.and_then(|m| mask_strides(&m.shape, [s.batch, s.heads, s.queries, s.keys])).unwrap_or_default();
+        let [query_skip, key_skip, value_skip, output_skip] = [0, 1, 2, 3].map(|i| windows[i].skip / u32_of(item_lanes(s)));
+        Params {
+            mask_strides: strides.map(u32_of),
+            heads: u32_of(s.heads),
+            sharing: u32_of(s.sharing()),
+            queries: u32_of(s.queries),
+            keys: u32_of(s.keys),
+            head_size: u32_of(s.head),
+            value_size: u32_of(s.value),
+            pieces: u32_of(pieces),
+            groups: u32_of(groups),
+            first_batch: u32_of(first_batch),
+            query_skip,
+            key_skip,
+            value_skip,
+            output_skip,
+            scale: self.scale(s.head),
+            slice_keys: u32_of(s.keys),
+        }
+    }
+
+    /// Tells `launch` which keys count.
+    pub(super) fn masked(&self, launch: Launch, mask: Option<&TensorType>) -> Launch {
+        let kind = mask.map_or(0u32, |m| if m.dtype == DType::Bool { 1 } else { 2 });
+        launch.constant("MASK", kind).constant("CAUSAL", u32::from(self.causal))
     }
 
     pub(super) fn scale(&self, head: usize) -> f32 {

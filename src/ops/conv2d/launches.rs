@@ -171,7 +171,7 @@ fn kinds(device: &Capabilities, precision: Precision, sizes: &Sizes) -> Vec<Kind
     if device.software {
         // There they are emulated.
         kinds.extend(matrices());
-        // And loops end: sums that are too long for the others are cut into slices.
+        // And loops may end too early: sums that are too long for the others are cut into slices.
         let long = nested(&[sizes.group_inputs(), sizes.kernel.h, sizes.kernel.w]) > device.max_turns;
         kinds.extend(long.then_some(Kind::Tile { size: 64, depth: 16, sliced: false }));
     }
