@@ -186,6 +186,71 @@ fn every_dtype_goes_up_and_down() {
     }
 }
 
+/// More than one piece of memory on their way to the host, cut in the middle of each but the first.
+#[test]
+fn large_outputs_of_any_dtype_come_back_whole() {
+    use foveate::array::{Data, f16};
+    let arrays = [
+        random(&[600_001], 1),
+        Array::from_fn([1_500_001], |i| f16::from_f32((i % 2000) as f32)),
+        Array::from_data([300_001], Data::F64((0..300_001).map(f64::from).collect())).unwrap(),
+        Array::from_fn([1], |_| 7i32),
+        Array::from_fn([700_003], |i| i as u32),
+        Array::from_fn([1_400_003], |i| i % 3 == 0),
+    ];
+    let graph = Graph::new();
+    let names: Vec<String> = (0..arrays.len()).map(|i| format!("x{i}")).collect();
+    let outputs: Vec<Var> = names.iter().zip(&arrays).map(|(name, array)| graph.input(name, array.ty()).unwrap()).collect();
+    let inputs: Vec<(&str, &Array)> = names.iter().map(String::as_str).zip(&arrays).collect();
+    let mut plan = Plan::compile(gpu(), &outputs.iter().collect::<Vec<_>>()).unwrap();
+    assert!(plan.run(&inputs).unwrap() == arrays);
+    // A run that is dropped half way leaves the plan usable here too.
+    {
+        let run = std::pin::pin!(plan.run_async(&inputs));
+        let _ = run.poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+    }
+    assert!(pollster::block_on(plan.run_async(&inputs)).unwrap() == arrays);
+}
+
+#[test]
+fn a_run_may_overwrite_what_an_earlier_one_gave() {
+    for device in [Device::from(gpu()), Device::Cpu] {
+        let graph = Graph::new();
+        let y = small(&graph, &[4]);
+        let mut plan = Plan::compile(&device, &[&y, &y]).unwrap();
+        let [first, second] = [1, 2].map(|seed| random(&[4], seed));
+        let expected = plan.run(&[("x", &second)]).unwrap();
+        // Nothing, too many, and others than the outputs: all are replaced.
+        for mut outputs in [vec![], vec![Array::scalar(1i32), random(&[9], 1), random(&[2, 2], 3)], plan.run(&[("x", &first)]).unwrap()] {
+            plan.run_into(&[("x", &second)], &mut outputs).unwrap();
+            assert_eq!(outputs, expected);
+        }
+    }
+    let graph = Graph::new();
+    let mut plan = Plan::compile(gpu(), &[&small(&graph, &[4])]).unwrap();
+    let mut outputs = plan.run(&[("x", &random(&[4], 1))]).unwrap();
+    let place = outputs[0].values::<f32>().unwrap().as_ptr();
+    plan.run_into(&[("x", &random(&[4], 2))], &mut outputs).unwrap();
+    assert_eq!(outputs[0].values::<f32>().unwrap().as_ptr(), place, "the same memory");
+}
+
+/// What a run gives of a state is what it was before, though the copies that bring it to the host take several submissions.
+#[test]
+fn a_large_state_is_read_before_it_changes() {
+    let n = 1_300_000;
+    for device in [Device::from(gpu()), Device::Cpu] {
+        let graph = Graph::new();
+        let state = graph.state("state", Array::from_fn([n], |i| i as f32)).unwrap();
+        let one = graph.constant(Array::scalar(1.0f32)).unwrap();
+        graph.update(&state, &state.add(&one).unwrap()).unwrap();
+        let mut plan = Plan::compile(&device, &[&state]).unwrap();
+        for run in 0..2 {
+            assert!(plan.run(&[]).unwrap()[0] == Array::from_fn([n], |i| (i + run) as f32), "{device:?}, run {run}");
+        }
+        assert!(plan.state("state").unwrap() == Array::from_fn([n], |i| (i + 2) as f32));
+    }
+}
+
 #[test]
 fn inputs_are_checked_by_name_and_type() {
     let graph = Graph::new();

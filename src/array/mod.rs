@@ -13,6 +13,7 @@ pub use half::f16;
 pub use types::{DType, TensorType, elements, strides};
 
 use crate::error::{Error, Result};
+use bytemuck::Zeroable;
 
 /// Elements of one dtype, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +37,13 @@ pub enum Data {
 pub struct Array {
     shape: Vec<usize>,
     data: Data,
+}
+
+impl Default for Array {
+    /// No elements.
+    fn default() -> Self {
+        Self { shape: vec![0], data: Data::F32(Vec::new()) }
+    }
 }
 
 /// A Rust type that is an element of an [`Array`].
@@ -163,6 +171,22 @@ impl Array {
             Some(values) => Ok(values),
             None => Err(Error::shape("Array::values_mut", format!("the array is {found}, not {}", T::DTYPE))),
         }
+    }
+
+    /// Becomes an array of `shape` whose elements are all to be written: zeros, or what was there if it was as many of `T`.
+    pub(crate) fn prepare<T: Element + Zeroable>(&mut self, shape: &[usize]) {
+        let count = elements(shape);
+        if self.dtype() != T::DTYPE || self.len() != count {
+            self.data = T::wrap(bytemuck::zeroed_vec(count));
+        }
+        if self.shape != shape {
+            self.shape = shape.to_vec();
+        }
+    }
+
+    /// The elements with their type erased, to write to.
+    pub(crate) fn data_mut(&mut self) -> &mut Data {
+        &mut self.data
     }
 
     /// Every element as f64, whatever the dtype; `true` is 1.

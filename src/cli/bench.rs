@@ -19,7 +19,8 @@ use std::time::Duration;
 A row is ten dispatches in one pass, timed on the GPU; the time is a tenth of the median of twenty passes. The device is
 kept busy for 150 ms before each row. A row that would take longer than --budget gets fewer dispatches, and says so.
 FLOP count useful products and sums only; bytes are those of inputs and outputs in f32, each once. The percentages are shares of
-what the device was seen to reach beforehand: f32 products and sums in registers, and a copy through memory.
+what the device was seen to reach beforehand: f32 products and sums in registers, and a copy through memory. Beside them stands
+how fast a run brings an input to the device and an output back, by the host's clock.
 
 Examples:
   foveate bench --only deconv
@@ -56,7 +57,10 @@ impl Bench {
         let device = gpu.capabilities();
         println!("{} ({})", device.name, device.driver);
         let ceilings = Ceilings::measure(&gpu)?;
-        println!("at most {:.1} GFLOP/s in f32 and {:.1} GB/s, as measured", ceilings.gflops, ceilings.gbytes);
+        let Ceilings { gflops, gbytes, upload, readback } = ceilings;
+        println!(
+            "at most {gflops:.1} GFLOP/s in f32, {gbytes:.1} GB/s in memory, {upload:.1} GB/s to it and {readback:.1} GB/s back, as measured"
+        );
         println!("{:36} {:>12} {:>10} {:>5} {:>9} {:>5}", "row", "us", "GFLOP/s", "", "GB/s", "");
         let mut report = Report { device: device.name.clone(), ceilings, rows: Vec::new(), missing: Vec::new() };
         for case in cases {

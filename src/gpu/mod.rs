@@ -198,14 +198,17 @@ impl Gpu {
         Ok(buffer)
     }
 
-    /// Writes `bytes` to the start of `buffer`, in pieces, so that staging memory stays small.
+    /// Writes `bytes` to the start of `buffer`. Many go in pieces: while the device copies one, the host fills the next, so that staging
+    /// memory stays small and in the host's cache.
     pub(crate) fn write(&self, buffer: &wgpu::Buffer, bytes: &[u8]) -> Result<()> {
-        const PIECE: usize = 32 << 20;
+        const PIECE: usize = 2 << 20;
+        let mut before = None;
         for (piece, offset) in bytes.chunks(PIECE).zip((0u64..).step_by(PIECE)) {
             self.queue().write_buffer(buffer, offset, piece);
-            if bytes.len() > PIECE {
-                self.queue().submit([]);
-                self.wait()?;
+            if bytes.len() > PIECE
+                && let Some(before) = before.replace(self.queue().submit([]))
+            {
+                self.wait_for(before)?;
             }
         }
         Ok(())
@@ -296,8 +299,16 @@ impl Gpu {
     /// # Errors
     /// [`Error::Device`] if the device was lost.
     pub fn wait(&self) -> Result<()> {
-        let polled = self.device().poll(wgpu::PollType::wait_indefinitely());
-        polled.map(|_| ()).map_err(|e| Error::Device(format!("{}: {e}", self.capabilities().name)))
+        self.poll(wgpu::PollType::wait_indefinitely())
+    }
+
+    /// [`Gpu::wait`] for what was given in one submission and before.
+    pub(crate) fn wait_for(&self, submission: wgpu::SubmissionIndex) -> Result<()> {
+        self.poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: None })
+    }
+
+    fn poll(&self, how: wgpu::PollType) -> Result<()> {
+        self.device().poll(how).map(|_| ()).map_err(|e| Error::Device(format!("{}: {e}", self.capabilities().name)))
     }
 }
 

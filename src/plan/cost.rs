@@ -35,7 +35,7 @@ pub struct Cost {
     pub inputs: u64,
     /// Bytes of intermediate values and scratch, in buffers shared by lifetime.
     pub working: u64,
-    /// Bytes of outputs on their way to the host.
+    /// Bytes of outputs on their way to the host: large ones go in pieces.
     pub readback: u64,
 }
 
@@ -72,7 +72,7 @@ impl Cost {
         let multiply_adds = multiply_adds.fold(0, u64::saturating_add);
         let chooser = Chooser::unmeasured(device, options);
         let bytes = Layout::of(&chooser, &prepared(program, &chooser, options))?.bytes;
-        Ok(Self { nodes, multiply_adds, weights: bytes.constants, inputs: bytes.inputs, working: bytes.working, readback: bytes.staging })
+        Ok(Self { nodes, multiply_adds, weights: bytes.constants, inputs: bytes.inputs, working: bytes.working, readback: bytes.readback })
     }
 
     /// Bytes of everything that lies on the device at once.

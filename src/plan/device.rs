@@ -3,6 +3,7 @@
 use super::largest::Largest;
 use super::layout::{Bytes, Layout, Place};
 use super::program::{Kind, Program, Step};
+use super::readback::{Output, Readback};
 use crate::array::{DType, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Launch, Pipeline, Slot};
@@ -19,19 +20,15 @@ pub(super) struct Compiled {
     pub(super) inputs: Vec<(Arc<wgpu::Buffer>, DType)>,
     /// The buffer of each state.
     pub(super) states: Vec<Arc<wgpu::Buffer>>,
-    /// What to copy to `staging` after the dispatches.
-    pub(super) downloads: Vec<Download>,
-    /// What to copy to the states after that.
+    pub(super) readback: Readback,
+    /// What to copy to the states when the outputs have been read.
     pub(super) updates: Vec<Copy>,
     /// The buffer of each value that has one; those of intermediate values are shared by lifetime.
     pub(super) values: Vec<Option<Arc<wgpu::Buffer>>>,
-    pub(super) staging: wgpu::Buffer,
     /// What each value is on the device.
     pub(super) types: Vec<Arc<TensorType>>,
     /// Largest magnitudes that dispatches find, to be 0 before a run.
     pub(super) largest: Largest,
-    /// Whether `staging` may be mapped from a run that was not awaited to its end.
-    pub(super) mapping: bool,
     bytes: Bytes,
 }
 
@@ -46,13 +43,6 @@ pub(super) struct Dispatch {
     pub(super) bindings: wgpu::BindGroup,
     pub(super) groups: (u32, u32),
     /// Bytes of all bindings: what it moves at least, if it touches each once.
-    pub(super) bytes: u64,
-}
-
-#[derive(Debug)]
-pub(super) struct Download {
-    pub(super) source: Arc<wgpu::Buffer>,
-    pub(super) offset: u64,
     pub(super) bytes: u64,
 }
 
@@ -109,16 +99,12 @@ impl Compiled {
 
         let lost = || Error::Device("a value has no buffer".to_owned());
         let at = |value: usize| buffers[value].clone().ok_or_else(lost);
-        let (mut downloads, mut end) = (Vec::new(), 0);
-        for &output in &program.outputs {
-            let size = types[output].device_bytes();
-            downloads.push(Download { source: at(output)?, offset: end, bytes: size });
-            end += size;
-        }
-        let staging = gpu.create_buffer("readback", bytes.staging, BufferUsages::MAP_READ | BufferUsages::COPY_DST)?;
+        let output =
+            |&value: &usize| Ok(Output { source: at(value)?, ty: Arc::clone(&program.values[value].ty), held: types[value].dtype });
+        let readback = Readback::new(gpu, program.outputs.iter().map(output).collect::<Result<_>>()?)?;
         let updates = updates(gpu, program, &states, at)?;
         let gpu = gpu.clone();
-        Ok(Self { gpu, dispatches, inputs, states, downloads, updates, staging, values: buffers, types, largest, mapping: false, bytes })
+        Ok(Self { gpu, dispatches, inputs, states, readback, updates, values: buffers, types, largest, bytes })
     }
 
     pub(super) fn device_bytes(&self) -> u64 {
@@ -134,9 +120,9 @@ impl Compiled {
                 let _ = writeln!(text, "    {:32} {groups:>8} workgroups {:>12} bytes bound", d.kernel, d.bytes);
             }
         }
-        let Bytes { constants, inputs, working, staging } = self.bytes;
+        let Bytes { constants, inputs, working, readback } = self.bytes;
         let _ = writeln!(text, "{} nodes, {} dispatches on {}", program.steps.len(), self.dispatches.len(), self.gpu.capabilities().name);
-        let _ = writeln!(text, "bytes: {constants} weights, {inputs} inputs and states, {working} intermediate, {staging} readback");
+        let _ = writeln!(text, "bytes: {constants} weights, {inputs} inputs and states, {working} intermediate, {readback} readback");
         text
     }
 }

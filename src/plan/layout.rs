@@ -4,6 +4,7 @@ use super::choose::Chooser;
 use super::cpu;
 use super::memory::{self, Life};
 use super::program::{Kind, Program, Step, Value};
+use super::readback::Readback;
 use crate::array::{DType, TensorType};
 use crate::error::Result;
 use crate::gpu::{Capabilities, Slot};
@@ -36,7 +37,7 @@ pub(super) struct Bytes {
     pub(super) constants: u64,
     pub(super) inputs: u64,
     pub(super) working: u64,
-    pub(super) staging: u64,
+    pub(super) readback: u64,
 }
 
 /// Where a value lies before buffers exist.
@@ -52,8 +53,8 @@ pub(super) enum Place {
 
 impl Bytes {
     pub(super) fn total(&self) -> u64 {
-        let Self { constants, inputs, working, staging } = self;
-        [*constants, *inputs, *working, *staging].into_iter().fold(0, u64::saturating_add)
+        let Self { constants, inputs, working, readback } = self;
+        [*constants, *inputs, *working, *readback].into_iter().fold(0, u64::saturating_add)
     }
 }
 
@@ -77,7 +78,7 @@ impl Layout {
             constants: sum(&mut (0..program.values.len()).filter(known)),
             inputs: sum(&mut program.inputs.iter().map(|(_, v)| *v).chain(program.states.iter().map(|s| s.value))),
             working: sizes.iter().copied().fold(0, u64::saturating_add),
-            staging: sum(&mut program.outputs.iter().copied()),
+            readback: Readback::bytes(sum(&mut program.outputs.iter().copied())),
         };
         Self { chosen, places, scratch, shared, sizes, used, largest, types, bytes }
     }

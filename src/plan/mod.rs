@@ -17,6 +17,7 @@ mod layout;
 mod memory;
 mod profile;
 mod program;
+mod readback;
 mod run;
 mod self_test;
 mod tune;
@@ -176,8 +177,25 @@ impl Plan {
     pub fn run(&mut self, inputs: &[(&str, &Array)]) -> Result<Vec<Array>> {
         let given = self.program.bind(inputs)?;
         match &mut self.backend {
-            Backend::Gpu(compiled) => compiled.run(&self.program, &given),
+            Backend::Gpu(compiled) => compiled.run(&given),
             Backend::Cpu(interpreter) => interpreter.run(&self.program, &given),
+        }
+    }
+
+    /// [`Plan::run`] into memory that is there: what `outputs` holds is overwritten where it has an output's type, and replaced
+    /// elsewhere. Large outputs cost several times as much in memory that the system has yet to find. After an error `outputs` holds
+    /// nothing that counts.
+    ///
+    /// # Errors
+    /// As [`Plan::run`].
+    pub fn run_into(&mut self, inputs: &[(&str, &Array)], outputs: &mut Vec<Array>) -> Result<()> {
+        let given = self.program.bind(inputs)?;
+        match &mut self.backend {
+            Backend::Gpu(compiled) => compiled.run_into(&given, outputs),
+            Backend::Cpu(interpreter) => {
+                *outputs = interpreter.run(&self.program, &given)?;
+                Ok(())
+            }
         }
     }
 
@@ -188,7 +206,7 @@ impl Plan {
     pub async fn run_async(&mut self, inputs: &[(&str, &Array)]) -> Result<Vec<Array>> {
         let given = self.program.bind(inputs)?;
         match &mut self.backend {
-            Backend::Gpu(compiled) => compiled.run_async(&self.program, &given).await,
+            Backend::Gpu(compiled) => compiled.run_async(&given).await,
             Backend::Cpu(interpreter) => interpreter.run(&self.program, &given),
         }
     }

@@ -106,7 +106,7 @@ impl Known {
             let layout = Layout::with(chooser.device(), &program, vec![candidate]);
             let mut plan = Compiled::new(gpu, &program, layout)?;
             for _ in 0..TIMES {
-                let found = plan.run(&program, &self.inputs.iter().collect::<Vec<_>>())?.swap_remove(0).to_f64();
+                let found = plan.run(&self.inputs.iter().collect::<Vec<_>>())?.swap_remove(0).to_f64();
                 let mut pairs = found.iter().zip(&self.expected).enumerate();
                 let differ =
                     |found: f64, expected: i32| found.to_bits() != f64::from(expected).to_bits() && !(expected == 0 && found == 0.0);

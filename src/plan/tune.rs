@@ -150,7 +150,7 @@ fn tune_step(
         }
         plans.push(plan);
     }
-    let mut results = plans.iter_mut().map(|plan| plan.run(&alone, &inputs)).collect::<Result<Vec<_>>>()?;
+    let mut results = plans.iter_mut().map(|plan| plan.run(&inputs)).collect::<Result<Vec<_>>>()?;
     let last = results.pop().unwrap_or_default();
     for (way, result) in tuned.ways.iter_mut().zip(&results) {
         let (worst, difference) = compare(result, &last);
