@@ -50,7 +50,7 @@ fn main(
     let head = group / params.pieces; // batch * heads + head, in these buffers
     let key_head = head / params.sharing;
     let first_query = group % params.pieces * ROWS;
-    let mask_head = (params.first_batch + head / params.heads) * params.mask_strides.x + head % params.heads * params.mask_strides.y;
+    let mask_head = mask_start(head);
     // The subgroup's rows begin here; this invocation has every PARTS-th vector of one of them.
     let top = subgroup * SIDE;
     let row = top + lane / PARTS;
@@ -72,7 +72,7 @@ fn main(
 #for s STEPS
     for (var at = local; at < ROWS * FOURS; at += WORKGROUP) {
         let item_row = head * params.queries + min(first_query + at / FOURS, params.queries - 1);
-        keep_row(at / FOURS * PITCH_ROW + at % FOURS, query_item(item_row, $s * FOURS + at % FOURS) * scale_query);
+        keep_row(at / FOURS * PITCH_ROW + at % FOURS, query_item(item_row, $s * FOURS + at % FOURS, true) * scale_query);
     }
     workgroupBarrier();
     let high_query$s = coopLoadT<MatrixA>(&high_rows[top * PITCH_ROW], PITCH_ROW);
@@ -92,10 +92,12 @@ fn main(
     if CAUSAL == 1u { keys = min(keys, first_query + ROWS); }
     for (var first = 0u; first < keys; first += KEYS) {
         for (var at = local; at < KEYS * KEY; at += WORKGROUP) {
-            keep_key(at / KEY * PITCH_KEY + at % KEY, key_item(key_head, first + at / KEY, at % KEY) * scale_key);
+            let j = first + at / KEY;
+            keep_key(at / KEY * PITCH_KEY + at % KEY, key_item(key_head * params.keys + j, at % KEY, j < params.keys) * scale_key);
         }
         for (var at = local; at < KEYS * VALUE; at += WORKGROUP) {
-            keep_value(at / VALUE * PITCH_VALUE + at % VALUE, value_item(key_head, first + at / VALUE, at % VALUE) * scale_value);
+            let j = first + at / VALUE;
+            keep_value(at / VALUE * PITCH_VALUE + at % VALUE, value_item(key_head * params.keys + j, at % VALUE, j < params.keys) * scale_value);
         }
         workgroupBarrier();
 
@@ -121,16 +123,10 @@ fn main(
 
         var highest = LOWEST;
         for (var x = part; x < KEYS / 4; x += PARTS) {
-            var item = scores[row * PITCH_SCORE + x] * back_query * back_key * params.scale;
+            var item = scores[row * PITCH_SCORE + x] * back_query * back_key;
             for (var c = 0u; c < 4; c++) {
-                let j = first + x * 4 + c;
-                var allowed = j < params.keys && (CAUSAL == 0u || j <= query_index);
-                if MASK != 0u && allowed {
-                    let added = mask_adds(mask_head + query_index * params.mask_strides.z + j * params.mask_strides.w);
-                    allowed = added.allowed;
-                    item[c] += added.score;
-                }
-                item[c] = select(LOWEST, item[c], allowed);
+                let score = masked(mask_head, query_index, first + x * 4 + c, item[c]);
+                item[c] = select(LOWEST, score.value, score.allowed);
             }
             scores[row * PITCH_SCORE + x] = item;
             highest = max(highest, max(max(item.x, item.y), max(item.z, item.w)));

@@ -2,13 +2,10 @@
 // keys, whose sums attention/merge brings together. WORKGROUP keys at a time:
 // first an invocation per key computes its score, then COLUMNS invocations beside each other, in WORKGROUP / COLUMNS slices
 // of the keys, add up weighted values.
-#import attention
-#import index
+#import attention_scores
 
 override WORKGROUP: u32 = 64u;
 override COLUMNS: u32 = 16u;
-override MASK: u32 = 0u;  // 1: bool, 2: added
-override CAUSAL: u32 = 0u;
 override SLICES: u32 = 1u;
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -34,8 +31,7 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
     let head_items = params.head_size / LANES;
     let value_items = params.value_size / LANES;
     let first_row = head / params.sharing * params.keys;  // of key and value
-    let mask_row = (params.first_batch + head / params.heads) * params.mask_strides.x + head % params.heads * params.mask_strides.y
-        + i * params.mask_strides.z;
+    let mask_head = mask_start(head);
     let column = group / SLICES % params.pieces * COLUMNS + local % COLUMNS;
     let slice = local / COLUMNS;
 
@@ -50,25 +46,15 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
     var sum = Item(0.0);
     for (var first = first_key; first < keys; first += WORKGROUP) {
         let j = first + local;
-        var allowed = j < keys;
-        var score = 0.0;
-        if (allowed) {
+        var score = Score(0.0, false);
+        if (j < keys) {
             var product = Item(0.0);
             for (var x = 0u; x < head_items; x++) {
                 product += query[params.query_skip + row * head_items + x] * key[params.key_skip + (first_row + j) * head_items + x];
             }
-            score = item_sum(product) * params.scale;
-            if (MASK != 0u) {
-                let bits = mask[mask_row + j * params.mask_strides.w];
-                if (MASK == 1u) {
-                    allowed = bits != 0u;
-                } else {
-                    allowed = !(bitcast<f32>(bits) <= FORBIDDEN);
-                    score += bitcast<f32>(bits);
-                }
-            }
+            score = masked(mask_head, i, j, item_sum(product));
         }
-        tree[local] = select(LOWEST, score, allowed);
+        tree[local] = select(LOWEST, score.value, score.allowed);
         for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
             workgroupBarrier();
             if (local < half) {
@@ -79,7 +65,7 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
         let higher = max(largest, tree[0]);
         let fade = exp(largest - higher);
         largest = higher;
-        let weight = select(0.0, exp(score - largest), allowed);
+        let weight = select(0.0, exp(score.value - largest), score.allowed);
         total = total * fade + weight;
         weights[local] = weight;
         workgroupBarrier();

@@ -3,7 +3,6 @@
 // The header gives HEAD and VALUE, the vec4s of a key and of a value (filled up with zeros), SPLIT, QUERIES, KEYS and PRODUCTS,
 // which is QUERIES * KEYS * WORKGROUP where SPLIT is more than 1.
 #import attention_tiles
-#import index
 
 const WORKGROUP = 64u;
 const HEAD_PART = HEAD / SPLIT;
@@ -27,7 +26,7 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
     let first_query = group % params.pieces * (TEAMS * QUERIES);
     // This invocation's queries lie TEAMS apart, so that neighbours read neighbours.
     let own_query = first_query + local / SPLIT;
-    let mask_head = (params.first_batch + head / params.heads) * params.mask_strides.x + head % params.heads * params.mask_strides.y;
+    let mask_head = mask_start(head);
 
     var own: array<vec4<f32>, QUERIES * HEAD_PART>;
     var sums: array<vec4<f32>, QUERIES * VALUE_PART>;
@@ -37,7 +36,7 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
         // Queries past the end compute the last one again and store nothing.
         let row = head * params.queries + min(own_query + q * TEAMS, params.queries - 1u);
         for (var x = 0u; x < HEAD_PART; x++) {
-            own[q * HEAD_PART + x] = query_item(row, x * SPLIT + part) * params.scale;
+            own[q * HEAD_PART + x] = query_item(row, x * SPLIT + part, true);
         }
         for (var x = 0u; x < VALUE_PART; x++) {
             sums[q * VALUE_PART + x] = vec4<f32>(0.0);
@@ -54,10 +53,12 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
     for (var first = 0u; first < keys; first += KEYS) {
         workgroupBarrier();
         for (var at = local; at < KEYS * HEAD; at += WORKGROUP) {
-            key_tile[at] = key_item(key_head, first + at / HEAD, at % HEAD);
+            let j = first + at / HEAD;
+            key_tile[at] = key_item(key_head * params.keys + j, at % HEAD, j < params.keys);
         }
         for (var at = local; at < KEYS * VALUE; at += WORKGROUP) {
-            value_tile[at] = value_item(key_head, first + at / VALUE, at % VALUE);
+            let j = first + at / VALUE;
+            value_tile[at] = value_item(key_head * params.keys + j, at % VALUE, j < params.keys);
         }
         workgroupBarrier();
 
@@ -74,7 +75,7 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
                 }
             }
             for (var q = 0u; q < QUERIES; q++) {
-                scores[q * KEYS + t] = (products[q].x + products[q].y) + (products[q].z + products[q].w);
+                scores[q * KEYS + t] = sum_of(products[q]);
             }
         }
         if (SPLIT > 1u) {
@@ -97,16 +98,10 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
             var allowed: array<bool, KEYS>;
             var higher = largest[q];
             for (var t = 0u; t < KEYS; t++) {
-                let j = first + t;
-                var score = scores[q * KEYS + t];
-                allowed[t] = j < params.keys && (CAUSAL == 0u || j <= i);
-                if (MASK != 0u && allowed[t]) {
-                    let added = mask_adds(mask_head + i * params.mask_strides.z + j * params.mask_strides.w);
-                    allowed[t] = added.allowed;
-                    score += added.score;
-                }
-                scores[q * KEYS + t] = score;
-                higher = max(higher, select(LOWEST, score, allowed[t]));
+                let score = masked(mask_head, i, first + t, scores[q * KEYS + t]);
+                allowed[t] = score.allowed;
+                scores[q * KEYS + t] = score.value;
+                higher = max(higher, select(LOWEST, score.value, score.allowed));
             }
             let fade = exp(largest[q] - higher);
             largest[q] = higher;

@@ -7,7 +7,7 @@ macro_rules! includes {
     };
 }
 
-/// The helpers under `shaders/include/`, by name: pure functions, no bindings.
+/// What several shaders share, under `shaders/include/`, by name.
 pub const INCLUDES: &[(&str, &str)] = includes! {
     activations,
     affine,
@@ -16,6 +16,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     attention_gradient,
     attention_gradient_lanes,
     attention_gradient_tile,
+    attention_items,
     attention_lanes,
     attention_of_16,
     attention_scores,
