@@ -198,16 +198,15 @@ impl Gpu {
         Ok(buffer)
     }
 
-    /// Writes `bytes` to the start of `buffer`. Many go in pieces: while the device copies one, the host fills the next, so that staging
-    /// memory stays small and in the host's cache.
+    /// Writes `bytes` to the start of `buffer`, along with the next submission. More than 8 MiB go in pieces: while the device copies one,
+    /// the host fills the next, so that staging memory stays small and in the host's cache.
     pub(crate) fn write(&self, buffer: &wgpu::Buffer, bytes: &[u8]) -> Result<()> {
         const PIECE: usize = 2 << 20;
+        let in_pieces = bytes.len() > 4 * PIECE;
         let mut before = None;
-        for (piece, offset) in bytes.chunks(PIECE).zip((0u64..).step_by(PIECE)) {
+        for (piece, offset) in bytes.chunks(if in_pieces { PIECE } else { 4 * PIECE }).zip((0u64..).step_by(PIECE)) {
             self.queue().write_buffer(buffer, offset, piece);
-            if bytes.len() > PIECE
-                && let Some(before) = before.replace(self.queue().submit([]))
-            {
+            if in_pieces && let Some(before) = before.replace(self.queue().submit([])) {
                 self.wait_for(before)?;
             }
         }
