@@ -29,9 +29,9 @@ const A: i32 = 2;
 const SMALL: i32 = 3;
 const ABOVE: i32 = 4;
 const BESIDE: i32 = 5;
-const SCALES: [[f64; 2]; 2] = [[3.4, 3.6], [2.0, 2.1]];
+const SCALES: [[f64; 2]; 2] = [[3.1, 3.3], [2.0, 2.1]];
 /// Two large digits and what is between them.
-const LEAST_SIDE: usize = 192;
+const LEAST_SIDE: usize = 160;
 
 /// Scenes with the tensors `image`, f32 (3, side, side) of 0..1; `words`, i32 (8), ended and filled up by 0; `mask`, f32 (8), 1 up to the first
 /// end; and `boxes`, i32 (2, 4): top, left, bottom and right of either digit's ink in the order they are named, the last row and column within.
@@ -44,7 +44,7 @@ impl CaptionedScenes {
     /// Of MNIST's files in a folder, as [`Scenes::open`].
     ///
     /// # Errors
-    /// As there; if the side is less than 192, into which two digits do not fit.
+    /// As there; if the side is less than 160, into which two digits do not fit.
     pub fn open(side: usize, folder: &Path, part: &str, most: usize, seed: u64) -> Result<Self> {
         if side < LEAST_SIDE {
             return Err(Error::shape("captions", format!("a canvas of {side} x {side}; two digits need {LEAST_SIDE} x {LEAST_SIDE}")));
@@ -129,7 +129,7 @@ mod tests {
     fn scenes() -> CaptionedScenes {
         let inside = |i: usize| (9..19).contains(&(i / 28 % 28)) && (9..19).contains(&(i % 28));
         let images = Array::from_fn([2, 28, 28], |i| if inside(i) { 255i32 } else { 0 });
-        CaptionedScenes { scenes: Scenes::new(192, &images, &Array::from_fn([2], |i| i as i32 + 3), 9, 7).unwrap() }
+        CaptionedScenes { scenes: Scenes::new(160, &images, &Array::from_fn([2], |i| i as i32 + 3), 9, 7).unwrap() }
     }
 
     #[test]
@@ -148,7 +148,7 @@ mod tests {
             for (part, digit) in [(first, &boxes[..4]), (second, &boxes[4..])] {
                 let height = digit[2] - digit[0] + 1.0;
                 assert_eq!(part.contains("small"), height < 25.0, "{part} is {height} pixels high");
-                assert!(digit.iter().all(|at| (0.0..192.0).contains(at)));
+                assert!(digit.iter().all(|at| (0.0..160.0).contains(at)));
             }
             let axis = usize::from(!text.contains("above"));
             assert!(boxes[axis + 2] < boxes[axis + 4], "the first one ends before the second begins: {text}, {boxes:?}");
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_canvas_too_small_is_refused() {
-        let error = CaptionedScenes::open(191, Path::new("nowhere"), "train", 1, 1).unwrap_err().to_string();
-        assert!(error.contains("191 x 191"), "{error}");
+        let error = CaptionedScenes::open(159, Path::new("nowhere"), "train", 1, 1).unwrap_err().to_string();
+        assert!(error.contains("159 x 159"), "{error}");
     }
 }
