@@ -202,18 +202,21 @@ impl Gpu {
     /// the host fills the next, so that staging memory stays small and in the host's cache.
     pub(crate) fn write(&self, buffer: &wgpu::Buffer, bytes: &[u8]) -> Result<()> {
         const PIECE: usize = 2 << 20;
-        let in_pieces = bytes.len() > 4 * PIECE;
+        if bytes.len() <= 4 * PIECE {
+            self.write_at(buffer, 0, bytes);
+            return Ok(());
+        }
         let mut before = None;
-        for (piece, offset) in bytes.chunks(if in_pieces { PIECE } else { 4 * PIECE }).zip((0u64..).step_by(PIECE)) {
-            self.queue().write_buffer(buffer, offset, piece);
-            if in_pieces && let Some(before) = before.replace(self.queue().submit([])) {
+        for (piece, offset) in bytes.chunks(PIECE).zip((0u64..).step_by(PIECE)) {
+            self.write_at(buffer, offset, piece);
+            if let Some(before) = before.replace(self.queue().submit([])) {
                 self.wait_for(before)?;
             }
         }
         Ok(())
     }
 
-    /// Writes few `bytes` at an offset of `buffer`, both multiples of 4.
+    /// Writes `bytes` at an offset of `buffer`, both multiples of 4, along with the next submission.
     pub(crate) fn write_at(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) {
         self.queue().write_buffer(buffer, offset, bytes);
     }

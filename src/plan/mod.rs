@@ -199,7 +199,8 @@ impl Plan {
         }
     }
 
-    /// [`Plan::run`] for callers with an executor: never blocks the thread it is polled on while a GPU works.
+    /// [`Plan::run`] for callers with an executor: never blocks the thread it is polled on while a GPU works. A run that is dropped before
+    /// its end leaves the plan usable; whether its states have changed is open.
     ///
     /// # Errors
     /// As [`Plan::run`].
