@@ -9,7 +9,7 @@ use foveate::gpu::Gpu;
 use foveate::graph::{Graph, Var};
 use foveate::models::{photo, selfie};
 use foveate::ops::{
-    AffineGrid, AxisRange, BatchNorm, Conv2d, ConvTranspose2d, GridSample, Linear, Matmul, Op, PadMode, Resize, SampleMode,
+    AffineGrid, AxisRange, BatchNorm, Conv2d, ConvTranspose2d, GridSample, Linear, Matmul, MaxPool2d, Op, PadMode, Resize, SampleMode,
 };
 use foveate::plan::{Device, Options, Plan};
 use foveate::{Error, Result};
@@ -411,6 +411,23 @@ fn a_sum_of_two_convolutions_is_the_later_ones() {
     assert_eq!(both.nodes(), (2, 5));
     assert!(both.together.describe().contains("conv2d+relu#1") && both.together.describe().contains("conv2d+add+relu#4"));
     both.agree(&[random(&[1, 4, 8, 8], 3)], NEAR);
+}
+
+/// Backwards too: the mask of a `ReLU` before a pooling is computed where the gradient of the pooling stores, by either of its kernels.
+#[test]
+fn the_gradient_of_a_pooling_finishes_with_that_of_a_relu() {
+    for (name, shape, pooling) in [
+        ("halves", [2, 3, 6, 16], MaxPool2d::default()),
+        ("switches", [2, 3, 9, 7], MaxPool2d { kernel: Hw::square(3), stride: Hw::square(2), ..Default::default() }),
+    ] {
+        let mut both = Both::of(gpu(), &f32s(&[&shape]), |_, x| {
+            let pooled = x[0].relu()?.max_pool2d(pooling)?;
+            pooled.mul(&pooled)?.reduce_sum(&[], false)?.gradient(&[&x[0]])
+        });
+        let text = both.together.describe();
+        assert!(text.contains("max_pool2d_gradient+greater+where") && text.contains(&format!("max_pool2d_gradient/{name}")), "{text}");
+        both.agree(&[random(&shape, 3)], Bound::Exact);
+    }
 }
 
 /// The dispatches of whole networks, which nothing should raise unnoticed.

@@ -16,15 +16,14 @@
 //! `ceil_mode` rounds OH up, unless the last window would then begin behind the input. PyTorch demands a padding of at most half
 //! the kernel; here any is right with which every window meets an input.
 //!
-//! Gradient: that of each output at the input that won, added up where windows overlap. Windows that lie apart are unpooled at
-//! once; of those that overlap each that meets none of the others, `ceil(extent / stride)` times along either axis.
+//! Gradient: that of each output at the input that won, added up where windows overlap ([`MaxPool2dGradient`](super::MaxPool2dGradient)).
 //!
 //! ONNX: `MaxPool`. PyTorch: `max_pool2d`.
 
+use super::max_pool2d_gradient::by_input;
 use super::slices::nested;
 use super::windows::Windows;
-use super::{AxisRange, Candidate, MaxUnpool2d, Op, Site, WORKGROUP, check_inputs, check_rank, groups, launch_rows, the_gradient};
-use super::{types, u32_of, zeros};
+use super::{Candidate, Op, Site, WORKGROUP, check_inputs, check_rank, groups, launch_rows, the_gradient, types, u32_of};
 use crate::array::{Array, DType, Data, Hw, Literal, Pads, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -107,32 +106,6 @@ impl Var {
     }
 }
 
-impl MaxPool2d {
-    /// The gradient of the input from `grad`, that of the values, which lay at `indices`.
-    fn by_input(&self, input: &Var, indices: &Var, grad: &Var) -> Result<Var> {
-        let size = Hw::new(input.shape()[2], input.shape()[3]);
-        let apart = MaxUnpool2d { output_size: Some(size), ..Default::default() };
-        // Every how many windows do two of them not overlap?
-        let every = |kernel: usize, dilation: usize, stride: usize| ((kernel - 1) * dilation + 1).div_ceil(stride) as isize;
-        let steps = [
-            every(self.kernel.h, self.dilation.h, self.stride.h).min(grad.shape()[2] as isize),
-            every(self.kernel.w, self.dilation.w, self.stride.w).min(grad.shape()[3] as isize),
-        ];
-        if steps == [1, 1] {
-            return grad.max_unpool2d(indices, apart);
-        }
-        let mut sum = zeros(grad, input.shape())?;
-        for y in 0..steps[0] {
-            for x in 0..steps[1] {
-                let range = |axis, start, step| AxisRange { axis, start, end: isize::MAX, step };
-                let ranges = [range(2, y, steps[0]), range(3, x, steps[1])];
-                sum = sum.add(&grad.slice(ranges)?.max_unpool2d(&indices.slice(ranges)?, apart)?)?;
-            }
-        }
-        Ok(sum)
-    }
-}
-
 impl Op for MaxPool2d {
     fn name(&self) -> &'static str {
         "max_pool2d"
@@ -159,8 +132,7 @@ impl Op for MaxPool2d {
 
     fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
         let grad = the_gradient(self.name(), output_grads)?;
-        let (_, indices) = inputs[0].max_pool2d_with_indices(*self)?;
-        Ok(vec![Some(self.by_input(&inputs[0], &indices, grad)?)])
+        Ok(vec![Some(by_input(*self, &inputs[0], None, grad)?)])
     }
 }
 
@@ -189,17 +161,17 @@ impl Op for MaxPool2dWithIndices {
 
     fn gradient(&self, inputs: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
         let Some(grad) = output_grads.first().and_then(Option::as_ref) else { return Ok(vec![None]) };
-        Ok(vec![Some(self.0.by_input(&inputs[0], &outputs[1], grad)?)])
+        Ok(vec![Some(by_input(self.0, &inputs[0], Some(&outputs[1]), grad)?)])
     }
 }
 
 impl MaxPool2d {
-    fn windows(&self, shape: &[usize]) -> [Windows; 2] {
+    pub(super) fn windows(&self, shape: &[usize]) -> [Windows; 2] {
         Windows::of(shape, self.kernel, self.stride, self.dilation, self.padding, self.ceil_mode)
     }
 
     /// Values and indices.
-    fn largest(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
+    pub(super) fn largest(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
         match inputs[0].data() {
             Data::I32(values) => self.largest_of(inputs, values, |value, best| value > best),
             Data::U32(values) => self.largest_of(inputs, values, |value, best| value > best),

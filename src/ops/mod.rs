@@ -89,6 +89,7 @@ ops! {
     matmul,
     max_pool1d,
     max_pool2d,
+    max_pool2d_gradient,
     max_pool3d,
     max_unpool,
     max_unpool2d,

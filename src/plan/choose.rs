@@ -1,7 +1,7 @@
 //! Which of an operator's ways a step goes: the first that the device can run, or the one that was measured to be fastest.
 
+use super::Options;
 use super::program::{Program, Step};
-use super::{Options, self_test};
 use crate::array::TensorType;
 use crate::error::{Error, Result};
 use crate::gpu::cache::hash;
@@ -14,17 +14,17 @@ use std::fmt::Write;
 #[derive(Clone, Debug)]
 pub(super) struct Chooser<'a> {
     device: Cow<'a, Capabilities>,
-    /// The device itself, if it is there.
-    gpu: Option<&'a Gpu>,
+    /// The device itself, if it is there, and what tells whether it multiplies matrices rightly, asked when a step would have it do so.
+    gpu: Option<(&'a Gpu, fn(&Gpu) -> bool)>,
     precision: Precision,
     choices: Option<&'a Choices>,
 }
 
 impl<'a> Chooser<'a> {
-    /// For a device that is there, with what was measured on it if `options` want that.
-    pub(super) fn of(gpu: &'a Gpu, options: Options) -> Self {
+    /// For a device that is there, with what was measured on it if `options` want that; `test` tells whether it multiplies matrices rightly.
+    pub(super) fn of(gpu: &'a Gpu, options: Options, test: fn(&Gpu) -> bool) -> Self {
         let choices = Some(gpu.choices()).filter(|choices| options.tuned && !choices.is_empty());
-        Self { choices, gpu: Some(gpu), ..Self::unmeasured(gpu.capabilities(), options) }
+        Self { choices, gpu: Some((gpu, test)), ..Self::unmeasured(gpu.capabilities(), options) }
     }
 
     /// For a device that nothing was measured on.
@@ -47,7 +47,7 @@ impl<'a> Chooser<'a> {
             names(&candidates).iter().position(|name| *name == choice.name)
         });
         let best = fastest.unwrap_or(0);
-        if is_on_matrices(&candidates[best]) && self.gpu.is_some_and(|gpu| !gpu.matrices_work(|| self_test::passes(gpu))) {
+        if is_on_matrices(&candidates[best]) && self.gpu.is_some_and(|(gpu, test)| !gpu.matrices_work(|| test(gpu))) {
             candidates.retain(|candidate| !is_on_matrices(candidate));
             return Ok(candidates.swap_remove(0));
         }

@@ -137,7 +137,7 @@ impl Plan {
         Ok(match device.into() {
             Device::Gpu(gpu) => {
                 options.check(&gpu)?;
-                let chooser = Chooser::of(&gpu, options);
+                let chooser = Chooser::of(&gpu, options, self_test::passes);
                 let program = prepared(program, &chooser, options);
                 let layout = Layout::of(&chooser, &program)?;
                 let backend = Backend::Gpu(Box::new(device::Compiled::new(&gpu, &program, layout)?));

@@ -40,6 +40,7 @@ mod layer_norm;
 mod logical;
 mod matmul;
 mod max_pool2d;
+mod max_pool2d_gradient;
 mod max_unpool2d;
 mod one_hot;
 mod pad;
