@@ -1,5 +1,6 @@
 // What the taps of a step meet of the input (NCHW), in registers, for convolutions on lanes: rows of neighbours, each of another input
 // channel or row of the kernel. Whoever imports this binds `input` as array<vec2<u64>>.
+#import fours
 
 // STRIDE, SHIFT, LOADS, PADDED: as in conv2d/register
 override STRIDE: u32 = 1;
@@ -9,10 +10,6 @@ override PADDED: bool = true;
 override PITCH: u32 = LOADS + 1; // vectors of `window` from one row to the next
 
 var<private> window: array<vec4<f32>, 84>; // [row][vector]
-
-fn floats(four: vec2<u64>) -> vec4<f32> {
-    return bitcast<vec4<f32>>(vec4(u32(four.x), u32(four.x >> 32u), u32(four.y), u32(four.y >> 32u)));
-}
 
 // Element `i` of row `row`.
 fn pixel(row: u32, i: u32) -> f32 {

@@ -4,6 +4,7 @@
 // Steps are spelt out: what a loop carries is blended under the mask of active lanes in every turn.
 #import index
 #import matmul
+#import fours
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<vec2<u64>>; // [batch, rows, depth], four f32 each: half the loads
@@ -28,10 +29,6 @@ var<private> x: array<vec4<f32>, 4>; // four steps of this lane's row, and of th
 var<private> x_next: array<vec4<f32>, 4>; // the vectors that hold the last of them, where rows do not start with a vector
 var<private> y: array<vec4<f32>, 8>; // [step][vector]: columns; or [column]: four steps
 var<private> y_next: array<vec4<f32>, 8>;
-
-fn floats(four: vec2<u64>) -> vec4<f32> {
-    return bitcast<vec4<f32>>(vec4(u32(four.x), u32(four.x >> 32u), u32(four.y), u32(four.y >> 32u)));
-}
 
 // Four neighbours from the one at `i`, of two vectors.
 fn moved(first: vec4<f32>, second: vec4<f32>, i: u32) -> vec4<f32> {

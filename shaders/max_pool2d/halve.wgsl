@@ -1,4 +1,5 @@
-// max_pool2d/halve: 2 x 2 windows, stride 2, no padding; one invocation per four neighbouring outputs.
+// max_pool2d/halve: 2 x 2 windows, stride 2, no padding; one invocation per four neighbouring outputs. The header says what
+// a `Four` is.
 #import index
 #import larger
 
@@ -18,8 +19,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<vec4<f32>>;          // planes of H x W, W a multiple of 8
-@group(0) @binding(2) var<storage, read_write> output: array<vec4<f32>>;   // planes of OH x W/2
+@group(0) @binding(1) var<storage, read> input: array<Four>;         // planes of H x W, W a multiple of 8
+@group(0) @binding(2) var<storage, read_write> output: array<Four>;  // planes of OH x W/2
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -34,10 +35,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let plane = row / params.output_size.x;
     let input_row = params.input_size.y / 4u;
     let at = params.input_skip / 4u + (plane * params.input_size.x + 2u * y) * input_row + 2u * x;
-    let a = input[at];
-    let b = input[at + 1u];
-    let c = input[at + input_row];
-    let d = input[at + input_row + 1u];
+    let a = floats(input[at]);
+    let b = floats(input[at + 1u]);
+    let c = floats(input[at + input_row]);
+    let d = floats(input[at + input_row + 1u]);
     // Scan order: upper left, upper right, lower left, lower right of each window.
     var best = vec4(a.xz, b.xz);
     var offset = vec4<u32>();
@@ -53,6 +54,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     wins = are_larger(lower_right, best);
     best = select(best, lower_right, wins);
     offset = select(offset, vec4(params.input_size.y + 1u), wins);
-    output[params.output_skip / 4u + index] = best;
+    output[params.output_skip / 4u + index] = four_floats(best);
     store_indices(index, offset + 2u * y * params.input_size.y + 8u * x + vec4(0u, 2u, 4u, 6u));
 }

@@ -1,5 +1,5 @@
 // max_pool2d_gradient/halves: of 2 x 2 windows, stride 2, no padding; one invocation per four neighbouring windows, whose two times eight
-// inputs it compares anew.
+// inputs it compares anew. The header says what a `Four` is.
 #import index
 #import larger
 
@@ -16,9 +16,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<vec4<f32>>;           // planes of 2 GH x 2 GW
-@group(0) @binding(2) var<storage, read> grad: array<vec4<f32>>;            // planes of GH x GW
-@group(0) @binding(3) var<storage, read_write> output: array<vec4<f32>>;    // as input
+@group(0) @binding(1) var<storage, read> input: array<Four>;           // planes of 2 GH x 2 GW
+@group(0) @binding(2) var<storage, read> grad: array<Four>;            // planes of GH x GW
+@group(0) @binding(3) var<storage, read_write> output: array<Four>;    // as input
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -31,10 +31,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let upper = row * 4u * params.fours + 2u * (index - row * params.fours);
     let lower = upper + 2u * params.fours;
     let skip = params.input_skip / 4u;
-    let a = input[skip + upper];
-    let b = input[skip + upper + 1u];
-    let c = input[skip + lower];
-    let d = input[skip + lower + 1u];
+    let a = floats(input[skip + upper]);
+    let b = floats(input[skip + upper + 1u]);
+    let c = floats(input[skip + lower]);
+    let d = floats(input[skip + lower + 1u]);
     // Scan order: upper left, upper right, lower left, lower right of each window.
     let upper_left = vec4(a.xz, b.xz);
     let upper_right = vec4(a.yw, b.yw);
@@ -46,7 +46,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     best = select(best, lower_left, third);
     let fourth = are_larger(lower_right, best);
 
-    let of_window = grad[params.grad_skip / 4u + index];
+    let of_window = floats(grad[params.grad_skip / 4u + index]);
     let zero = vec4<f32>();
     let of_lower_right = select(zero, of_window, fourth);
     let left = select(of_window, zero, fourth);
@@ -61,6 +61,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
 
 // Eight neighbours of a row, those of even columns and those of odd ones.
 fn store(skip: u32, at: u32, channel: u32, even: vec4<f32>, odd: vec4<f32>) {
-    output[skip + at] = finish(vec4(even.x, odd.x, even.y, odd.y), 4u * at, channel);
-    output[skip + at + 1u] = finish(vec4(even.z, odd.z, even.w, odd.w), 4u * at + 4u, channel);
+    output[skip + at] = four_floats(finish(vec4(even.x, odd.x, even.y, odd.y), 4u * at, channel));
+    output[skip + at + 1u] = four_floats(finish(vec4(even.z, odd.z, even.w, odd.w), 4u * at + 4u, channel));
 }

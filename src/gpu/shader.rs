@@ -32,6 +32,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     fixed_sum,
     floats,
     formats,
+    fours,
     halves,
     index,
     larger,
@@ -64,6 +65,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     unsigned,
     upsample,
     vec4,
+    whole_fours,
     window,
 };
 

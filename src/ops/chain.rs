@@ -3,14 +3,14 @@
 use super::{Candidate, Cut, Expression, MAX_LOOPS, Nest, Op, Part, Site, WORKGROUP, Walk, aliases, dense, groups, u32_of, vector};
 use crate::array::{DType, TensorType};
 use crate::error::{Error, Result};
-use crate::gpu::{Kernel, Launch, kernel, params};
+use crate::gpu::{Capabilities, Kernel, Launch, kernel, params};
 use std::fmt::Write;
 
 /// Operands that a chain reads from memory at most: with the output and, on software adapters, the parameters, these are the eight
 /// buffers that any device binds.
 pub(crate) const MOST_OPERANDS: usize = 6;
-/// Neighbours of a row that an invocation computes on software adapters where operands are repeated along the row: these are loaded, and
-/// places divided out, once for all of them. Elsewhere neighbours belong to neighbouring invocations, which load them together.
+/// Neighbours of a row that an invocation computes on software adapters: places are divided out, and what is repeated along the row loaded,
+/// once for all of them. Elsewhere neighbours belong to neighbouring invocations, which load them together.
 const ITEMS: usize = 8;
 /// Numbers that are given to a chain as parameters at most.
 pub(crate) const MOST_NUMBERS: usize = 32;
@@ -222,7 +222,7 @@ impl Chain {
             (*bytes, *each) = (site.inputs[operand.input].device_bytes(), operand.dtype.device_bytes());
         }
         let parts = nest.parts_of(op, site.device, bytes, each, Cut::Outermost)?;
-        let launches = parts.iter().map(|part| self.launch_part(part, output, site.device.software)).collect::<Result<Vec<_>>>()?;
+        let launches = parts.iter().map(|part| self.launch_part(part, output, site.device)).collect::<Result<Vec<_>>>()?;
         Ok(vec![Candidate::of(launches)])
     }
 
@@ -242,12 +242,12 @@ impl Chain {
         Nest::new(op, output, walks)
     }
 
-    fn launch_part(&self, part: &Part<NEST>, output: &TensorType, software: bool) -> Result<Launch> {
+    fn launch_part(&self, part: &Part<NEST>, output: &TensorType, device: &Capabilities) -> Result<Launch> {
         let nest = &part.nest;
         // Four f64 are more than the 16 bytes that buffers are multiples of.
         let width = if self.dtype == DType::F64 { 1 } else { nest.width(true) };
-        let repeated = nest.sizes.len() > 1 && (0..self.operands.len()).any(|k| nest.repeats(k + 1));
-        let items = if software && repeated { ITEMS } else { 1 };
+        let items = if device.software && nest.sizes.len() > 1 { ITEMS } else { 1 };
+        let fours = device.has_lanes() && width == 4;
         let many = || Error::unsupported("fused", format!("{} numbers as parameters", self.numbers.len()));
         let mut params = Params {
             strides: [[0; 4]; 16],
@@ -258,14 +258,21 @@ impl Chain {
             output_start: nest.packed_start(0, width),
         };
         let mut header = self.functions(width);
-        let _ = writeln!(header, "alias Output = {};", item(output.dtype));
+        if fours {
+            header.push_str("#import fours\n");
+        }
+        let _ = writeln!(header, "alias Output = {};", if fours { "Four" } else { item(output.dtype) });
         for (k, operand) in self.operands.iter().enumerate() {
             params.starts[k / 4][k % 4] = nest.packed_start(k + 1, width);
             let strides = nest.packed_strides(k + 1, width);
             for (d, stride) in strides.as_flattened().iter().enumerate() {
                 params.strides[2 * d + k / 4][k % 4] = *stride;
             }
-            let ty = vector(operand.dtype.wgsl(), if nest.repeats(k + 1) { 1 } else { width });
+            let ty = match (nest.repeats(k + 1), fours) {
+                (true, _) => operand.dtype.wgsl().to_owned(),
+                (false, true) => "Four".to_owned(),
+                (false, false) => vector(operand.dtype.wgsl(), width),
+            };
             let _ = writeln!(header, "@group(0) @binding({}) var<storage, read> operand{k}: array<{ty}>;", k + 1);
         }
         let last = self.operands.len() + 1;
@@ -286,9 +293,11 @@ impl Chain {
                 (false, true) => format!("params.starts[{half}].{lane} + index + i"),
                 (false, false) => format!("{}.{lane} + i * params.strides[{half}].{lane}", ["first", "second"][half]),
             };
-            format!("{}(operand{k}[{at}])", item(operand.dtype))
+            let read = format!("operand{k}[{at}]");
+            if fours { format!("bitcast<{}>(words({read}))", item(operand.dtype)) } else { format!("{}({read})", item(operand.dtype)) }
         };
         let (body, result) = self.body(None, "params.numbers", load);
+        let result = if fours { format!("four_words(bitcast<vec4<u32>>({result}))") } else { result };
         let _ = writeln!(
             header,
             "fn chain(index: u32, first: vec4<u32>, second: vec4<u32>, items: u32) {{\n{row}    for (var i = 0u; i < ITEMS; i++) {{\n\

@@ -97,6 +97,14 @@ pub(crate) fn launch_rows(
     Ok(parts.into_iter().map(launch).collect())
 }
 
+/// The include by which a shader moves four numbers as one `Four`.
+pub(crate) fn fours(device: &Capabilities) -> &'static str {
+    if device.has_lanes() { "#import fours\n" } else { WHOLE_FOURS }
+}
+
+/// The same of a device that has no lanes.
+pub(crate) const WHOLE_FOURS: &str = "#import whole_fours\n";
+
 /// `width` numbers of WGSL type `scalar`: itself, or a vector of it.
 pub(crate) fn vector(scalar: &str, width: usize) -> String {
     if width > 1 { format!("vec{width}<{scalar}>") } else { scalar.to_owned() }

@@ -23,7 +23,7 @@
 use super::max_pool2d_gradient::by_input;
 use super::slices::nested;
 use super::windows::Windows;
-use super::{Candidate, Op, Site, WORKGROUP, check_inputs, check_rank, groups, launch_rows, the_gradient, types, u32_of};
+use super::{Candidate, Op, Site, WORKGROUP, check_inputs, check_rank, fours, groups, launch_rows, the_gradient, types, u32_of};
 use crate::array::{Array, DType, Data, Hw, Literal, Pads, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -54,8 +54,11 @@ fn store_indices(at: u32, index: vec4<u32>) { indices[params.indices_skip / 4u +
 /// A header that the window kernel is complete with.
 const PLAIN: &str = "alias Scalar = f32;\n#import larger\nfn store_index(at: u32, index: u32) {}\n";
 
+/// The same of the kernel that halves.
+const HALF: &str = "#import whole_fours\nfn store_indices(at: u32, index: vec4<u32>) {}\n";
+
 static WINDOW: Kernel = kernel!("max_pool2d/window", Params, header: PLAIN);
-static HALVE: Kernel = kernel!("max_pool2d/halve", Params, header: NO_INDICES);
+static HALVE: Kernel = kernel!("max_pool2d/halve", Params, header: HALF);
 pub(super) const KERNELS: &[&Kernel] = &[&WINDOW, &HALVE];
 
 /// The attributes of max pooling. The default halves the map.
@@ -235,7 +238,7 @@ impl MaxPool2d {
                     _ => FLOATS,
                 };
                 let launch = Launch::new(if four { &HALVE } else { &WINDOW }, &params, groups(count, WORKGROUP))
-                    .header([elements, indices].concat())
+                    .header([if four { fours(site.device) } else { elements }, indices].concat())
                     .turns(nested(&[self.kernel.h.min(input[2]), self.kernel.w.min(input[3])]));
                 let launch = if four { launch } else { launch.constant("DILATED", u8::from(self.dilation != Hw::square(1))) };
                 let launch = launch.input_window(0, &read).output_window(0, &write);

@@ -10,7 +10,7 @@
 //! | grad | f32 (N, C, OH, OW) |
 //! | output | f32 (N, C, H, W) |
 //!
-//! Each input looks at the windows that cover it, `ceil(extent / stride)` along either axis at most, so nothing is added atomically and
+//! Each input looks at the windows that cover it, `ceil(extent / stride)` along either axis, so nothing is added atomically and
 //! nothing cleared before. An index outside of its window is dropped.
 //!
 //! Where the pooling halves a map without padding, [`MaxPool2dHalvesGradient`] has the map itself in the place of indices, and compares
@@ -22,10 +22,8 @@
 
 use super::slices::nested;
 use super::windows::Windows;
-use super::{
-    Candidate, FINISH_NUMBERS, Finish, Items, MaxPool2d, Op, Site, UNFINISHED, UNFINISHED_FOUR, WORKGROUP, check_dtype, check_inputs,
-};
-use super::{check_rank, finish_numbers, finished, groups, launch_rows, the_gradient, types, u32_of};
+use super::{Candidate, FINISH_NUMBERS, Finish, Items, MaxPool2d, Op, Site, UNFINISHED_FOUR, WORKGROUP, check_dtype, check_inputs};
+use super::{check_rank, finish_numbers, finished, fours, groups, launch_rows, the_gradient, types, u32_of};
 use crate::array::{Array, DType, Hw, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, Window, kernel, params};
@@ -34,7 +32,7 @@ use crate::graph::Var;
 params! {
     struct Params {
         finish: [[u32; 4]; FINISH_NUMBERS],
-        input_size: [u32; 2], grad_size: [u32; 2], extent: [u32; 2], stride: [u32; 2], padding: [u32; 2],
+        input_size: [u32; 2], grad_size: [u32; 2], extent: [u32; 2], padding: [u32; 2],
         count: u32, channels: u32, grad_skip: u32, output_skip: u32,
     }
 }
@@ -46,8 +44,9 @@ params! {
     }
 }
 
-static SWITCHES: Kernel = kernel!("max_pool2d_gradient/switches", Params, header: UNFINISHED);
-static HALVES: Kernel = kernel!("max_pool2d_gradient/halves", HalvesParams, header: UNFINISHED_FOUR);
+static SWITCHES: Kernel = kernel!("max_pool2d_gradient/switches", Params, header: UNFINISHED_FOUR);
+static HALVES: Kernel =
+    kernel!("max_pool2d_gradient/halves", HalvesParams, header: "#import whole_fours\nalias Element = vec4<f32>;\n#import unfinished\n");
 pub(super) const KERNELS: &[&Kernel] = &[&SWITCHES, &HALVES];
 
 /// The gradient of a map that was pooled, by where the largest values lay.
@@ -70,7 +69,10 @@ pub(super) fn by_input(pooling: MaxPool2d, input: &Var, indices: Option<&Var>, g
     };
     match indices {
         Some(indices) => indices.apply1(MaxPool2dGradient { pooling, size: Hw::new(h, w) }, &[grad]),
-        None if pooling == MaxPool2d::default() && h % 2 == 0 && w % 8 == 0 => input.apply1(MaxPool2dHalvesGradient, &[grad]),
+        // Rounding up is the same where nothing is left over.
+        None if h % 2 == 0 && w % 8 == 0 && (MaxPool2d { ceil_mode: false, ..pooling }) == MaxPool2d::default() => {
+            input.apply1(MaxPool2dHalvesGradient, &[grad])
+        }
         None => by_input(pooling, input, Some(&input.max_pool2d_with_indices(pooling)?.1), grad),
     }
 }
@@ -140,15 +142,14 @@ impl Op for MaxPool2dGradient {
         let (plane, grad_plane) = (output[2] * output[3], grad[2] * grad[3]);
         let windows = self.windows();
         let pair = |of: fn(Windows) -> usize| windows.map(|w| u32_of(of(w)));
-        let most = windows.map(|w| ((w.kernel - 1) * w.dilation + 1).div_ceil(w.stride).min(grad[2].max(grad[3])));
+        let most = windows.map(|w| ((w.kernel - 1) * w.dilation + 4).div_ceil(w.stride).min(grad[2].max(grad[3])));
         launches(self.name(), site, [grad_plane, plane], |planes, [read, write], finish| {
-            let count = planes * plane;
+            let count = planes * output[2] * output[3].div_ceil(4);
             let params = Params {
                 finish: finish_numbers(finish),
                 input_size: pair(|w| w.input),
                 grad_size: [grad[2], grad[3]].map(u32_of),
                 extent: pair(|w| (w.kernel - 1) * w.dilation + 1),
-                stride: pair(|w| w.stride),
                 padding: pair(|w| w.before),
                 count: u32_of(count),
                 channels: u32_of(output[1]),
@@ -156,8 +157,9 @@ impl Op for MaxPool2dGradient {
                 output_skip: write.skip,
             };
             let launch = Launch::new(&SWITCHES, &params, groups(count, WORKGROUP)).turns(nested(&most));
+            let launch = launch.constant("STRIDE_H", u32_of(windows[0].stride)).constant("STRIDE_W", u32_of(windows[1].stride));
             let launch = launch.input_window(0, read).input_window(1, read).output_window(0, write);
-            finished(launch, finish, Items::One)
+            finished(launch, finish, Items::Row { whole: false })
         })
     }
 
@@ -208,7 +210,7 @@ impl Op for MaxPool2dHalvesGradient {
                 input_skip: write.skip,
                 grad_skip: read.skip,
             };
-            let launch = Launch::new(&HALVES, &params, groups(count, WORKGROUP));
+            let launch = Launch::new(&HALVES, &params, groups(count, WORKGROUP)).header(fours(site.device));
             let launch = launch.input_window(0, write).input_window(1, read).output_window(0, write);
             finished(launch, finish, Items::Row { whole: true })
         })
