@@ -10,19 +10,22 @@ use crate::ops::{Candidate, Precision, Site};
 use std::borrow::Cow;
 use std::fmt::Write;
 
+/// What tells whether a device multiplies matrices rightly.
+type Test = fn(&Gpu) -> bool;
+
 /// All that the choice of a kernel may depend on.
 #[derive(Clone, Debug)]
 pub(super) struct Chooser<'a> {
     device: Cow<'a, Capabilities>,
-    /// The device itself, if it is there, and what tells whether it multiplies matrices rightly, asked when a step would have it do so.
-    gpu: Option<(&'a Gpu, fn(&Gpu) -> bool)>,
+    /// The device itself, if it is there, with the test that it has to pass before a step goes by its matrices.
+    gpu: Option<(&'a Gpu, Test)>,
     precision: Precision,
     choices: Option<&'a Choices>,
 }
 
 impl<'a> Chooser<'a> {
-    /// For a device that is there, with what was measured on it if `options` want that; `test` tells whether it multiplies matrices rightly.
-    pub(super) fn of(gpu: &'a Gpu, options: Options, test: fn(&Gpu) -> bool) -> Self {
+    /// For a device that is there, with what was measured on it if `options` want that.
+    pub(super) fn of(gpu: &'a Gpu, options: Options, test: Test) -> Self {
         let choices = Some(gpu.choices()).filter(|choices| options.tuned && !choices.is_empty());
         Self { choices, gpu: Some((gpu, test)), ..Self::unmeasured(gpu.capabilities(), options) }
     }
