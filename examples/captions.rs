@@ -3,14 +3,16 @@
 //!     scripts/mnist.sh
 //!     cargo run --release --example captions -- 2500 1 40000
 //!
-//! trains soft attention for 2500 steps with seed 1 on 40,000 scenes, then hard attention from what that has learnt, for a fifth as many, and
-//! writes captions-soft.png and captions-hard.png: a scene, and where the network looked for each word of its caption.
+//! trains soft attention for 2500 steps with seed 1 on 40,000 scenes, then for a fifth as many steps each, from what that has learnt, hard
+//! attention, and soft attention together with the encoder. Of each it writes captions-<which>.png, a scene and where the network looked for
+//! each word of its caption, and captions-<which>.safetensors, its weights. With weights as a fourth argument it trains those with the encoder
+//! for all of the steps, and nothing else.
 //!
-//! The encoder is the FCN-8s that is part of the crate, as it is: 10 x 10 places of 208 features, computed once for all scenes, as in the
-//! paper, and kept in memory, 83 kB a scene; beside them stands where a place is, which a caption needs to say "above". The encoder has
-//! learned what digits are, but not to say anything; where to look the decoder learns from captions alone. Told in the end, of scenes made
-//! of digits that neither has seen: captions that are right word by word, and how much of alpha lies in the box around the digit that is
-//! named, beside what there would be if it were the same everywhere.
+//! The encoder is the FCN-8s that is part of the crate: 10 x 10 places of 208 features; beside them stands where a place is, which a caption
+//! needs to say "above". At first it stays as it is, as in the paper: it has learned what digits are, but not to say anything, and its
+//! features are computed once for all scenes and kept in memory, 83 kB a scene. Where to look the decoder learns from captions alone. Told in
+//! the end, of scenes made of digits that neither has seen: captions that are right word by word, and how much of alpha lies in the box around
+//! the digit that is named, beside what there would be if it were the same everywhere.
 
 use foveate::array::{Array, Hw, TensorType, picture};
 use foveate::gpu::Gpu;
@@ -34,19 +36,27 @@ use std::sync::Arc;
 
 const SIDE: usize = 160;
 const GRID: Hw = Hw::square(SIDE / 16);
+/// A number for each row and for each column of the grid.
+const MARKS: usize = GRID.h + GRID.w;
+/// Tensors that lie beside the parameters and are not learnt: by what features are brought to mean 0 and variance 1.
+const MOMENTS: [&str; 2] = ["features_mean", "features_scale"];
 const BATCH: usize = 32;
-const TESTED: usize = 512;
+const TESTED: usize = 2048;
 
-/// Scenes of a part of MNIST as the encoder sees them: `features` (scenes, places, channels), and the words, mask and boxes of [`CaptionedScenes`].
-fn encoded(gpu: &Gpu, fcn: &NarrowFcn, weights: &Weights, part: &str, count: usize, seed: u64) -> Result<Arrays> {
-    let scenes: Arc<dyn Dataset> = Arc::new(CaptionedScenes::open(SIDE, Path::new("target/mnist"), part, count, seed)?);
+/// Scenes of so many digits of a part of MNIST.
+fn scenes(part: &str, count: usize, seed: u64) -> Result<Arc<dyn Dataset>> {
+    Ok(Arc::new(CaptionedScenes::open(SIDE, Path::new("target/mnist"), part, count, seed)?))
+}
+
+/// Scenes as the encoder sees them: `features` (scenes, places, channels), and the words, mask and boxes of [`CaptionedScenes`].
+fn encoded(gpu: &Gpu, fcn: &NarrowFcn, weights: &Weights, scenes: &Arc<dyn Dataset>) -> Result<Arrays> {
     let graph = Graph::new();
     let image = graph.input("image", TensorType::f32([BATCH, 3, SIDE, SIDE]))?;
     let mut plan = Plan::compile(gpu, &[&annotations(&fcn.features(weights, &image)?)?])?;
     let each = GRID.area() * fcn.feature_channels();
     let (mut features, mut rest) = (Vec::with_capacity(scenes.len() * each), [const { Vec::new() }; 3]);
     let bar = ProgressBar::new(scenes.len() as u64);
-    for batch in Loader::in_order(Arc::clone(&scenes), BATCH)? {
+    for batch in Loader::in_order(Arc::clone(scenes), BATCH)? {
         let batch = batch?;
         let found = plan.run(&[("image", batch.get("image")?)])?;
         features.extend_from_slice(batch.counted(&found[0])?.values::<f32>()?);
@@ -66,46 +76,63 @@ fn encoded(gpu: &Gpu, fcn: &NarrowFcn, weights: &Weights, part: &str, count: usi
     Arrays::new(all.map(|(name, array)| (name.to_owned(), array)).to_vec())
 }
 
-/// What makes annotations of features.
-struct Annotator {
-    /// Mean and one over the standard deviation of each feature.
-    moments: [Array; 2],
-    /// (1, places, rows + columns): 1 for the row and for the column of a place.
-    places: Array,
+/// The network, but for its weights: the encoder, and the decoder of its annotations.
+struct Captioner {
+    encoder: NarrowFcn,
+    decoder: Config,
 }
 
-impl Annotator {
-    /// By the moments of some thousand scenes.
-    fn new(data: &Arrays, channels: usize) -> Result<Self> {
-        let (mut sums, mut squares, mut count) = (vec![0.0; channels], vec![0.0; channels], 0.0);
-        for i in 0..data.len().min(4096) {
-            for place in data.example(i, 0)?[0].values::<f32>()?.chunks(channels) {
-                count += 1.0;
-                for (c, v) in place.iter().map(|v| f64::from(*v)).enumerate() {
-                    sums[c] += v;
-                    squares[c] += v * v;
-                }
+/// Mean of each feature and one over its standard deviation, by some thousand scenes.
+fn moments(data: &Arrays, channels: usize) -> Result<[(String, Array); 2]> {
+    let (mut sums, mut squares, mut count) = (vec![0.0; channels], vec![0.0; channels], 0.0);
+    for i in 0..data.len().min(4096) {
+        for place in data.example(i, 0)?[0].values::<f32>()?.chunks(channels) {
+            count += 1.0;
+            for (c, v) in place.iter().map(|v| f64::from(*v)).enumerate() {
+                sums[c] += v;
+                squares[c] += v * v;
             }
         }
-        let mean = |c: usize| sums[c] / count;
-        let deviation = |c: usize| (squares[c] / count - mean(c).powi(2)).sqrt().max(1e-6);
-        let moments = [Array::from_fn([channels], |c| mean(c) as f32), Array::from_fn([channels], |c| (1.0 / deviation(c)) as f32)];
-        let marks = GRID.h + GRID.w;
-        let marked = |i: usize| [i / marks / GRID.w, GRID.h + i / marks % GRID.w].contains(&(i % marks));
-        Ok(Self { moments, places: Array::from_fn([1, GRID.area(), marks], |i| f32::from(marked(i))) })
+    }
+    let mean = |c: usize| sums[c] / count;
+    let deviation = |c: usize| (squares[c] / count - mean(c).powi(2)).sqrt().max(1e-6);
+    let of = |name: &str, value: &dyn Fn(usize) -> f64| (name.to_owned(), Array::from_fn([channels], |c| value(c) as f32));
+    Ok([of(MOMENTS[0], &mean), of(MOMENTS[1], &|c| 1.0 / deviation(c))])
+}
+
+impl Captioner {
+    fn new(encoder: NarrowFcn) -> Self {
+        let decoder = Config {
+            words: WORDS.len(),
+            embedding: 64,
+            hidden: 256,
+            features: encoder.feature_channels() + MARKS,
+            init_layers: 1,
+            attention_layers: 2,
+            output_layers: 1,
+            selector: false,
+            previous_to_output: true,
+            context_to_output: true,
+            dropout: true,
+        };
+        Self { encoder, decoder }
     }
 
-    /// How many numbers an annotation has.
-    fn size(&self) -> usize {
-        self.moments[0].len() + GRID.h + GRID.w
+    /// The annotations (B, places, size) of features (B, places, channels): each feature less its mean over its deviation, and 1 for the row and
+    /// for the column where the place is.
+    fn annotations(&self, weights: &Weights, features: &Var) -> Result<Var> {
+        let constant = |array: Array| features.graph().constant(array);
+        let [mean, scale] = MOMENTS.map(|name| weights.shaped(name, &[self.encoder.feature_channels()]));
+        let marked = |i: usize| [i / MARKS / GRID.w, GRID.h + i / MARKS % GRID.w].contains(&(i % MARKS));
+        let places = constant(Array::from_fn([1, GRID.area(), MARKS], |i| f32::from(marked(i))))?;
+        let places = places.expand([features.shape()[0], GRID.area(), MARKS])?;
+        let features = features.sub(&constant(Array::clone(mean?))?)?.mul(&constant(Array::clone(scale?))?)?;
+        concat(&[&features, &places], -1)
     }
 
-    /// The annotations (B, places, size) of features (B, places, channels): each feature less its mean over its deviation, and where the place is.
-    fn annotations(&self, features: &Var) -> Result<Var> {
-        let constant = |array: &Array| features.graph().constant(array.clone());
-        let [mean, scale] = &self.moments;
-        let places = constant(&self.places)?.expand([features.shape()[0], GRID.area(), GRID.h + GRID.w])?;
-        concat(&[&features.sub(&constant(mean)?)?.mul(&constant(scale)?)?, &places], -1)
+    /// Those of an image (B, 3, side, side).
+    fn seen(&self, weights: &Weights, image: &Var) -> Result<Var> {
+        self.annotations(weights, &annotations(&self.encoder.features(weights, image)?)?)
     }
 }
 
@@ -128,7 +155,7 @@ fn initial(config: Config, seed: u64) -> Result<Weights> {
     Ok(start.replaced("the decoder at first", scaled))
 }
 
-/// How a decoder is trained.
+/// How the network is trained.
 #[derive(Clone, Copy)]
 struct Lesson {
     name: &'static str,
@@ -139,22 +166,26 @@ struct Lesson {
     seed: u64,
 }
 
-/// A decoder that began as `start`, after its training.
-fn trained(gpu: &Gpu, config: Config, annotator: &Annotator, data: &Arc<Arrays>, lesson: Lesson, start: &Weights) -> Result<Weights> {
+/// The weights that began as `start`, after training: the decoder's if `data` has features, the encoder's too if it has images.
+fn trained(gpu: &Gpu, captioner: &Captioner, data: &Arc<dyn Dataset>, lesson: Lesson, start: &Weights) -> Result<Weights> {
     let Lesson { hard, steps, rate, seed, .. } = lesson;
     let (weights, graph) = (start.clone().as_states(), Graph::new());
-    let input = |name: &str| -> Result<Var> {
-        let tensor = data.tensors().into_iter().find(|(n, _)| n == name);
-        let (_, mut ty) = tensor.ok_or_else(|| Error::shape("captions", format!("there is no tensor '{name}'")))?;
-        ty.shape.insert(0, BATCH);
-        graph.input(name, ty)
+    let input = |name: &str| -> Result<Option<Var>> {
+        let found = data.tensors().into_iter().find(|(n, _)| n == name);
+        let batch = |ty: TensorType| graph.input(name, TensorType::new(ty.dtype, [&[BATCH], &*ty.shape].concat()));
+        found.map(|(_, ty)| batch(ty)).transpose()
     };
-    let (features, words, mask) = (input("features")?, input("words")?, input("mask")?);
+    let needed = |name: &str| input(name)?.ok_or_else(|| Error::shape("captions", format!("there is no tensor '{name}'")));
+    let annotations = match input("image")? {
+        Some(image) => captioner.seen(&weights, &image)?,
+        None => captioner.annotations(&weights, &needed("features")?)?,
+    };
+    let (words, mask) = (needed("words")?, needed("mask")?);
     let mut random = Random::new(&graph, seed)?;
     // Hard attention as it was published: in half of the steps the expectation takes the place of draws.
     let attention = if hard { Attention::mixed(&mut random, BATCH, LONGEST, 0.5)? } else { Attention::Soft };
-    let decoder = Decoder::new(&graph, &weights, config)?.in_training(&mut random, BATCH, LONGEST)?;
-    let made = decoder.forced(&annotator.annotations(&features)?, &words, &mask, &attention)?;
+    let decoder = Decoder::new(&graph, &weights, captioner.decoder)?.in_training(&mut random, BATCH, LONGEST)?;
+    let made = decoder.forced(&annotations, &words, &mask, &attention)?;
     let entropy = sentence_loss(&made.log_probabilities, &mask)?;
     let of_attention = if hard {
         let baseline = moving_average("baseline", &caption_reward(&made.log_probabilities, &mask)?, 0.9)?;
@@ -162,15 +193,15 @@ fn trained(gpu: &Gpu, config: Config, annotator: &Annotator, data: &Arc<Arrays>,
     } else {
         doubly_stochastic(&made.alphas, 0.1)?
     };
-    // The scalar bias of the scores changes no softmax, and is not part of the graph.
-    let parameters = weights.states(&graph).into_iter().filter(|p| p.name != "decoder_c_tt").collect();
+    // The scalar bias of the scores changes no softmax, and what names the pixels is not looked at: neither is part of the loss.
+    let used = |name: &str| name != "decoder_c_tt" && !name.contains("score");
+    let parameters = weights.states(&graph).into_iter().filter(|p| used(&p.name)).collect();
     let objective = Objective { loss: entropy.add(&of_attention)?, metrics: vec![("words".to_owned(), entropy)], parameters };
     let schedule = Schedule::Cosine { base: rate, last: 0.0, warm_up: 50, steps };
     let mut trainer = Trainer::new(gpu, &objective, &Optimiser::Adam(Adam::default()), schedule, Some(Clip::Norm(5.0)))?;
     let bar = ProgressBar::new(steps);
     let mut sum = 0.0;
-    for batch in Loader::shuffled(Arc::clone(data) as Arc<dyn Dataset>, BATCH, seed, 0)?.take(usize::try_from(steps).unwrap_or(usize::MAX))
-    {
+    for batch in Loader::shuffled(Arc::clone(data), BATCH, seed, 0)?.take(usize::try_from(steps).unwrap_or(usize::MAX)) {
         let batch = batch?;
         let inputs: Vec<_> = batch.inputs().into_iter().filter(|(name, _)| *name != "boxes").collect();
         let progress = trainer.step(&inputs)?;
@@ -185,10 +216,10 @@ fn trained(gpu: &Gpu, config: Config, annotator: &Annotator, data: &Arc<Arrays>,
     let after = trainer.weights()?;
     let learnt: Vec<(String, Array)> =
         after.names().map(|name| Ok((name.to_owned(), Array::clone(after.get(name)?)))).collect::<Result<_>>()?;
-    Ok(start.replaced("the trained decoder", learnt))
+    Ok(start.replaced("the trained captioner", learnt))
 }
 
-/// What a decoder says of scenes that it has not seen.
+/// What a network says of scenes that it has not seen.
 struct Said {
     /// (scenes, words).
     words: Vec<Vec<i32>>,
@@ -196,18 +227,21 @@ struct Said {
     alphas: Vec<f64>,
 }
 
-fn said(gpu: &Gpu, config: Config, annotator: &Annotator, weights: &Weights, test: &Arc<Arrays>, attention: &Attention) -> Result<Said> {
+fn said(gpu: &Gpu, captioner: &Captioner, weights: &Weights, test: &Arc<dyn Dataset>, attention: &Attention) -> Result<Said> {
     let graph = Graph::new();
-    let features = graph.input("features", TensorType::f32([BATCH, GRID.area(), annotator.moments[0].len()]))?;
-    let made = Decoder::new(&graph, weights, config)?.greedy(&annotator.annotations(&features)?, LONGEST, attention)?;
+    let image = graph.input("image", TensorType::f32([BATCH, 3, SIDE, SIDE]))?;
+    let made = Decoder::new(&graph, weights, captioner.decoder)?.greedy(&captioner.seen(weights, &image)?, LONGEST, attention)?;
     let mut plan = Plan::compile(gpu, &[&made.words, &made.alphas])?;
     let (mut words, mut alphas) = (Vec::new(), Vec::new());
-    for batch in Loader::in_order(Arc::clone(test) as Arc<dyn Dataset>, BATCH)? {
+    let bar = ProgressBar::new(test.len() as u64);
+    for batch in Loader::in_order(Arc::clone(test), BATCH)? {
         let batch = batch?;
-        let found = plan.run(&[("features", batch.get("features")?)])?;
+        let found = plan.run(&[("image", batch.get("image")?)])?;
         words.extend(batch.counted(&found[0])?.values::<i32>()?.chunks(LONGEST).map(<[i32]>::to_vec));
         alphas.extend(batch.counted(&found[1])?.to_f64());
+        bar.inc(batch.count as u64);
     }
+    bar.finish_and_clear();
     Ok(Said { words, alphas })
 }
 
@@ -223,7 +257,7 @@ fn mass(alpha: &[f64], bounds: &[i32]) -> f64 {
 
 /// The share of captions that are right, and of alpha in the boxes of the digits that right captions name, with what it would be if all places
 /// were alike.
-fn scores(said: &Said, test: &Arrays) -> Result<[f64; 3]> {
+fn scores(said: &Said, test: &dyn Dataset) -> Result<[f64; 3]> {
     let uniform = vec![1.0 / GRID.area() as f64; GRID.area()];
     let (mut right, mut looks, mut here, mut everywhere) = (0usize, 0usize, 0.0, 0.0);
     for (i, found) in said.words.iter().enumerate() {
@@ -246,10 +280,9 @@ fn scores(said: &Said, test: &Arrays) -> Result<[f64; 3]> {
 }
 
 /// The scene with the most words among the first, under what the network looked at.
-fn draw(gpu: &Gpu, said: &Said, name: &str) -> Result<()> {
-    let scenes = CaptionedScenes::open(SIDE, Path::new("target/mnist"), "t10k", TESTED, 0)?;
+fn draw(gpu: &Gpu, said: &Said, test: &dyn Dataset, name: &str) -> Result<()> {
     let index = (0..16).max_by_key(|&i| said.words.get(i).map_or(0, |words| caption(words).len())).unwrap_or(0);
-    let image = Array::new([1, 3, SIDE, SIDE], scenes.example(index, 0)?[0].values::<f32>()?.to_vec())?;
+    let image = Array::new([1, 3, SIDE, SIDE], test.example(index, 0)?[0].values::<f32>()?.to_vec())?;
     let places = LONGEST * GRID.area();
     let alphas = Array::from_fn([LONGEST, GRID.area()], |i| said.alphas[index * places + i] as f32);
     let graph = Graph::new();
@@ -261,46 +294,45 @@ fn draw(gpu: &Gpu, said: &Said, name: &str) -> Result<()> {
 }
 
 fn main() -> Result<()> {
-    let mut numbers = std::env::args().skip(1).map_while(|argument| argument.parse().ok());
-    let (steps, seed) = (numbers.next().unwrap_or(2500), numbers.next().unwrap_or(1));
-    let learnt = numbers.next().map_or(40_000, |scenes| usize::try_from(scenes).unwrap_or(usize::MAX));
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |i: usize, usual: u64| arguments.get(i).map_or(Ok(usual), |text| text.parse());
+    let wrong = |e| Error::io("the arguments", std::io::Error::other(format!("{arguments:?}: {e}; they are steps, seed, scenes, weights")));
+    let (steps, seed, learnt) = (number(0, 2500).map_err(wrong)?, number(1, 1).map_err(wrong)?, number(2, 40_000).map_err(wrong)?);
     let gpu = Gpu::new()?;
     let encoder = digit_scenes::weights()?;
-    let fcn = NarrowFcn::of(&encoder)?;
-    println!("{learnt} scenes for learning, {TESTED} for tests through the encoder on {}", gpu.capabilities().name);
-    let data = Arc::new(encoded(&gpu, &fcn, &encoder, "train", learnt, seed)?);
-    let test = Arc::new(encoded(&gpu, &fcn, &encoder, "t10k", TESTED, 0)?);
-    let annotator = Annotator::new(&data, fcn.feature_channels())?;
-    let config = Config {
-        words: WORDS.len(),
-        embedding: 64,
-        hidden: 256,
-        features: annotator.size(),
-        init_layers: 1,
-        attention_layers: 2,
-        output_layers: 1,
-        selector: false,
-        previous_to_output: true,
-        context_to_output: true,
-        dropout: true,
-    };
-    let soft = Lesson { name: "soft", hard: false, steps, rate: 3e-3, seed };
-    let hard = Lesson { name: "hard", hard: true, steps: steps / 5, rate: 1e-3, seed };
-    let mut weights = initial(config, seed)?;
-    for lesson in [soft, hard] {
+    let captioner = Captioner::new(NarrowFcn::of(&encoder)?);
+    let learning = scenes("train", usize::try_from(learnt).unwrap_or(usize::MAX), seed)?;
+    let test = scenes("t10k", TESTED, 0)?;
+    let lesson = |lesson: Lesson, data: &Arc<dyn Dataset>, start: &Weights| {
         let Lesson { name, hard, .. } = lesson;
-        println!("{name} attention, {} parameters", config.parameter_count());
-        weights = trained(&gpu, config, &annotator, &data, lesson, &weights)?;
+        println!("{name}: a decoder of {} parameters, {} steps", captioner.decoder.parameter_count(), lesson.steps);
+        let weights = trained(&gpu, &captioner, data, lesson, start)?;
+        weights.save(format!("captions-{name}.safetensors"))?;
         let attention = if hard { Attention::Hard } else { Attention::Soft };
-        let said = said(&gpu, config, &annotator, &weights, &test, &attention)?;
-        let [exact, here, everywhere] = scores(&said, &test)?;
+        let said = said(&gpu, &captioner, &weights, &test, &attention)?;
+        let [exact, here, everywhere] = scores(&said, &*test)?;
         println!(
             "  {:.1} % of the captions are right; {:.1} % of alpha in the box of the digit that is named, {:.1} % if it were the same everywhere",
             100.0 * exact,
             100.0 * here,
             100.0 * everywhere
         );
-        draw(&gpu, &said, &format!("captions-{name}.png"))?;
+        draw(&gpu, &said, &*test, &format!("captions-{name}.png"))?;
+        Ok::<_, Error>(weights)
+    };
+    println!("{learnt} scenes for learning, {TESTED} for tests on {}", gpu.capabilities().name);
+    let soft = Lesson { name: "soft", hard: false, steps, rate: 3e-3, seed };
+    let further = Lesson { steps: steps / 5, rate: 1e-3, ..soft };
+    if let Some(file) = arguments.get(3) {
+        lesson(Lesson { name: "both", steps, ..further }, &learning, &Weights::open(file)?)?;
+        return Ok(());
     }
+    let features = encoded(&gpu, &captioner.encoder, &encoder, &learning)?;
+    let beside = moments(&features, captioner.encoder.feature_channels())?;
+    let features: Arc<dyn Dataset> = Arc::new(features);
+    let first = initial(captioner.decoder, seed)?.joined(encoder)?.replaced("the captioner at first", beside);
+    let learnt = lesson(soft, &features, &first)?;
+    lesson(Lesson { name: "hard", hard: true, ..further }, &features, &learnt)?;
+    lesson(Lesson { name: "both", ..further }, &learning, &learnt)?;
     Ok(())
 }
