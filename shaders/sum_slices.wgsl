@@ -1,5 +1,6 @@
 // One invocation per output element adds its slices in order, then the bias.
 #import index
+#import noted
 
 override WORKGROUP: u32 = 64u;
 
@@ -28,5 +29,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         sum += slices[slice * params.count + index];
     }
     let channel = index / params.plane % params.channels;
-    output[index] = finish(sum + bias[channel * params.has_bias], index, channel);
+    let done = finish(sum + bias[channel * params.has_bias], index, channel);
+    note(done, 1u);
+    output[index] = done;
+    noted();
 }

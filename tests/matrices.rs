@@ -6,7 +6,7 @@ mod common;
 use common::{Bound, compare, gpu, random};
 use foveate::array::{Array, Hw, Pads, TensorType};
 use foveate::graph::{Graph, Var};
-use foveate::ops::{Attention, Conv2d, Conv2dWeight, ConvTranspose2d, Precision};
+use foveate::ops::{Attention, Conv2d, Conv2dWeight, ConvTranspose2d, MaxPool2d, Precision};
 use foveate::plan::{Device, Options, Plan};
 
 /// How far sums of products may be off in f32 or from halves, and from factors of 11 digits.
@@ -167,6 +167,31 @@ fn magnitudes_are_those_of_the_run() {
             // 48 sums of 16 products each below 1, twice: far more than roundings take.
             let bound = Bound::Near { absolute: 1e-3 * f64::from(scale) * f64::from(scale), relative: 1e-5 };
             compare(&computed[0], &expected[0], None, bound).unwrap_or_else(|e| panic!("{scale}: {e}"));
+        }
+    }
+}
+
+/// The same through convolutions, a pooling and a sum, which note the largest magnitude of what they store.
+#[test]
+fn magnitudes_are_noted_by_what_stores() {
+    let graph = Graph::new();
+    let x = graph.input("x", TensorType::f32([1, 8, 12, 12])).unwrap();
+    let padded = Conv2d { padding: Pads::all(1), ..Conv2d::default() };
+    let weight = |seed| graph.parameter(std::sync::Arc::new(random(&[8, 8, 3, 3], seed))).unwrap();
+    let first = x.conv2d(&weight(1), None, padded).unwrap().relu().unwrap();
+    let second = first.conv2d(&weight(2), None, padded).unwrap().max_pool2d(MaxPool2d::default()).unwrap();
+    let smaller = first.max_pool2d(MaxPool2d::default()).unwrap();
+    let z = second.conv2d(&weight(3), None, padded).unwrap().add(&smaller).unwrap().conv2d(&weight(4), None, padded).unwrap();
+    let mut reference = Plan::compile(Device::Cpu, &[&z]).unwrap();
+    for mut plan in Plan::ways(gpu(), &[&z], Options::default()).unwrap() {
+        for scale in [1.0, 1e6, 1e-6] {
+            let x = random(&[1, 8, 12, 12], 7);
+            let x = Array::from_fn(x.shape(), |i| x.values::<f32>().unwrap()[i] * scale);
+            let (computed, expected) = (plan.run(&[("x", &x)]).unwrap(), reference.run(&[("x", &x)]).unwrap());
+            // Four times 72 products; of random signs a sum is some 5 times as large as its terms. A magnitude of another run, 1e6 times
+            // too large or too small, leaves no digit or makes infinities.
+            let bound = Bound::Near { absolute: 1e-3 * f64::from(scale), relative: 1e-5 };
+            compare(&computed[0], &expected[0], None, bound).unwrap_or_else(|e| panic!("{scale}: {e}\n{}", plan.describe()));
         }
     }
 }

@@ -12,8 +12,11 @@ fn shaders() -> &'static Path {
 }
 
 fn parse(kernel: &Kernel) -> Result<naga::Module, String> {
-    let text = expand(kernel.header, kernel.source);
-    let module = naga::front::wgsl::parse_str(&text).map_err(|e| e.emit_to_string(&text))?;
+    parse_text(kernel, &expand(kernel.header, kernel.source))
+}
+
+fn parse_text(kernel: &Kernel, text: &str) -> Result<naga::Module, String> {
+    let module = naga::front::wgsl::parse_str(text).map_err(|e| e.emit_to_string(text))?;
     let needs = [
         (Features::SHADER_INT64, Capabilities::SHADER_INT64),
         (Features::SUBGROUP, Capabilities::SUBGROUP),
@@ -23,7 +26,7 @@ fn parse(kernel: &Kernel) -> Result<naga::Module, String> {
     let capabilities = needs.iter().filter(|(feature, _)| kernel.needs().contains(*feature)).map(|(_, capability)| *capability).collect();
     let mut validator = Validator::new(ValidationFlags::all(), capabilities);
     validator.subgroup_stages(naga::valid::ShaderStages::COMPUTE).subgroup_operations(naga::valid::SubgroupOperationSet::all());
-    validator.validate(&module).map_err(|e| e.emit_to_string(&text))?;
+    validator.validate(&module).map_err(|e| e.emit_to_string(text))?;
     Ok(module)
 }
 
@@ -42,6 +45,22 @@ fn texts_can_be_written_out() {
 fn every_kernel_validates() {
     let failures: Vec<String> = kernels().iter().filter_map(|k| parse(k).err().map(|e| format!("{}:\n{e}", k.name))).collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// So do those that can note the largest magnitude of what they store, when they are told to.
+#[test]
+fn kernels_that_note_validate() {
+    const WORD: &str = "@group(0) @binding(20) var<storage, read_write> largest_stored: atomic<u32>;\n";
+    let mut count = 0;
+    for kernel in kernels() {
+        let text = expand(&format!("#set NOTES 1\n{}{WORD}", kernel.header), kernel.source);
+        if text.contains("fn noted()") {
+            count += 1;
+            assert!(text.contains("atomicMax(&largest_stored"), "{}:\n{text}", kernel.name);
+            parse_text(kernel, &text).unwrap_or_else(|e| panic!("{}:\n{e}", kernel.name));
+        }
+    }
+    assert!(count >= 20, "{count} kernels note");
 }
 
 #[test]

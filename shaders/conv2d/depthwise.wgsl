@@ -3,6 +3,7 @@
 // each input row is read once and added to every output row it touches; a finished output row is stored.
 #import index
 #import conv2d
+#import noted
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<vec4<f32>>; // [images, input_channels, height, width]
@@ -102,6 +103,7 @@ fn main(
                 let remaining = params.output_size.y - min(x + 4 * v, params.output_size.y);
                 let o = i + 4 * v;
                 let done = finish(sums[BEHIND * VECTORS + v], o, channel);
+                note(done, remaining);
                 if ALIGNED_OUTPUT {
                     if remaining > 0 { output[o / 4] = done; }
                 } else {
@@ -116,4 +118,5 @@ fn main(
         for (var s = 0u; s < BEHIND * VECTORS; s++) { sums[(BEHIND + 1) * VECTORS - 1 - s] = sums[BEHIND * VECTORS - 1 - s]; }
         for (var v = 0u; v < VECTORS; v++) { sums[v] = start; }
     }
+    noted();
 }

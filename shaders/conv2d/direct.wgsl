@@ -2,6 +2,7 @@
 // One thread computes four neighbouring pixels of one output channel. Of `Scalar`, f32 or i32, with `multiply_add` from the header.
 #import index
 #import conv2d
+#import noted
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<Scalar>; // [images, input_channels, height, width]
@@ -50,8 +51,10 @@ fn main(
     let o = params.output_skip + ((image * params.output_channels + channel) * params.output_size.x + y) * params.output_size.y + x;
     let remaining = params.output_size.y - x;
     let done = finish(sum, o, channel);
+    note(done, remaining);
     output[o] = done.x;
     if remaining > 1 { output[o + 1] = done.y; }
     if remaining > 2 { output[o + 2] = done.z; }
     if remaining > 3 { output[o + 3] = done.w; }
+    noted();
 }

@@ -6,6 +6,7 @@
 #import index
 #import conv2d
 #import window
+#import noted
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<vec2<u64>>; // [images, input_channels, height, width], four f32 each: half the loads
@@ -111,6 +112,7 @@ fn main(
         var at = i;
         for (var remaining = min(params.output_size.y - x, 4 * VECTORS); remaining > 0; remaining -= min(4u, remaining)) {
             let done = finish(row[0], at, r);
+            note(done, remaining);
             if ALIGNED_OUTPUT {
                 output[at / 4] = done;
             } else {
@@ -127,4 +129,5 @@ fn main(
         }
         i += params.output_size.x * params.output_size.y;
     }
+    noted();
 }

@@ -3,6 +3,7 @@
 // For a 1x1 convolution of stride 1 without padding, pass the image as one row of height * width pixels.
 #import index
 #import conv2d
+#import noted
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<vec4<f32>>; // [images, input_channels, height, width]
@@ -105,11 +106,12 @@ fn main(
     for (var r = channel; r <= min(channel + ROWS - 1, last); r++) {
         for (var v = 0u; v < VECTORS; v++) {
             let remaining = params.output_size.y - min(x + 4 * v, params.output_size.y);
+            let first = i + 4 * v;
+            let done = finish(sums[v], first, r);
+            note(done, remaining);
             if ALIGNED_OUTPUT {
-                if remaining > 0 { output[i / 4 + v] = finish(sums[v], i + 4 * v, r); }
+                if remaining > 0 { output[first / 4] = done; }
             } else {
-                let first = i + 4 * v;
-                let done = finish(sums[v], first, r);
                 if remaining > 0 { output[first / 4][first % 4] = done.x; }
                 if remaining > 1 { output[(first + 1) / 4][(first + 1) % 4] = done.y; }
                 if remaining > 2 { output[(first + 2) / 4][(first + 2) % 4] = done.z; }
@@ -119,4 +121,5 @@ fn main(
         for (var s = 0u; s < (ROWS - 1) * VECTORS; s++) { sums[s] = sums[s + VECTORS]; }
         i += params.output_size.x * params.output_size.y;
     }
+    noted();
 }

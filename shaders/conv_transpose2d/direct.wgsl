@@ -1,6 +1,7 @@
 // conv_transpose2d/direct: one invocation per LANES neighbouring outputs; it steps from one tap that counts to the next.
 #import index
 #import phases
+#import noted
 
 override WORKGROUP: u32 = 64u;
 
@@ -72,5 +73,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     let output_channel = params.bias_first + channel_group * params.out_channels + channel;
     let done = sum + Lanes(bias[output_channel * params.has_bias]);
-    output[params.output_skip / LANES + index] = finish(done, params.output_skip + index * LANES, output_channel);
+    let finished = finish(done, params.output_skip + index * LANES, output_channel);
+    note(finished, LANES);
+    output[params.output_skip / LANES + index] = finished;
+    noted();
 }

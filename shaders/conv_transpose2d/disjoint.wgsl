@@ -3,6 +3,7 @@
 // An invocation takes four neighbouring inputs and one row of the kernel, and makes the 4 TAPS neighbouring outputs where they meet:
 // input[4 i + a] and tap k in output 4 TAPS i + TAPS a + k of the row.
 #import index
+#import noted
 
 override WORKGROUP: u32 = 64u;
 
@@ -69,6 +70,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             done[j] = sums[(4u * v + j) % TAPS][(4u * v + j) / TAPS];
         }
         let at = params.output_skip + index * TAPS + v;
-        output[at] = finish(done + added, 4u * at, output_channel);
+        done = finish(done + added, 4u * at, output_channel);
+        note(done, 4u);
+        output[at] = done;
     }
+    noted();
 }

@@ -5,6 +5,7 @@
 // a load. Products of a step are spelt out: what a loop carries is blended under the mask of active lanes in every turn.
 #import index
 #import conv_transpose2d
+#import noted
 
 @group(0) @binding(0) var<uniform> params: Params; // place_tiles: of 8 times four neighbours along x
 @group(0) @binding(1) var<storage, read> input: array<vec2<u64>>; // four f32 each: half the loads
@@ -151,7 +152,10 @@ fn main(
                 let inside = vec2(row + 2 * p < params.rows && row_at[p].y + y_at < params.output_h) & (x < vec2(params.output_w));
                 let at = row_at[p].x + image_at + x_at;
                 let values = vec2(those[p / 2][p % 2 * 2], those[p / 2][p % 2 * 2 + 1]) + added[p];
-                store(at, vec2(finish(values.x, at, row_at[p].w), finish(values.y, at + 1, row_at[p].w)), inside);
+                let done = vec2(finish(values.x, at, row_at[p].w), finish(values.y, at + 1, row_at[p].w));
+                note(done.x, u32(inside.x));
+                note(done.y, u32(inside.y));
+                store(at, done, inside);
             }
             for (var s = 0u; s < 3 * VECTORS; s++) { those[s] = those[s + VECTORS]; }
         }
@@ -159,4 +163,5 @@ fn main(
             for (var v = 0u; v < 4 * VECTORS; v++) { sums[s * 4 * VECTORS + v] = sums[(s + 1) * 4 * VECTORS + v]; }
         }
     }
+    noted();
 }

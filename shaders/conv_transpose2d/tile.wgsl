@@ -6,6 +6,7 @@
 #import index
 #import conv_transpose2d
 #import rows_places
+#import noted
 
 const ROWS: u32 = 64u;
 const COLUMNS: u32 = 64u;
@@ -117,6 +118,7 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
         }
         store_place(r, p + i / 4u * 32u + i % 4u, rows_left, places_left, low, high);
     }
+    noted();
 }
 
 fn store_place(r: u32, p: u32, rows_left: u32, places_left: u32, low: vec4<f32>, high: vec4<f32>) {

@@ -10,7 +10,9 @@ fn store_row(place: Place, r: u32, rows_left: u32, value: f32) {
     let x = row.x + place.x * params.stride_w;
     if (r < rows_left && y < params.output_h && x < params.output_w) {
         let at = row.output + place.output;
-        output[at] = finish(value + row.bias, at, row.channel);
+        let done = finish(value + row.bias, at, row.channel);
+        note(done, 1u);
+        output[at] = done;
     }
 }
 

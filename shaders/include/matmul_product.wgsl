@@ -104,6 +104,7 @@ fn keep(row: u32, column: u32, sums: vec4<f32>, tile: Tile) {
         done += vec4(bias[first], bias[first + 1], bias[first + 2], bias[first + 3]);
     }
     done = finish(done, i, c);
+    note(done, select(0u, params.columns - min(c, params.columns), r < params.rows));
     for (var e = 0u; e < 4; e++) {
         if r < params.rows && c + e < params.columns { output[i + e] = done[e]; }
     }

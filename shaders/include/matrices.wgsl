@@ -1,6 +1,6 @@
 // The core of products on cooperative matrices. What is multiplied, and where it goes, is of what is imported before: workgroups,
 // tile_of, product_depth, block_a, load_a, block_b, load_b, and keep for four columns of a row, or for four rows of a column if
-// BY_COLUMNS. The header says that and how large things are.
+// BY_COLUMNS, which notes what it stores. The header says that and how large things are.
 //
 // A workgroup of 2 x 2 subgroups computes a tile of ROWS x COLUMNS, each subgroup DOWN x ACROSS matrices of SIDE x SIDE. Shared memory
 // holds DEPTH steps of both factors in f16, brought near 2^12 by powers of 2 first: f16 ends at 65504, and loses digits below 2^-14.
@@ -10,6 +10,7 @@
 // product is at most 2^-21 of it, a quarter each for the lows' own roundings and half for what is left out. Sums of SIDE steps start from
 // zero and are then added up in f32, since tensor cores cut what they add to a long sum rather than round it.
 
+#import noted
 #import split
 
 const BLOCKS_A: u32 = ROWS * DEPTH / 16;
@@ -145,4 +146,5 @@ fn main(
     }
     workgroupBarrier();
 #end
+    noted();
 }

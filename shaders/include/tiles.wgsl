@@ -1,7 +1,8 @@
 // The core of products for GPUs: a workgroup computes a tile of TILE x TILE, a thread 8 x 8 of it. Shared memory holds DEPTH steps of
 // both factors as blocks of 4 x 4, one or two blocks a thread, read one step ahead into registers, and is only written in whole
 // vectors, which no backend turns into a race. What is multiplied, and where it goes, is of what is imported before: workgroups,
-// tile_of, product_depth, block_a, load_a, block_b, load_b, and keep for four columns of a row.
+// tile_of, product_depth, block_a, load_a, block_b, load_b, and keep for four columns of a row, which notes what it stores.
+#import noted
 
 override TILE: u32 = 64; // 64, or 128 with a workgroup of 256
 override DEPTH: u32 = 16; // 8 or 16
@@ -69,4 +70,5 @@ fn main(
     for (var s = 0u; s < 16; s++) {
         keep((s / 8 * TILE / 2) + ty * 4 + s % 8 / 2, (s % 2 * TILE / 2) + tx * 4, sums[s], tile);
     }
+    noted();
 }

@@ -11,6 +11,8 @@ fn store_rows(place: Place, r: u32, rows_left: u32, values: vec4<f32>) {
     let x = row.x + place.x * params.stride_w;
     if (r < rows_left && y < params.output_h && x < params.output_w) {
         let at = row.output + place.output;
-        output[at / 4u] = finish(values + row.bias, at, row.channel);
+        let done = finish(values + row.bias, at, row.channel);
+        note(done, 4u);
+        output[at / 4u] = done;
     }
 }

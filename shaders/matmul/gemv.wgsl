@@ -2,6 +2,7 @@
 // LANES threads share ROWS x 4 elements of the output; each adds every LANES-th four steps of depth, then they add up.
 #import index
 #import matmul
+#import noted
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<vec4<f32>>; // [batch, rows, depth]
@@ -89,8 +90,10 @@ fn main(
             done += vec4(bias[first], bias[first + 1], bias[first + 2], bias[first + 3]);
         }
         done = finish(done, i, column);
+        note(done, select(0u, columns_left, row + r < params.rows));
         for (var c = 0u; c < 4; c++) {
             if c < columns_left && row + r < params.rows { output[i + c] = done[c]; }
         }
     }
+    noted();
 }

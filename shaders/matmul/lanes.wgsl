@@ -5,6 +5,7 @@
 #import index
 #import matmul
 #import fours
+#import noted
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<vec2<u64>>; // [batch, rows, depth], four f32 each: half the loads
@@ -162,11 +163,12 @@ fn main(
     for (var r = row; r < min(row + ROWS, params.rows); r++) {
         for (var v = 0u; v < VECTORS; v++) {
             let left = params.columns - min(column + 4 * v, params.columns);
+            let first = i + 4 * v;
+            let done = finish(sums[v], first, select(column + 4 * v, r, CHANNELS_ARE_ROWS));
+            note(done, left);
             if ALIGNED_OUTPUT {
-                if left > 0 { output[i / 4 + v] = finish(sums[v], i + 4 * v, select(column + 4 * v, r, CHANNELS_ARE_ROWS)); }
+                if left > 0 { output[first / 4] = done; }
             } else {
-                let first = i + 4 * v;
-                let done = finish(sums[v], first, select(column + 4 * v, r, CHANNELS_ARE_ROWS));
                 if left > 0 { output[first / 4][first % 4] = done.x; }
                 if left > 1 { output[(first + 1) / 4][(first + 1) % 4] = done.y; }
                 if left > 2 { output[(first + 2) / 4][(first + 2) % 4] = done.z; }
@@ -178,4 +180,5 @@ fn main(
         }
         i += params.output_pitch;
     }
+    noted();
 }

@@ -2,6 +2,7 @@
 // One thread computes ROWS x 4 * VECTORS elements of one output matrix; neighbouring threads share rows.
 #import index
 #import matmul
+#import noted
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<f32>; // [batch, rows, depth]
@@ -72,11 +73,12 @@ fn main(
     for (var r = row; r < min(row + ROWS, params.rows); r++) {
         for (var v = 0u; v < VECTORS; v++) {
             let left = params.columns - min(column + 4 * v, params.columns);
+            let first = i + 4 * v;
+            let done = finish(sums[v], first, column + 4 * v);
+            note(done, left);
             if ALIGNED {
-                if left > 0 { output[i / 4 + v] = finish(sums[v], i + 4 * v, column + 4 * v); }
+                if left > 0 { output[first / 4] = done; }
             } else {
-                let first = i + 4 * v;
-                let done = finish(sums[v], first, column + 4 * v);
                 if left > 0 { output[first / 4][first % 4] = done.x; }
                 if left > 1 { output[(first + 1) / 4][(first + 1) % 4] = done.y; }
                 if left > 2 { output[(first + 2) / 4][(first + 2) % 4] = done.z; }
@@ -86,4 +88,5 @@ fn main(
         for (var s = 0u; s < (ROWS - 1) * VECTORS; s++) { sums[s] = sums[s + VECTORS]; }
         i += params.output_pitch;
     }
+    noted();
 }

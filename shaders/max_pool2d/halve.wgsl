@@ -2,6 +2,9 @@
 // a `Four` is.
 #import index
 #import larger
+#import noted
+
+alias Element = vec4<f32>;
 
 override WORKGROUP: u32 = 64u;
 
@@ -54,6 +57,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     wins = are_larger(lower_right, best);
     best = select(best, lower_right, wins);
     offset = select(offset, vec4(params.input_size.y + 1u), wins);
+    note(best, 4u);
+    noted();
     output[params.output_skip / 4u + index] = four_floats(best);
     store_indices(index, offset + 2u * y * params.input_size.y + 8u * x + vec4(0u, 2u, 4u, 6u));
 }

@@ -1,6 +1,9 @@
 // max_pool2d/window: one invocation per output, which looks at the taps of its window that lie inside the input.
 // The header says what a `Scalar` is and which of two is larger.
 #import index
+#import noted
+
+alias Element = Scalar;
 
 override WORKGROUP: u32 = 64u;
 override DILATED: bool = true;
@@ -57,6 +60,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
         row_at += params.dilation.x * params.input_size.y;
     }
+    note(best, 1u);
+    noted();
     output[params.output_skip + index] = best;
     store_index(index, best_at);
 }

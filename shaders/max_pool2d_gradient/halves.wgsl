@@ -2,6 +2,7 @@
 // inputs it compares anew. The header says what a `Four` is.
 #import index
 #import larger
+#import noted
 
 override WORKGROUP: u32 = 64u;
 
@@ -57,10 +58,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let channel = row / params.grad_height % params.channels;
     store(skip, upper, channel, of_upper_left, of_upper_right);
     store(skip, lower, channel, of_lower_left, of_lower_right);
+    noted();
 }
 
 // Eight neighbours of a row, those of even columns and those of odd ones.
 fn store(skip: u32, at: u32, channel: u32, even: vec4<f32>, odd: vec4<f32>) {
-    output[skip + at] = four_floats(finish(vec4(even.x, odd.x, even.y, odd.y), 4u * at, channel));
-    output[skip + at + 1u] = four_floats(finish(vec4(even.z, odd.z, even.w, odd.w), 4u * at + 4u, channel));
+    let first = finish(vec4(even.x, odd.x, even.y, odd.y), 4u * at, channel);
+    let second = finish(vec4(even.z, odd.z, even.w, odd.w), 4u * at + 4u, channel);
+    note(first, 4u);
+    note(second, 4u);
+    output[skip + at] = four_floats(first);
+    output[skip + at + 1u] = four_floats(second);
 }

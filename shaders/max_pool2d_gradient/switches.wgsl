@@ -1,6 +1,7 @@
 // max_pool2d_gradient/switches: one invocation per four neighbouring inputs of a row, or as many as there are, to which it adds the gradients of
 // the windows that they won, in scan order.
 #import index
+#import noted
 
 override WORKGROUP: u32 = 64u;
 // Known to the compiler, as divisions by numbers that it knows are products.
@@ -60,7 +61,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     let at = row * params.input_size.y + x;
     let done = finish(sums, at, plane % params.channels);
+    note(done, params.input_size.y - x);
     for (var i = 0u; i < min(params.input_size.y - x, 4u); i++) {
         output[params.output_skip + at + i] = done[i];
     }
+    noted();
 }

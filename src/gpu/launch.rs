@@ -14,6 +14,8 @@ pub enum Slot {
     Scratch(usize),
     /// The bits of the largest finite magnitude in the operator's input of this index, an f32 tensor: one u32, which the plan sees to.
     Largest(usize),
+    /// Where the kernel notes the same of what it stores in the operator's output of this index.
+    Noted(usize),
     /// An optional input that is absent: a small buffer of zeros.
     Absent,
 }
@@ -56,13 +58,15 @@ pub struct Launch {
     pub groups: u64,
     /// Turns that the loops of an invocation take together at most, where sizes of tensors decide that.
     pub turns: u64,
+    /// Whether the kernel can [note](Launch::noting) the largest magnitude of what it stores in the operator's output.
+    pub notes: bool,
 }
 
 impl Launch {
     /// A launch of `kernel` with `params` over `groups` workgroups and no buffers yet.
     pub fn new<P: KernelParams>(kernel: &'static Kernel, params: &P, groups: u64) -> Self {
         let params = bytemuck::bytes_of(params).to_vec();
-        Self { kernel, header: String::new(), constants: Vec::new(), params, bindings: Vec::new(), groups, turns: 0 }
+        Self { kernel, header: String::new(), constants: Vec::new(), params, bindings: Vec::new(), groups, turns: 0, notes: false }
     }
 
     /// Says how many turns the loops of an invocation take together at most.
@@ -116,6 +120,14 @@ impl Launch {
     /// Binds scratch memory to write to.
     pub fn scratch_mut(self, index: usize) -> Self {
         self.bind(Slot::Scratch(index), true, None)
+    }
+
+    /// Lets a kernel that can do it note the largest finite magnitude of what it stores in an output (`shaders/include/noted.wgsl`): behind
+    /// all else that it binds.
+    pub fn noting(mut self, output: usize) -> Self {
+        let word = format!("@group(0) @binding({}) var<storage, read_write> largest_stored: atomic<u32>;\n", self.bindings.len() + 1);
+        self.header.insert_str(0, "#set NOTES 1\n");
+        self.header(word).bind(Slot::Noted(output), true, None)
     }
 
     /// Binds any slot.

@@ -43,6 +43,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     matrices,
     matrices_of_16,
     nan,
+    noted,
     order,
     pairs,
     phases,
@@ -72,7 +73,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
 /// `header`, then `source`, with each line `#import name` replaced by the helper of that name, once. Helpers import too.
 ///
 /// Lines between `#for r DOWN` and `#end` are repeated with 0, 1, .. for `$r`, as often as a line `#set DOWN 4` before them says: for
-/// variables that must have names, since drivers keep arrays of them in memory.
+/// variables that must have names, since drivers keep arrays of them in memory. Of two numbers for a name the first counts.
 ///
 /// What is wrong stays in the text, where the WGSL parser will point at it.
 pub fn expand(header: &str, source: &str) -> String {
@@ -102,7 +103,7 @@ fn unroll(unrolled: &mut String, sets: &mut Vec<(String, u32)>, text: &str) {
                     open > 0
                 });
                 let inside: String = inside.flat_map(|line| [line, "\n"]).collect();
-                let times = sets.iter().rev().find(|(name, _)| name == count).map_or(0, |(_, number)| *number);
+                let times = sets.iter().find(|(name, _)| name == count).map_or(0, |(_, number)| *number);
                 for number in 0..times {
                     unroll(unrolled, sets, &inside.replace(&format!("${variable}"), &number.to_string()));
                 }

@@ -297,13 +297,19 @@ impl Chain {
             if fours { format!("bitcast<{}>(words({read}))", item(operand.dtype)) } else { format!("{}({read})", item(operand.dtype)) }
         };
         let (body, result) = self.body(None, "params.numbers", load);
+        let notes = self.dtype == DType::F32 && output.dtype == DType::F32;
+        let (note, noted) = if notes { (format!("    note({result}, {width}u);\n"), "    noted();\n") } else { (String::new(), "") };
+        if notes {
+            header.push_str("#import noted\n");
+        }
         let result = if fours { format!("four_words(bitcast<vec4<u32>>({result}))") } else { result };
         let _ = writeln!(
             header,
             "fn chain(index: u32, first: vec4<u32>, second: vec4<u32>, items: u32) {{\n{row}    for (var i = 0u; i < ITEMS; i++) {{\n\
-             if (i >= items) {{ break; }}\n{body}    output[params.output_start + index + i] = {result};\n    }}\n}}"
+             if (i >= items) {{ break; }}\n{body}{note}    output[params.output_start + index + i] = {result};\n    }}\n{noted}}}"
         );
         let launch = Launch::new(&ELEMENTWISE, &params, groups(nest.count(width * items), WORKGROUP)).header(header);
+        let launch = Launch { notes, ..launch };
         let launch = launch.constant("LOOPS", u32_of(nest.sizes.len())).constant("ITEMS", u32_of(items));
         let inputs = self.operands.iter().zip(&part.windows[1..]);
         Ok(inputs.fold(launch, |launch, (operand, window)| launch.input_window(operand.input, window)).output_window(0, &part.windows[0]))

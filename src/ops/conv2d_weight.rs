@@ -22,7 +22,9 @@
 use super::conv2d::{ConvSizes as Sizes, MOST_TAPS, Strips, vectors_for};
 use super::matrices::{Keeping, MATRICES, Matrices};
 use super::slices::{Whole, least_slices, nested, slices};
-use super::{Candidate, Conv2d, Op, PadMode, Site, check_dtype, check_inputs, check_rank, rounded, the_gradient, u32_of};
+use super::{
+    Candidate, Conv2d, Items, Op, PadMode, Site, UNFINISHED_FOUR, check_dtype, check_inputs, check_rank, finished, rounded, the_gradient, u32_of,
+};
 use crate::array::{Array, DType, Hw, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Capabilities, Kernel, Launch, kernel, params};
@@ -52,7 +54,7 @@ params! {
 }
 
 static LANES: Kernel = kernel!("conv2d_weight/lanes", Params);
-static TILE: Kernel = kernel!("conv2d_weight/tile", Params);
+static TILE: Kernel = kernel!("conv2d_weight/tile", Params, header: UNFINISHED_FOUR);
 static ON_MATRICES: Kernel = kernel!("conv2d_weight/matrices", Params, header: MATRICES);
 pub(super) const KERNELS: &[&Kernel] = &[&LANES, &TILE, &ON_MATRICES];
 
@@ -318,8 +320,11 @@ impl<'a> Work<'a> {
                 .constant("ALIGNED", sizes.output.area().is_multiple_of(4) && grad.skip.is_multiple_of(4))
         };
         Some(match kind {
-            Kind::Tile => product(&TILE, 64, 64),
-            Kind::Matrices(m) => m.launch(product(&ON_MATRICES, m.rows(), m.columns()), 1, 0, Keeping::Rows),
+            Kind::Tile => finished(product(&TILE, 64, 64), None, Items::Row { whole: false }),
+            Kind::Matrices(m) => {
+                let launch = m.launch(product(&ON_MATRICES, m.rows(), m.columns()), 1, 0, Keeping::Rows);
+                finished(launch, None, Items::Row { whole: false })
+            }
             Kind::Lanes => {
                 let lanes = self.lanes();
                 let strips = Strips::of(sizes, vectors_for(sizes.output.w, 4), lanes.taps, input.skip, grad.skip)?;

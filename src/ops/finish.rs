@@ -152,8 +152,9 @@ pub(crate) const UNFINISHED: &str = "alias Element = f32;\n#import unfinished\n"
 /// The same of one that holds four.
 pub(crate) const UNFINISHED_FOUR: &str = "alias Element = vec4<f32>;\n#import unfinished\n";
 
-/// `launch`, whose buffers are all bound, with `finish` or none on its `items`.
+/// `launch`, whose buffers are all bound, with `finish` or none on its `items`. Kernels that finish note the magnitudes of what they store.
 pub(crate) fn finished(launch: Launch, finish: Option<&Finish>, items: Items) -> Launch {
+    let launch = Launch { notes: true, ..launch };
     let Some(finish) = finish else {
         return launch.header(if items == Items::One { UNFINISHED } else { UNFINISHED_FOUR });
     };

@@ -59,8 +59,8 @@ impl Compiled {
     }
 
     fn build(gpu: &Gpu, program: &Program, layout: Layout) -> Result<Self> {
-        let Layout { chosen, places, scratch, shared, sizes, used, largest, types, bytes } = layout;
-        let largest = Largest::new(gpu, program, &places, largest)?;
+        let Layout { chosen, places, scratch, shared, sizes, used, asked, types, bytes } = layout;
+        let largest = Largest::new(gpu, program, &places, &asked)?;
         let storage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
         let own = |label: &str, bytes| Ok(Arc::new(gpu.create_buffer(label, bytes, storage)?));
         let pool = sizes.iter().map(|&bytes| own("intermediate values", bytes)).collect::<Result<Vec<_>>>()?;
@@ -197,9 +197,13 @@ impl Recorder<'_> {
                 let value = *values.get(i).ok_or_else(missing)?;
                 Ok((self.buffers[value].as_ref().ok_or_else(missing)?, self.types[value].device_bytes()))
             };
-            if let Slot::Largest(input) = binding.slot {
-                let value = *step.inputs.get(input).ok_or_else(missing)?;
-                let (buffer, offset) = self.largest.place(value).ok_or_else(missing)?;
+            let measured = match binding.slot {
+                Slot::Largest(input) => Some(step.inputs.get(input)),
+                Slot::Noted(output) => Some(step.outputs.get(output)),
+                _ => None,
+            };
+            if let Some(value) = measured {
+                let (buffer, offset) = value.and_then(|&value| self.largest.place(value)).ok_or_else(missing)?;
                 resources.push((buffer, offset, 4));
                 continue;
             }
@@ -207,7 +211,7 @@ impl Recorder<'_> {
                 Slot::Input(i) => value(&step.inputs, i)?,
                 Slot::Output(i) => value(&step.outputs, i)?,
                 Slot::Scratch(i) => scratch.get(i).map(|b| (b, b.size())).ok_or_else(missing)?,
-                Slot::Absent | Slot::Largest(_) => (&self.absent, 256),
+                Slot::Absent | Slot::Largest(_) | Slot::Noted(_) => (&self.absent, 256),
             };
             let (start, end) = binding.bytes.as_ref().map_or((0, whole), |b| (b.start, b.end.min(whole)));
             bytes += if binding.slot == Slot::Absent { 0 } else { end.saturating_sub(start) };

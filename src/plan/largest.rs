@@ -1,55 +1,159 @@
-//! Largest finite magnitudes of values, by which kernels scale: known ones written once, the others found in every run.
+//! Largest finite magnitudes of values, by which kernels scale. Known ones are written once. The others are found in every run: by the
+//! kernels that store the values, if they can note them, else by launches of their own.
 
-use super::layout::{self, Place};
-use super::program::{Kind, Program};
+use super::layout::{Place, is_known, source};
+use super::program::{Kind, Program, Step};
 use crate::array::Data;
 use crate::error::Result;
-use crate::gpu::Gpu;
+use crate::gpu::{Capabilities, Gpu, Launch, Slot};
+use crate::ops::{Candidate, largest};
 use std::collections::HashMap;
 use wgpu::{Buffer, BufferUsages, CommandEncoder};
+
+/// The values whose largest magnitude kernels ask for, a list for each buffer with their words: first those that are known when the plan is
+/// compiled. A dispatch must not read from the buffer that it notes in, so the others are in two lists or more.
+#[derive(Debug)]
+pub(super) struct Asked(Vec<Vec<usize>>);
+
+impl Asked {
+    /// What the ways `chosen` for a program's steps ask for: launches are told to note it, or others are put before the first that asks.
+    pub(super) fn of(device: &Capabilities, program: &Program, places: &[Place], chosen: &mut [Candidate]) -> Self {
+        let mut asked = Self(vec![Vec::new()]);
+        for (number, step) in program.steps.iter().enumerate() {
+            let mut before = Vec::new();
+            for (input, value) in asked_by(step, &chosen[number], places).collect::<Vec<_>>() {
+                if asked.list(value).is_some() {
+                    continue;
+                }
+                let maker = program.steps[..number].iter().position(|step| step.outputs.contains(&value));
+                let list = if is_known(program, value) {
+                    0
+                } else if let Some(maker) = maker.filter(|&maker| note(device, &program.steps[maker], &mut chosen[maker], value)) {
+                    let read: Vec<_> =
+                        asked_by(&program.steps[maker], &chosen[maker], places).map(|(_, value)| asked.list(value)).collect();
+                    (1..).find(|&list| !read.contains(&Some(list))).unwrap_or(1)
+                } else {
+                    before.extend(largest(device, input, program.ty(value).elements()));
+                    1
+                };
+                asked.0.resize_with(asked.0.len().max(list + 1), Vec::new);
+                asked.0[list].push(value);
+            }
+            chosen[number].launches.splice(0..0, before);
+        }
+        asked
+    }
+
+    /// The list that `value` is in.
+    fn list(&self, value: usize) -> Option<usize> {
+        self.0.iter().position(|list| list.contains(&value))
+    }
+}
+
+/// The inputs whose largest magnitudes a step asks for, with the values as which they lie on the device.
+fn asked_by<'a>(step: &'a Step, candidate: &'a Candidate, places: &'a [Place]) -> impl Iterator<Item = (usize, usize)> + 'a {
+    candidate.launches.iter().flat_map(|launch| &launch.bindings).filter_map(|binding| match binding.slot {
+        Slot::Largest(input) => step.inputs.get(input).map(|&value| (input, source(places, value))),
+        _ => None,
+    })
+}
+
+/// Lets the way that a step goes note the largest magnitude of its output `value`, if all kernels can that store of it.
+fn note(device: &Capabilities, step: &Step, candidate: &mut Candidate, value: usize) -> bool {
+    let Some(output) = step.outputs.iter().position(|&output| output == value) else { return false };
+    let stores = |launch: &&mut Launch| launch.bindings.iter().any(|binding| binding.slot == Slot::Output(output));
+    let spare = device.limits.max_storage_buffers_per_shader_stage as usize - usize::from(device.params_in_storage);
+    let mut storing: Vec<_> = candidate.launches.iter_mut().filter(stores).collect();
+    let can = storing.iter().all(|launch| launch.notes && launch.bindings.len() < spare);
+    if can {
+        storing.iter_mut().for_each(|launch| **launch = launch.clone().noting(output));
+    }
+    can
+}
 
 /// One word for each value, at an offset that bindings may start at.
 #[derive(Debug)]
 pub(super) struct Largest {
-    buffer: Option<Buffer>,
-    /// Where the word of each value lies, aliases included.
-    offsets: HashMap<usize, u64>,
-    /// Where the words begin that are found in every run.
-    found: u64,
+    /// One for each list of what is asked for.
+    buffers: Vec<Buffer>,
+    /// Buffer and offset of each value's word, aliases included.
+    words: HashMap<usize, (usize, u64)>,
 }
 
 impl Largest {
-    /// Words for `values`, those first that are known now; `places` tell aliases.
-    pub(super) fn new(gpu: &Gpu, program: &Program, places: &[Place], values: Vec<usize>) -> Result<Self> {
-        if values.is_empty() {
-            return Ok(Self { buffer: None, offsets: HashMap::new(), found: 0 });
-        }
+    /// Words for what is `asked`; `places` tell aliases.
+    pub(super) fn new(gpu: &Gpu, program: &Program, places: &[Place], asked: &Asked) -> Result<Self> {
         let step = u64::from(gpu.capabilities().limits.min_storage_buffer_offset_alignment.max(16));
         let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST;
-        let buffer = gpu.create_buffer("largest magnitudes", step * values.len() as u64, usage)?;
-        let mut found = 0;
-        for (&value, offset) in values.iter().zip((0..).step_by(usize::try_from(step).unwrap_or(usize::MAX))) {
-            if let Kind::Constant(array) | Kind::Parameter(array) = &program.values[value].kind {
-                let finite = |x: &f32| if x.is_finite() { x.abs().to_bits() } else { 0 };
-                let most = if let Data::F32(values) = array.data() { values.iter().map(finite).max() } else { None };
-                gpu.write_at(&buffer, offset, &most.unwrap_or(0).to_le_bytes());
-                found = offset + step;
+        let mut words = HashMap::new();
+        let mut buffers = Vec::with_capacity(asked.0.len());
+        for (list, values) in asked.0.iter().enumerate() {
+            let buffer = gpu.create_buffer("largest magnitudes", step * values.len().max(1) as u64, usage)?;
+            for (&value, number) in values.iter().zip(0..) {
+                if let Kind::Constant(array) | Kind::Parameter(array) = &program.values[value].kind {
+                    let finite = |x: &f32| if x.is_finite() { x.abs().to_bits() } else { 0 };
+                    let most = if let Data::F32(values) = array.data() { values.iter().map(finite).max() } else { None };
+                    gpu.write_at(&buffer, number * step, &most.unwrap_or(0).to_le_bytes());
+                }
+                words.insert(value, (list, number * step));
             }
+            buffers.push(buffer);
         }
-        let number = |value: usize| values.iter().position(|&v| v == layout::source(places, value));
-        let offsets = (0..program.values.len()).filter_map(|value| Some((value, number(value)? as u64 * step))).collect();
-        Ok(Self { buffer: Some(buffer), offsets, found })
+        let aliases = (0..program.values.len()).filter_map(|value| Some((value, *words.get(&source(places, value))?)));
+        let words = aliases.collect();
+        Ok(Self { buffers, words })
     }
 
     /// Where the word of `value` lies.
     pub(super) fn place(&self, value: usize) -> Option<(&Buffer, u64)> {
-        Some((self.buffer.as_ref()?, *self.offsets.get(&value)?))
+        self.words.get(&value).map(|&(buffer, offset)| (&self.buffers[buffer], offset))
     }
 
     /// Lets a run begin: nothing is found yet.
     pub(super) fn clear(&self, encoder: &mut CommandEncoder) {
-        if let Some(buffer) = self.buffer.as_ref().filter(|buffer| self.found < buffer.size()) {
-            encoder.clear_buffer(buffer, self.found, None);
+        self.buffers.iter().skip(1).for_each(|buffer| encoder.clear_buffer(buffer, 0, None));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::array::{Array, Pads, TensorType};
+    use crate::graph::Graph;
+    use crate::ops::{Conv2d, MaxPool2d};
+    use crate::plan::Options;
+    use crate::plan::choose::Chooser;
+    use crate::plan::fuse::fuse;
+    use crate::plan::layout::Layout;
+    use std::sync::Arc;
+
+    /// Every launch of the features of VGG-16 on a device with matrices: its kernel, and the bytes of what it reads first.
+    fn features() -> Result<Vec<(&'static str, u64)>> {
+        let mut device = Capabilities::common();
+        device.limits.max_compute_workgroup_storage_size = 48 << 10;
+        let device = Capabilities { matrices: Some(16), ..device };
+        let graph = Graph::new();
+        let mut x = graph.input("image", TensorType::f32([1, 3, 224, 224]))?;
+        for (convolutions, channels) in [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)] {
+            for _ in 0..convolutions {
+                let weight = graph.parameter(Arc::new(Array::full([channels, x.shape()[1], 3, 3], 0.1f32)))?;
+                x = x.conv2d(&weight, None, Conv2d { padding: Pads::all(1), ..Conv2d::default() })?.relu()?;
+            }
+            x = x.max_pool2d(MaxPool2d::default())?;
         }
+        let chooser = Chooser::unmeasured(&device, Options::default());
+        let program = fuse(Program::of(&[&x])?, &chooser);
+        let layout = Layout::of(&chooser, &program)?;
+        let reads = |step: &Step| program.ty(step.inputs[0]).device_bytes();
+        let each = program.steps.iter().zip(&layout.chosen).flat_map(|(step, way)| way.launches.iter().map(move |launch| (step, launch)));
+        Ok(each.map(|(step, launch)| (launch.kernel.name, reads(step))).collect())
+    }
+
+    #[test]
+    fn only_what_no_kernel_stores_is_looked_at_again() {
+        let launches = features().unwrap();
+        let looks: Vec<u64> = launches.iter().filter(|(name, _)| *name == "largest").map(|(_, bytes)| *bytes).collect();
+        assert_eq!(launches.iter().filter(|(name, _)| *name == "conv2d/matrices").count(), 13, "{launches:?}");
+        assert_eq!(looks, [4 * 3 * 224 * 224], "{launches:?}");
     }
 }

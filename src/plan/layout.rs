@@ -2,13 +2,14 @@
 
 use super::choose::Chooser;
 use super::cpu;
+use super::largest::Asked;
 use super::memory::{self, Life};
 use super::program::{Kind, Program, Step, Value};
 use super::readback::Readback;
 use crate::array::{DType, TensorType};
 use crate::error::Result;
 use crate::gpu::{Capabilities, Slot};
-use crate::ops::{Candidate, largest};
+use crate::ops::Candidate;
 use std::sync::Arc;
 
 /// What is decided before anything is made.
@@ -24,8 +25,7 @@ pub(super) struct Layout {
     pub(super) sizes: Vec<u64>,
     /// Which values anything reads.
     pub(super) used: Vec<bool>,
-    /// Values whose largest magnitude kernels ask for, those first that are known when the plan is compiled.
-    pub(super) largest: Vec<usize>,
+    pub(super) asked: Asked,
     /// What each value is on the device: f16 where it is kept so.
     pub(super) types: Vec<Arc<TensorType>>,
     pub(super) bytes: Bytes,
@@ -68,7 +68,7 @@ impl Layout {
     pub(super) fn with(device: &Capabilities, program: &Program, mut chosen: Vec<Candidate>) -> Self {
         let types = types(program, &chosen);
         let (places, lives, scratch) = lay_out(program, &chosen, &types);
-        let largest = find_largest(device, program, &places, &mut chosen);
+        let asked = Asked::of(device, program, &places, &mut chosen);
         program.steps.iter().zip(&mut chosen).for_each(|(step, candidate)| halve(program, step, candidate, &types));
         let (shared, sizes) = memory::assign(&lives);
         let used = used_values(program);
@@ -80,7 +80,7 @@ impl Layout {
             working: sizes.iter().copied().fold(0, u64::saturating_add),
             readback: Readback::bytes(sum(&mut program.outputs.iter().copied())),
         };
-        Self { chosen, places, scratch, shared, sizes, used, largest, types, bytes }
+        Self { chosen, places, scratch, shared, sizes, used, asked, types, bytes }
     }
 }
 
@@ -107,35 +107,12 @@ fn halve(program: &Program, step: &Step, candidate: &mut Candidate, types: &[Arc
         let value = match binding.slot {
             Slot::Input(at) => step.inputs.get(at),
             Slot::Output(at) => step.outputs.get(at),
-            Slot::Scratch(_) | Slot::Largest(_) | Slot::Absent => None,
+            Slot::Scratch(_) | Slot::Largest(_) | Slot::Noted(_) | Slot::Absent => None,
         };
         if value.is_some_and(|&value| types[value].dtype == DType::F16 && program.ty(value).dtype == DType::F32) {
             binding.halve();
         }
     }
-}
-
-/// The values whose largest magnitude kernels ask for, those first that are known when the plan is compiled. Of the others it is found
-/// by launches that are put before the first such kernel.
-fn find_largest(device: &Capabilities, program: &Program, places: &[Place], chosen: &mut [Candidate]) -> Vec<usize> {
-    let mut values = Vec::new();
-    for (step, candidate) in program.steps.iter().zip(chosen) {
-        let mut before = Vec::new();
-        for binding in candidate.launches.iter().flat_map(|launch| &launch.bindings) {
-            let Slot::Largest(input) = binding.slot else { continue };
-            let Some(value) = step.inputs.get(input).map(|&value| source(places, value)) else { continue };
-            if values.contains(&value) {
-                continue;
-            }
-            values.push(value);
-            if !is_known(program, value) {
-                before.extend(largest(device, input, program.ty(value).elements()));
-            }
-        }
-        candidate.launches.splice(0..0, before);
-    }
-    values.sort_by_key(|&value| !is_known(program, value));
-    values
 }
 
 /// The value as which another one lies on the device: itself, if it is no alias.

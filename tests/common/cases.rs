@@ -1,8 +1,8 @@
 //! Case tables: each row is refused as it says, or reference = outside numbers and GPU = reference, by every kernel that there is for it;
-//! some rows are also computed with tensors in f16.
+//! some rows are also computed with tensors in f16, and some by kernels that note the largest magnitude of what they store.
 
-use super::{Bound, compare, compare_halves, gpu};
-use foveate::array::{Array, Data, f16};
+use super::{Bound, Largest, compare, compare_halves, gpu};
+use foveate::array::{Array, DType, Data, f16};
 use foveate::gpu::Gpu;
 use foveate::graph::Graph;
 use foveate::ops::{Op, Precision};
@@ -71,6 +71,8 @@ impl Case {
 
 /// Of so many rows the first is computed in f16 too: each pipeline takes a while to compile.
 const HALVES: usize = 5;
+/// Of so many rows the first is also computed by kernels that note the largest magnitude.
+const NOTED: usize = 4;
 
 /// Runs all cases and reports every failing row together.
 #[track_caller]
@@ -84,7 +86,7 @@ pub fn check_on(gpu: &Gpu, cases: Vec<Case>) {
     assert!(!cases.is_empty(), "an empty case table proves nothing");
     let computes_halves = gpu.capabilities().features.contains(wgpu::Features::SHADER_F16);
     let run = |(number, case): (usize, &Case)| {
-        run(gpu, case)?;
+        run(gpu, case, number.is_multiple_of(NOTED))?;
         if computes_halves && number.is_multiple_of(HALVES) { in_halves(gpu, case).map_err(|e| format!("in f16: {e}")) } else { Ok(()) }
     };
     let failures = cases.iter().enumerate().filter_map(|(number, case)| run((number, case)).err().map(|e| format!("{}: {e}", case.name)));
@@ -92,7 +94,7 @@ pub fn check_on(gpu: &Gpu, cases: Vec<Case>) {
     assert!(failures.is_empty(), "{} of {} cases failed:\n{}", failures.len(), cases.len(), failures.join("\n"));
 }
 
-fn run(gpu: &Gpu, case: &Case) -> Result<(), String> {
+fn run(gpu: &Gpu, case: &Case, noted: bool) -> Result<(), String> {
     let graph = Graph::new();
     let names: Vec<String> = (0..case.inputs.len()).map(|i| format!("input{i}")).collect();
     let vars: Result<Vec<_>, _> = names.iter().zip(&case.inputs).map(|(name, array)| graph.input(name, array.ty())).collect();
@@ -140,6 +142,19 @@ fn run(gpu: &Gpu, case: &Case) -> Result<(), String> {
         let reference = case.op.expected(&inputs, &computed).map_err(|e| format!("reference: {e}"))?;
         for (i, (array, expected)) in computed.iter().zip(&reference).enumerate() {
             compare(array, expected, scale(i), case.bound).map_err(|e| format!("GPU output {i} against the reference: {e}\n{text}"))?;
+        }
+    }
+    if noted && outputs[0].dtype() == DType::F32 {
+        let largest = graph.apply_dyn(Arc::new(Largest), &[&outputs[0]]).map_err(|e| e.to_string())?;
+        for mut plan in Plan::ways(gpu, &[&outputs[0], &largest[0]], Options::default()).map_err(|e| format!("plan: {e}"))? {
+            // Twice, since what the first run found is there when the second begins.
+            for _ in 0..2 {
+                let computed = plan.run(&given).map_err(|e| format!("run: {e}"))?;
+                let told = || format!("what notes the largest magnitude\n{}", plan.describe());
+                compare(&computed[0], &reference[0], scale(0), case.bound).map_err(|e| format!("{e}: {}", told()))?;
+                let expected = Largest.reference(&[&computed[0]]).map_err(|e| e.to_string())?;
+                compare(&computed[1], &expected[0], None, Bound::Exact).map_err(|e| format!("{e}: {}", told()))?;
+            }
         }
     }
     Ok(())

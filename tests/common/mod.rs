@@ -4,10 +4,12 @@
 mod cases;
 mod close;
 mod elsewhere;
+mod largest;
 
 pub use cases::{Case, Expect, check, check_on};
 pub use close::{Bound, compare, compare_halves};
 pub use elsewhere::{Elsewhere, small_bindings};
+pub use largest::Largest;
 
 use foveate::array::{Array, npy};
 use foveate::gpu::Gpu;
