@@ -1,26 +1,27 @@
 //! Show, Attend and Tell (Xu et al. 2015) on scenes of two digits over textures: "a seven above a small two", by soft and by hard attention.
 //!
 //!     scripts/mnist.sh
-//!     cargo run --release --example captions -- 2500 1 40000
+//!     cargo run --release --example captions
+//!     cargo run --release --example captions -- --only hard --from captions-both.safetensors --steps 1200 --scenes 16000
 //!
-//! trains soft attention for 2500 steps with seed 1 on 40,000 scenes, then for a fifth as many steps each, from what that has learnt, hard
-//! attention, and soft attention together with the encoder. Of each it writes captions-<which>.png, a scene and where the network looked for
-//! each word of its caption, and captions-<which>.safetensors, its weights. With weights as a fourth argument it trains those with the encoder
-//! for all of the steps, and nothing else.
+//! The first trains soft attention on 40,000 scenes; from what that has learnt, soft attention together with the encoder; and from what those
+//! have, hard attention. Of each it writes captions-<which>.png, a scene and where the network looked for each word of its caption, and
+//! captions-<which>.safetensors, its weights, from which the second goes on.
 //!
 //! The encoder is the FCN-8s that is part of the crate: 10 x 10 places of 208 features; beside them stands where a place is, which a caption
-//! needs to say "above". At first it stays as it is, as in the paper: it has learned what digits are, but not to say anything, and its
-//! features are computed once for all scenes and kept in memory, 83 kB a scene. Where to look the decoder learns from captions alone. Told in
-//! the end, of scenes made of digits that neither has seen: captions that are right word by word, and how much of alpha lies in the box around
-//! the digit that is named, beside what there would be if it were the same everywhere.
+//! needs to say "above". At first it stays as it is, as in the paper: it has learned what digits are, but not to say anything, and where it is
+//! not learning its features are computed once for all scenes and kept in memory, 83 kB a scene. Where to look the decoder learns from
+//! captions alone. Told in the end, of scenes made of digits that neither has seen: captions that are right word by word, and how much of
+//! alpha lies in the box around the digit that is named, beside what there would be if it were the same everywhere.
 
+use clap::{Parser, ValueEnum};
 use foveate::array::{Array, Hw, TensorType, picture};
 use foveate::gpu::Gpu;
 use foveate::graph::{Graph, Var};
 use foveate::models::digit_scenes::{self, CaptionedScenes, FIRST_DIGIT, LONGEST, WORDS, caption};
 use foveate::models::narrow_fcn::NarrowFcn;
 use foveate::models::show_attend_tell::{
-    Attention, Config, Decoder, annotations, caption_reward, doubly_stochastic, hard_attention_loss, sentence_loss, sheet,
+    Attention, Config, Decoder, annotations, doubly_stochastic, hard_attention_loss, rewards_to_go, sentence_loss, sheet,
 };
 use foveate::nn::loss::{Reinforce, moving_average};
 use foveate::nn::optimiser::{Adam, Optimiser};
@@ -31,7 +32,7 @@ use foveate::plan::Plan;
 use foveate::train::{Arrays, Clip, Dataset, Loader, Objective, Trainer};
 use foveate::{Error, Result};
 use indicatif::ProgressBar;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const SIDE: usize = 160;
@@ -182,14 +183,16 @@ fn trained(gpu: &Gpu, captioner: &Captioner, data: &Arc<dyn Dataset>, lesson: Le
     };
     let (words, mask) = (needed("words")?, needed("mask")?);
     let mut random = Random::new(&graph, seed)?;
-    // Hard attention as it was published: in half of the steps the expectation takes the place of draws.
+    // Hard attention as it was published, where in half of the steps the expectation takes the place of draws; but rewards are to go, and
+    // entropy is not wanted: it comes from soft attention, which has enough of it.
     let attention = if hard { Attention::mixed(&mut random, BATCH, LONGEST, 0.5)? } else { Attention::Soft };
     let decoder = Decoder::new(&graph, &weights, captioner.decoder)?.in_training(&mut random, BATCH, LONGEST)?;
     let made = decoder.forced(&annotations, &words, &mask, &attention)?;
     let entropy = sentence_loss(&made.log_probabilities, &mask)?;
     let of_attention = if hard {
-        let baseline = moving_average("baseline", &caption_reward(&made.log_probabilities, &mask)?, 0.9)?;
-        hard_attention_loss(&made, &mask, &baseline, Reinforce { reward: LONGEST as f32, entropy: 0.0 })?
+        let reward = rewards_to_go(&made.log_probabilities, &mask)?;
+        let baseline = moving_average("baseline", &reward, 0.9)?;
+        hard_attention_loss(&made, &mask, &reward, &baseline, Reinforce { reward: LONGEST as f32, entropy: -0.1 })?
     } else {
         doubly_stochastic(&made.alphas, 0.1)?
     };
@@ -293,46 +296,78 @@ fn draw(gpu: &Gpu, said: &Said, test: &dyn Dataset, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// Soft and hard attention on scenes of two digits over textures, told in captions.
+#[derive(Parser)]
+struct Arguments {
+    /// Steps of the first kind of training; a fifth of them with the encoder, three fifths of hard attention. Of the only kind: all
+    #[arg(long, default_value_t = 2500)]
+    steps: u64,
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Scenes to learn from
+    #[arg(long, default_value_t = 40_000)]
+    scenes: usize,
+    /// Trains only so
+    #[arg(long)]
+    only: Option<Kind>,
+    /// Weights to go on from, as this wrote them
+    #[arg(long, value_name = "captions-....safetensors")]
+    from: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Kind {
+    /// The decoder, with soft attention
+    Soft,
+    /// Decoder and encoder, with soft attention
+    Both,
+    /// The decoder, with hard attention
+    Hard,
+}
+
+impl Kind {
+    fn lesson(self, Arguments { steps, seed, only, .. }: &Arguments) -> Lesson {
+        let (name, fifths, rate) = match self {
+            Self::Soft => ("soft", 5, 3e-3),
+            Self::Both => ("both", 1, 1e-3),
+            Self::Hard => ("hard", 3, 2e-3),
+        };
+        Lesson { name, hard: self == Self::Hard, steps: if only.is_some() { *steps } else { steps * fifths / 5 }, rate, seed: *seed }
+    }
+}
+
 fn main() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let number = |i: usize, usual: u64| arguments.get(i).map_or(Ok(usual), |text| text.parse());
-    let wrong = |e| Error::io("the arguments", std::io::Error::other(format!("{arguments:?}: {e}; they are steps, seed, scenes, weights")));
-    let (steps, seed, learnt) = (number(0, 2500).map_err(wrong)?, number(1, 1).map_err(wrong)?, number(2, 40_000).map_err(wrong)?);
+    let arguments = Arguments::parse();
     let gpu = Gpu::new()?;
     let encoder = digit_scenes::weights()?;
     let captioner = Captioner::new(NarrowFcn::of(&encoder)?);
-    let learning = scenes("train", usize::try_from(learnt).unwrap_or(usize::MAX), seed)?;
+    let learning = scenes("train", arguments.scenes, arguments.seed)?;
     let test = scenes("t10k", TESTED, 0)?;
-    let lesson = |lesson: Lesson, data: &Arc<dyn Dataset>, start: &Weights| {
-        let Lesson { name, hard, .. } = lesson;
-        println!("{name}: a decoder of {} parameters, {} steps", captioner.decoder.parameter_count(), lesson.steps);
-        let weights = trained(&gpu, &captioner, data, lesson, start)?;
-        weights.save(format!("captions-{name}.safetensors"))?;
-        let attention = if hard { Attention::Hard } else { Attention::Soft };
-        let said = said(&gpu, &captioner, &weights, &test, &attention)?;
-        let [exact, here, everywhere] = scores(&said, &*test)?;
-        println!(
-            "  {:.1} % of the captions are right; {:.1} % of alpha in the box of the digit that is named, {:.1} % if it were the same everywhere",
-            100.0 * exact,
-            100.0 * here,
-            100.0 * everywhere
-        );
-        draw(&gpu, &said, &*test, &format!("captions-{name}.png"))?;
-        Ok::<_, Error>(weights)
+    println!("{} scenes for learning, {TESTED} for tests on {}", learning.len(), gpu.capabilities().name);
+    let mut weights = match &arguments.from {
+        Some(file) => Weights::open(file)?,
+        None => initial(captioner.decoder, arguments.seed)?.joined(encoder)?,
     };
-    println!("{learnt} scenes for learning, {TESTED} for tests on {}", gpu.capabilities().name);
-    let soft = Lesson { name: "soft", hard: false, steps, rate: 3e-3, seed };
-    let further = Lesson { steps: steps / 5, rate: 1e-3, ..soft };
-    if let Some(file) = arguments.get(3) {
-        lesson(Lesson { name: "both", steps, ..further }, &learning, &Weights::open(file)?)?;
-        return Ok(());
+    for kind in [Kind::Soft, Kind::Both, Kind::Hard].into_iter().filter(|kind| arguments.only.is_none_or(|only| only == *kind)) {
+        let lesson = kind.lesson(&arguments);
+        println!("{}: a decoder of {} parameters, {} steps", lesson.name, captioner.decoder.parameter_count(), lesson.steps);
+        let mut data = Arc::clone(&learning);
+        if kind != Kind::Both {
+            let features = encoded(&gpu, &captioner.encoder, &weights, &learning)?;
+            if weights.get(MOMENTS[0]).is_err() {
+                weights = weights.replaced("the captioner at first", moments(&features, captioner.encoder.feature_channels())?);
+            }
+            data = Arc::new(features);
+        }
+        weights = trained(&gpu, &captioner, &data, lesson, &weights)?;
+        weights.save(format!("captions-{}.safetensors", lesson.name))?;
+        let attention = if lesson.hard { Attention::Hard } else { Attention::Soft };
+        let said = said(&gpu, &captioner, &weights, &test, &attention)?;
+        let [exact, here, everywhere] = scores(&said, &*test)?.map(|share| 100.0 * share);
+        println!(
+            "  {exact:.1} % of the captions are right; {here:.1} % of alpha in the box of the digit that is named, {everywhere:.1} % if it were the same everywhere"
+        );
+        draw(&gpu, &said, &*test, &format!("captions-{}.png", lesson.name))?;
     }
-    let features = encoded(&gpu, &captioner.encoder, &encoder, &learning)?;
-    let beside = moments(&features, captioner.encoder.feature_channels())?;
-    let features: Arc<dyn Dataset> = Arc::new(features);
-    let first = initial(captioner.decoder, seed)?.joined(encoder)?.replaced("the captioner at first", beside);
-    let learnt = lesson(soft, &features, &first)?;
-    lesson(Lesson { name: "hard", hard: true, ..further }, &features, &learnt)?;
-    lesson(Lesson { name: "both", ..further }, &learning, &learnt)?;
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! The one error of the crate, sorted by who must act.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// What went wrong, and whose turn it is.
-#[derive(Debug, thiserror::Error)]
+/// What went wrong, and whose turn it is. Printed for debugging it is the same message, since that is what a `main` that returns it prints.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The caller asked for something that has no meaning: a shape, a type, an attribute.
@@ -46,6 +47,12 @@ pub enum Error {
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl Error {
     /// A refusal of the caller's request by operator `op`.
     pub fn shape(op: &'static str, reason: impl Into<String>) -> Self {
@@ -65,5 +72,16 @@ impl Error {
     /// An input or output error at `path`.
     pub fn io(path: impl AsRef<Path>, source: std::io::Error) -> Self {
         Self::Io { path: path.as_ref().to_path_buf(), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_main_that_returns_it_prints_the_message() {
+        let error = Error::shape("conv2d", "weight f32[8, 3, 3, 3] of an input of 4 channels");
+        assert_eq!(format!("Error: {error:?}"), "Error: conv2d: weight f32[8, 3, 3, 3] of an input of 4 channels");
     }
 }

@@ -3,7 +3,7 @@
 use crate::common::{Bound, compare, gpu};
 use foveate::array::{Array, DType, TensorType};
 use foveate::graph::{Graph, Var};
-use foveate::models::show_attend_tell::{Attention, Config, Decoder, Unrolled, caption_reward, hard_attention_loss};
+use foveate::models::show_attend_tell::{Attention, Config, Decoder, Unrolled, caption_reward, hard_attention_loss, rewards_to_go};
 use foveate::nn::init::normal;
 use foveate::nn::loss::Reinforce;
 use foveate::nn::{Random, Weights};
@@ -90,8 +90,9 @@ fn the_estimate_of_the_decoder_is_unbiased_and_a_baseline_takes_most_of_its_vari
     let bound = p.mul(&all.reward).unwrap().reduce_sum(&[], false).unwrap();
     let exact = bound.gradient(&all.parameters.iter().collect::<Vec<_>>()).unwrap();
     let none = all.graph.constant(Array::scalar(0.0f32)).unwrap();
-    let entropy = hard_attention_loss(&all.made, &all.mask, &none, Reinforce { reward: 0.0, entropy: 1.0 }).unwrap();
-    let outputs: Vec<&Var> = [&all.made.alphas, places, &p, &all.reward, &entropy].into_iter().chain(&exact).collect();
+    let entropy = hard_attention_loss(&all.made, &all.mask, &all.reward, &none, Reinforce { reward: 0.0, entropy: 1.0 }).unwrap();
+    let to_go = rewards_to_go(&all.made.log_probabilities, &all.mask).unwrap();
+    let outputs: Vec<&Var> = [&all.made.alphas, places, &p, &all.reward, &entropy, &to_go].into_iter().chain(&exact).collect();
     let mut plan = Plan::compile(Device::Cpu, &outputs).unwrap();
     let (numbers, alphas) = numbers(&mut plan);
     let found = plan.run(&[("numbers", &numbers)]).unwrap();
@@ -100,19 +101,18 @@ fn the_estimate_of_the_decoder_is_unbiased_and_a_baseline_takes_most_of_its_vari
     // -H is the mean over examples of the sum over steps and places of alpha ln alpha.
     let expected = alphas.iter().map(|a| a * a.ln()).sum::<f64>() / TRAJECTORIES as f64;
     assert!((found[4].to_f64()[0] - expected).abs() < 1e-5, "{:?} against {expected}", found[4]);
-    let exact: Vec<f64> = found[5..].iter().flat_map(Array::to_f64).collect();
+    let exact: Vec<f64> = found[6..].iter().flat_map(Array::to_f64).collect();
     assert!(exact.iter().any(|g| g.abs() > 0.01), "the gradients are not all next to nothing");
 
     // Estimated: for each trajectory the gradient of -R and of the term, alone in its batch.
-    let one = network(1).unwrap();
-    let baseline = one.graph.input("baseline", TensorType::f32([])).unwrap();
-    let term = hard_attention_loss(&one.made, &one.mask, &baseline, Reinforce { reward: 1.0, entropy: 0.0 }).unwrap();
-    let loss = term.sub(&one.reward.reduce_sum(&[], false).unwrap()).unwrap();
-    let gradients = loss.gradient(&one.parameters.iter().collect::<Vec<_>>()).unwrap();
-    let mut plan = Plan::compile(gpu(), &gradients.iter().collect::<Vec<_>>()).unwrap();
-    let mean_reward: f64 = p.iter().zip(&rewards).map(|(p, r)| p * r).sum();
-    let variances = [0.0, mean_reward, 2.0].map(|value| {
-        let given = Array::scalar(value as f32);
+    let variance = |to_go: bool, given: Array| {
+        let one = network(1).unwrap();
+        let baseline = one.graph.input("baseline", given.ty()).unwrap();
+        let reward = if to_go { rewards_to_go(&one.made.log_probabilities, &one.mask).unwrap() } else { one.reward.clone() };
+        let term = hard_attention_loss(&one.made, &one.mask, &reward, &baseline, Reinforce { reward: 1.0, entropy: 0.0 }).unwrap();
+        let loss = term.sub(&one.reward.reduce_sum(&[], false).unwrap()).unwrap();
+        let gradients = loss.gradient(&one.parameters.iter().collect::<Vec<_>>()).unwrap();
+        let mut plan = Plan::compile(gpu(), &gradients.iter().collect::<Vec<_>>()).unwrap();
         let estimates: Vec<Vec<f64>> = numbers
             .values::<f32>()
             .unwrap()
@@ -126,12 +126,20 @@ fn the_estimate_of_the_decoder_is_unbiased_and_a_baseline_takes_most_of_its_vari
         for (i, exact) in exact.iter().enumerate() {
             let mean = expected(&|e, _| e, i);
             // Terms (R - b) d log p up to some ten, each of some hundred roundings by 2^-24.
-            assert!((mean + exact).abs() < 6e-5, "{mean} against {exact} at {i} with baseline {value}");
+            assert!((mean + exact).abs() < 6e-5, "{mean} against {exact} at {i} with baseline {given:?}");
         }
         (0..exact.len()).map(|i| expected(&|e, exact| (e + exact) * (e + exact), i)).sum::<f64>()
-    });
-    println!("variances without a baseline, with the mean reward {mean_reward:.3}, with 2: {variances:?}");
+    };
+    let mean = |of: &[f64]| p.iter().zip(of).map(|(p, r)| p * r).sum::<f64>();
+    let variances = [0.0, mean(&rewards), 2.0].map(|value| variance(false, Array::scalar(value as f32)));
+    println!("variances without a baseline, with the mean reward, with 2: {variances:?}");
     assert!(variances[1] < 0.5 * variances[0] && variances[0] < variances[2], "{variances:?}");
+    // The first word's place is held to both words, the second one's to the second word.
+    let last: Vec<f64> = found[5].to_f64().chunks(STEPS).map(|of_words| of_words[1]).collect();
+    let means = [mean(&rewards) as f32, mean(&last) as f32];
+    let to_go = variance(true, Array::new([STEPS], means.to_vec()).unwrap());
+    println!("with rewards to go and a baseline for each word: {to_go}");
+    assert!(to_go < variances[1], "{to_go} is no less than {variances:?}");
 }
 
 /// The gradients, each parameter's, of `loss` of two words of one image, for these numbers and, if it is asked for, this coin.
@@ -152,7 +160,7 @@ fn a_coin_chooses_between_the_gradient_of_the_draws_and_that_of_the_expectation(
     let weights = Reinforce { reward: 1.0, entropy: 0.3 };
     let loss = |network: &Network| {
         let baseline = network.graph.constant(Array::scalar(-1.5f32)).unwrap();
-        let term = hard_attention_loss(&network.made, &network.mask, &baseline, weights).unwrap();
+        let term = hard_attention_loss(&network.made, &network.mask, &network.reward, &baseline, weights).unwrap();
         term.sub(&network.reward.reduce_sum(&[], false).unwrap()).unwrap()
     };
     let mixed = attending(1, |graph, numbers| {
@@ -212,7 +220,9 @@ fn the_coin_is_one_for_all_and_falls_as_often_as_it_should() {
 fn soft_attention_and_other_masks_are_refused() {
     let hard = network(2).unwrap();
     let baseline = hard.graph.constant(Array::scalar(0.0f32)).unwrap();
-    let refused = |made: &Unrolled, mask: &Var| hard_attention_loss(made, mask, &baseline, Reinforce::default()).unwrap_err().to_string();
+    let refused = |made: &Unrolled, mask: &Var| {
+        hard_attention_loss(made, mask, &hard.reward, &baseline, Reinforce::default()).unwrap_err().to_string()
+    };
     let soft = Unrolled { places: None, ..hard.made.clone() };
     assert!(refused(&soft, &hard.mask).contains("attention is soft"));
     let text = refused(&hard.made, &hard.mask.narrow(1, 0, 1).unwrap());

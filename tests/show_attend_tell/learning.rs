@@ -110,10 +110,11 @@ pub(super) fn seeded(seed: u64, config: Config, caption: Caption, kind: Kind, st
     let of_attention = match kind {
         Kind::Soft(weight) => doubly_stochastic(&made.alphas, weight).unwrap(),
         Kind::Hard(_) => {
-            let baseline = moving_average("baseline", &caption_reward(&made.log_probabilities, &mask).unwrap(), 0.9).unwrap();
+            let reward = caption_reward(&made.log_probabilities, &mask).unwrap();
+            let baseline = moving_average("baseline", &reward, 0.9).unwrap();
             // The reward is the mean of a caption's words, its loss their sum: with their number as its weight both are of one scale.
             let rewarded = Reinforce { reward: length as f32, entropy: 0.02 };
-            hard_attention_loss(&made, &mask, &baseline, rewarded).unwrap()
+            hard_attention_loss(&made, &mask, &reward, &baseline, rewarded).unwrap()
         }
     };
     let loss = entropy.add(&of_attention).unwrap();

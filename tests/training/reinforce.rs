@@ -104,5 +104,9 @@ fn the_moving_average_is_that_of_former_runs() {
         assert_eq!(found[1].to_f64(), [baseline - 3.0, baseline - 5.0]);
         assert_eq!(found[2].to_f64(), [0.0, 0.0], "the reward is taken as given");
     }
+    let of_steps = graph.input("steps", TensorType::f32([2, 3])).unwrap();
+    assert_eq!(moving_average("of steps", &of_steps, 0.5).unwrap().shape(), [3]);
+    let refused = reinforce(&of_steps, &of_steps, None, &of_steps, weights).unwrap_err().to_string();
+    assert!(refused.contains("one for each step of f32[2, 3], it is f32[2, 3]"), "{refused}");
     assert!(moving_average("other", &values, 1.5).is_err() && moving_average("baseline", &values, 0.5).is_err());
 }

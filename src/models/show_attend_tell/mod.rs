@@ -36,7 +36,7 @@ pub use beam::{BeamSearch, Hypothesis};
 pub use config::Config;
 pub use decoder::{Annotated, Decoder, State, Step};
 pub use greedy::{Caption, Unrolled, captions};
-pub use loss::{caption_reward, hard_attention_loss, sentence_loss};
+pub use loss::{caption_reward, hard_attention_loss, rewards_to_go, sentence_loss};
 pub use sheet::{panels, sheet};
 
 use crate::array::Array;
