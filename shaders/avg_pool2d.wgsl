@@ -1,5 +1,8 @@
 // avg_pool2d: one invocation per output, which adds the taps of its window that lie inside the input.
 #import index
+#import noted
+
+alias Element = f32;
 
 override WORKGROUP: u32 = 64u;
 override DILATED: bool = true;
@@ -61,5 +64,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     if (params.divisor > 0u) {
         divisor = f32(params.divisor);
     }
-    output[params.output_skip + index] = sum / divisor;
+    let mean = sum / divisor;
+    note(mean, 1u);
+    noted();
+    output[params.output_skip + index] = mean;
 }

@@ -2,6 +2,7 @@
 // show it in the input to where they show it in the output. Words are moved as they are, whatever they mean.
 // The header declares Element and Source, what the input is an array of (one word where it is repeated along the row).
 #import index
+#import noted
 
 override WORKGROUP: u32 = 64u;
 override LOOPS: u32 = 1u;
@@ -37,5 +38,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         source += at * params.input_strides[d / 4u][d % 4u];
         place += at * params.output_strides[d / 4u][d % 4u];
     }
-    output[place] = Element(input[source]);
+    let value = Element(input[source]);
+    note(value, 4u);
+    noted();
+    output[place] = value;
 }

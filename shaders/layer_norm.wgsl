@@ -1,5 +1,8 @@
 // layer_norm: TEAM invocations per row, each over every TEAM-th item: the mean, then the variance around it, then the output.
 #import index
+#import noted
+
+alias Element = Item;
 
 override WORKGROUP: u32 = 64u;
 override TEAM: u32 = 64u;
@@ -70,6 +73,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         if (AFFINE == 2u) {
             value += bias[k];
         }
+        note(value, 4u);
         output[start + k] = value;
     }
+    noted();
 }

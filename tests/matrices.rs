@@ -3,10 +3,10 @@
 
 mod common;
 
-use common::{Bound, compare, gpu, random};
+use common::{Bound, Largest, compare, gpu, random};
 use foveate::array::{Array, Hw, Pads, TensorType};
 use foveate::graph::{Graph, Var};
-use foveate::ops::{Attention, Conv2d, Conv2dWeight, ConvTranspose2d, MaxPool2d, Precision};
+use foveate::ops::{Attention, Conv2d, Conv2dWeight, ConvTranspose2d, MaxPool2d, Op, Precision};
 use foveate::plan::{Device, Options, Plan};
 
 /// How far sums of products may be off in f32 or from halves, and from factors of 11 digits.
@@ -167,6 +167,26 @@ fn magnitudes_are_those_of_the_run() {
             // 48 sums of 16 products each below 1, twice: far more than roundings take.
             let bound = Bound::Near { absolute: 1e-3 * f64::from(scale) * f64::from(scale), relative: 1e-5 };
             compare(&computed[0], &expected[0], None, bound).unwrap_or_else(|e| panic!("{scale}: {e}"));
+        }
+    }
+}
+
+/// What a vector of four holds beyond the end of a tensor does not count.
+#[test]
+fn the_rest_of_a_vector_has_no_magnitude() {
+    for length in 5..9 {
+        let graph = Graph::new();
+        let (x, y) = (graph.input("x", TensorType::f32([length])).unwrap(), graph.input("y", TensorType::f32([2, length])).unwrap());
+        // Of the zeros that fill up a buffer 1, cosines of others less.
+        let made = [x.cos().unwrap(), y.cos().unwrap(), y.cos().unwrap().transpose(&[1, 0]).unwrap()];
+        let told = made.iter().map(|v| graph.apply_dyn(std::sync::Arc::new(Largest), &[v]).unwrap().remove(0));
+        let outputs: Vec<Var> = made.iter().cloned().chain(told).collect();
+        for mut plan in Plan::ways(gpu(), &outputs.iter().collect::<Vec<_>>(), Options::default()).unwrap() {
+            let given = [("x", &Array::full([length], 1.5f32)), ("y", &Array::full([2, length], 1.25f32))];
+            let found = plan.run(&given).unwrap();
+            for (value, told) in found[..3].iter().zip(&found[3..]) {
+                assert_eq!(vec![told.clone()], Largest.reference(&[value]).unwrap(), "{length}:\n{}", plan.describe());
+            }
         }
     }
 }

@@ -1,5 +1,8 @@
 // max_unpool2d/fetch: one invocation per LANES neighbouring outputs, which take the values at the positions that named them last.
 #import index
+#import noted
+
+alias Element = Values;
 
 override WORKGROUP: u32 = 64u;
 
@@ -23,7 +26,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         return;
     }
     let plane = index * LANES / params.output_plane;
-    output[params.output_skip / LANES + index] = fetch(params.input_skip + plane * params.input_plane, winners[index]);
+    let fetched = fetch(params.input_skip + plane * params.input_plane, winners[index]);
+    note(fetched, 4u);
+    noted();
+    output[params.output_skip / LANES + index] = fetched;
 }
 
 fn value(first: u32, winner: u32) -> f32 {

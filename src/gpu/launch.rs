@@ -14,8 +14,8 @@ pub enum Slot {
     Scratch(usize),
     /// The bits of the largest finite magnitude in the operator's input of this index, an f32 tensor: one u32, which the plan sees to.
     Largest(usize),
-    /// Where the kernel notes the same of what it stores in the operator's output of this index.
-    Noted(usize),
+    /// Where the kernel notes the same of what it stores in the operator's first output.
+    Noted,
     /// An optional input that is absent: a small buffer of zeros.
     Absent,
 }
@@ -58,7 +58,7 @@ pub struct Launch {
     pub groups: u64,
     /// Turns that the loops of an invocation take together at most, where sizes of tensors decide that.
     pub turns: u64,
-    /// Whether the kernel can [note](Launch::noting) the largest magnitude of what it stores in the operator's output.
+    /// Whether the kernel can [note](Launch::noting) the largest magnitude of what it stores in the operator's first output.
     pub notes: bool,
 }
 
@@ -122,12 +122,12 @@ impl Launch {
         self.bind(Slot::Scratch(index), true, None)
     }
 
-    /// Lets a kernel that can do it note the largest finite magnitude of what it stores in an output (`shaders/include/noted.wgsl`): behind
-    /// all else that it binds.
-    pub fn noting(mut self, output: usize) -> Self {
+    /// Lets a kernel that can do it note the largest finite magnitude of what it stores (`shaders/include/noted.wgsl`), behind all else that
+    /// it binds.
+    pub fn noting(mut self) -> Self {
         let word = format!("@group(0) @binding({}) var<storage, read_write> largest_stored: atomic<u32>;\n", self.bindings.len() + 1);
         self.header.insert_str(0, "#set NOTES 1\n");
-        self.header(word).bind(Slot::Noted(output), true, None)
+        self.header(word).bind(Slot::Noted, true, None)
     }
 
     /// Binds any slot.

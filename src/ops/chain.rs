@@ -297,7 +297,8 @@ impl Chain {
             if fours { format!("bitcast<{}>(words({read}))", item(operand.dtype)) } else { format!("{}({read})", item(operand.dtype)) }
         };
         let (body, result) = self.body(None, "params.numbers", load);
-        let notes = self.dtype == DType::F32 && output.dtype == DType::F32;
+        // What a last vector has beyond the end would count too.
+        let notes = self.dtype == DType::F32 && output.dtype == DType::F32 && output.elements().is_multiple_of(width);
         let (note, noted) = if notes { (format!("    note({result}, {width}u);\n"), "    noted();\n") } else { (String::new(), "") };
         if notes {
             header.push_str("#import noted\n");

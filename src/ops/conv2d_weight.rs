@@ -23,7 +23,8 @@ use super::conv2d::{ConvSizes as Sizes, MOST_TAPS, Strips, vectors_for};
 use super::matrices::{Keeping, MATRICES, Matrices};
 use super::slices::{Whole, least_slices, nested, slices};
 use super::{
-    Candidate, Conv2d, Items, Op, PadMode, Site, UNFINISHED_FOUR, check_dtype, check_inputs, check_rank, finished, rounded, the_gradient, u32_of,
+    Candidate, Conv2d, Items, Op, PadMode, Site, UNFINISHED_FOUR, check_dtype, check_inputs, check_rank, finished, rounded, the_gradient,
+    u32_of,
 };
 use crate::array::{Array, DType, Hw, TensorType};
 use crate::error::{Error, Result};

@@ -70,9 +70,12 @@ pub(super) fn copy(op: &'static str, site: &Site<'_>, nest: &Nest<2>) -> Result<
 pub(super) fn copies(op: &'static str, site: &Site<'_>, input: usize, output: usize, nest: &Nest<2>) -> Result<Vec<Launch>> {
     let bytes = [site.outputs[output].device_bytes(), site.inputs[input].device_bytes()];
     let words = (site.outputs[output].elements() as u64 * site.outputs[output].dtype.device_bytes()).div_ceil(4);
+    let f32s = site.outputs[output].dtype == DType::F32;
     let launch = |part: &super::Part<2>| {
         let [output_window, input_window] = &part.windows;
-        part_of(part, words).input_window(input, input_window).output_window(output, output_window)
+        let launch = part_of(part, words);
+        // What a last vector has beyond the end would count too.
+        Launch { notes: f32s && words.is_multiple_of(4), ..launch }.input_window(input, input_window).output_window(output, output_window)
     };
     Ok(nest.parts(op, site.device, bytes, Cut::Widest)?.iter().map(launch).collect())
 }

@@ -152,7 +152,7 @@ fn slot_bytes(site: &Site<'_>, candidate: &Candidate, binding: &Binding) -> u64 
         Slot::Input(i) => site.inputs.get(i).map_or(0, |t| t.device_bytes()),
         Slot::Output(i) => site.outputs.get(i).map_or(0, |t| t.device_bytes()),
         Slot::Scratch(i) => candidate.scratch.get(i).map_or(0, |b| b.next_multiple_of(16)),
-        Slot::Largest(_) | Slot::Noted(_) => 4,
+        Slot::Largest(_) | Slot::Noted => 4,
         Slot::Absent => 0,
     }
 }

@@ -199,7 +199,7 @@ impl Recorder<'_> {
             };
             let measured = match binding.slot {
                 Slot::Largest(input) => Some(step.inputs.get(input)),
-                Slot::Noted(output) => Some(step.outputs.get(output)),
+                Slot::Noted => Some(step.outputs.first()),
                 _ => None,
             };
             if let Some(value) = measured {
@@ -211,7 +211,7 @@ impl Recorder<'_> {
                 Slot::Input(i) => value(&step.inputs, i)?,
                 Slot::Output(i) => value(&step.outputs, i)?,
                 Slot::Scratch(i) => scratch.get(i).map(|b| (b, b.size())).ok_or_else(missing)?,
-                Slot::Absent | Slot::Largest(_) | Slot::Noted(_) => (&self.absent, 256),
+                Slot::Absent | Slot::Largest(_) | Slot::Noted => (&self.absent, 256),
             };
             let (start, end) = binding.bytes.as_ref().map_or((0, whole), |b| (b.start, b.end.min(whole)));
             bytes += if binding.slot == Slot::Absent { 0 } else { end.saturating_sub(start) };

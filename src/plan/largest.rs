@@ -25,12 +25,12 @@ impl Asked {
                 if asked.list(value).is_some() {
                     continue;
                 }
-                let maker = program.steps[..number].iter().position(|step| step.outputs.contains(&value));
+                let maker = program.steps[..number].iter().position(|step| step.outputs.first() == Some(&value));
                 let list = if is_known(program, value) {
                     0
-                } else if let Some(maker) = maker.filter(|&maker| note(device, &program.steps[maker], &mut chosen[maker], value)) {
-                    let read: Vec<_> =
-                        asked_by(&program.steps[maker], &chosen[maker], places).map(|(_, value)| asked.list(value)).collect();
+                } else if let Some(maker) = maker.filter(|&maker| note(device, &mut chosen[maker])) {
+                    let read = asked_by(&program.steps[maker], &chosen[maker], places).map(|(_, value)| asked.list(value));
+                    let read: Vec<_> = read.collect();
                     (1..).find(|&list| !read.contains(&Some(list))).unwrap_or(1)
                 } else {
                     before.extend(largest(device, input, program.ty(value).elements()));
@@ -58,15 +58,14 @@ fn asked_by<'a>(step: &'a Step, candidate: &'a Candidate, places: &'a [Place]) -
     })
 }
 
-/// Lets the way that a step goes note the largest magnitude of its output `value`, if all kernels can that store of it.
-fn note(device: &Capabilities, step: &Step, candidate: &mut Candidate, value: usize) -> bool {
-    let Some(output) = step.outputs.iter().position(|&output| output == value) else { return false };
-    let stores = |launch: &&mut Launch| launch.bindings.iter().any(|binding| binding.slot == Slot::Output(output));
+/// Lets the way that a step goes note the largest magnitude of its first output, if all kernels can that store of it.
+fn note(device: &Capabilities, candidate: &mut Candidate) -> bool {
+    let stores = |launch: &&mut Launch| launch.bindings.iter().any(|binding| binding.slot == Slot::Output(0));
     let spare = device.limits.max_storage_buffers_per_shader_stage as usize - usize::from(device.params_in_storage);
     let mut storing: Vec<_> = candidate.launches.iter_mut().filter(stores).collect();
     let can = storing.iter().all(|launch| launch.notes && launch.bindings.len() < spare);
     if can {
-        storing.iter_mut().for_each(|launch| **launch = launch.clone().noting(output));
+        storing.iter_mut().for_each(|launch| **launch = launch.clone().noting());
     }
     can
 }

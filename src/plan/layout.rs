@@ -107,7 +107,7 @@ fn halve(program: &Program, step: &Step, candidate: &mut Candidate, types: &[Arc
         let value = match binding.slot {
             Slot::Input(at) => step.inputs.get(at),
             Slot::Output(at) => step.outputs.get(at),
-            Slot::Scratch(_) | Slot::Largest(_) | Slot::Noted(_) | Slot::Absent => None,
+            Slot::Scratch(_) | Slot::Largest(_) | Slot::Noted | Slot::Absent => None,
         };
         if value.is_some_and(|&value| types[value].dtype == DType::F16 && program.ty(value).dtype == DType::F32) {
             binding.halve();

@@ -12,7 +12,7 @@
 //! [`moving_average`] is the published one.
 //!
 //! A draw cannot change what came before it. So where R is a sum over steps, each draw may be held to the part from its own step on, the
-//! reward to go, with a baseline for each step: the mean stays, and what is left out was nothing but variance.
+//! reward to go, with a baseline for each step: the mean stays, and mostly the variance is less.
 //!
 //! ```
 //! use foveate::array::TensorType;
