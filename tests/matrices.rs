@@ -178,7 +178,7 @@ fn the_rest_of_a_vector_has_no_magnitude() {
         let graph = Graph::new();
         let (x, y) = (graph.input("x", TensorType::f32([length])).unwrap(), graph.input("y", TensorType::f32([2, length])).unwrap());
         // Of the zeros that fill up a buffer 1, cosines of others less.
-        let made = [x.cos().unwrap(), y.cos().unwrap(), y.cos().unwrap().transpose(&[1, 0]).unwrap()];
+        let made = [x.cos().unwrap(), y.cos().unwrap(), y.cos().unwrap().transpose([1, 0]).unwrap()];
         let told = made.iter().map(|v| graph.apply_dyn(std::sync::Arc::new(Largest), &[v]).unwrap().remove(0));
         let outputs: Vec<Var> = made.iter().cloned().chain(told).collect();
         for mut plan in Plan::ways(gpu(), &outputs.iter().collect::<Vec<_>>(), Options::default()).unwrap() {
