@@ -55,7 +55,7 @@ pub fn rewards_to_go(log_probabilities: &Var, mask: &Var) -> Result<Var> {
 /// ```
 ///
 /// `reward` is R as [`caption_reward`] has it, which was published, with one number as `baseline`. With [`rewards_to_go`] and a baseline for
-/// each word, both [`moving_average`](crate::nn::loss::moving_average)s, the sum over t is of (R[b, t] - baseline[t]) mask ln alpha: the
+/// each word, both [`moving_average`](crate::nn::loss::moving_average)s, the sum over t is of `(R[b, t] - baseline[t]) mask ln alpha`: the
 /// same gradient in the mean, and mostly less variance.
 ///
 /// Alphas below 1e-8 count as that, and have no gradient. In a step of [`Attention::Mixed`](super::Attention::Mixed) whose places were
