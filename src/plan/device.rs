@@ -1,7 +1,8 @@
 //! A program on a GPU: kernels chosen, buffers shared, bind groups made, all once.
 
 use super::largest::Largest;
-use super::layout::{Bytes, Layout, Place};
+use super::layout::{Bytes, Layout};
+use super::place::Place;
 use super::program::{Kind, Program, Step};
 use super::readback::{Output, Readback};
 use crate::array::{DType, TensorType};

@@ -1,7 +1,7 @@
 //! Largest finite magnitudes of values, by which kernels scale. Known ones are written once. The others are found in every run: by the
 //! kernels that store the values, if they can note them, else by launches of their own.
 
-use super::layout::{Place, is_known, source};
+use super::place::{Place, source};
 use super::program::{Kind, Program, Step};
 use crate::array::Data;
 use crate::error::Result;
@@ -26,7 +26,7 @@ impl Asked {
                     continue;
                 }
                 let maker = program.steps[..number].iter().position(|step| step.outputs.first() == Some(&value));
-                let list = if is_known(program, value) {
+                let list = if program.is_known(value) {
                     0
                 } else if let Some(maker) = maker.filter(|&maker| note(device, &mut chosen[maker])) {
                     let read = asked_by(&program.steps[maker], &chosen[maker], places).map(|(_, value)| asked.list(value));
@@ -111,48 +111,5 @@ impl Largest {
     /// Lets a run begin: nothing is found yet.
     pub(super) fn clear(&self, encoder: &mut CommandEncoder) {
         self.buffers.iter().skip(1).for_each(|buffer| encoder.clear_buffer(buffer, 0, None));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::array::{Array, Pads, TensorType};
-    use crate::graph::Graph;
-    use crate::ops::{Conv2d, MaxPool2d};
-    use crate::plan::Options;
-    use crate::plan::choose::Chooser;
-    use crate::plan::fuse::fuse;
-    use crate::plan::layout::Layout;
-    use std::sync::Arc;
-
-    /// Every launch of the features of VGG-16 on a device with matrices: its kernel, and the bytes of what it reads first.
-    fn features() -> Result<Vec<(&'static str, u64)>> {
-        let mut device = Capabilities::common();
-        device.limits.max_compute_workgroup_storage_size = 48 << 10;
-        let device = Capabilities { matrices: Some(16), ..device };
-        let graph = Graph::new();
-        let mut x = graph.input("image", TensorType::f32([1, 3, 224, 224]))?;
-        for (convolutions, channels) in [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)] {
-            for _ in 0..convolutions {
-                let weight = graph.parameter(Arc::new(Array::full([channels, x.shape()[1], 3, 3], 0.1f32)))?;
-                x = x.conv2d(&weight, None, Conv2d { padding: Pads::all(1), ..Conv2d::default() })?.relu()?;
-            }
-            x = x.max_pool2d(MaxPool2d::default())?;
-        }
-        let chooser = Chooser::unmeasured(&device, Options::default());
-        let program = fuse(Program::of(&[&x])?, &chooser);
-        let layout = Layout::of(&chooser, &program)?;
-        let reads = |step: &Step| program.ty(step.inputs[0]).device_bytes();
-        let each = program.steps.iter().zip(&layout.chosen).flat_map(|(step, way)| way.launches.iter().map(move |launch| (step, launch)));
-        Ok(each.map(|(step, launch)| (launch.kernel.name, reads(step))).collect())
-    }
-
-    #[test]
-    fn only_what_no_kernel_stores_is_looked_at_again() {
-        let launches = features().unwrap();
-        let looks: Vec<u64> = launches.iter().filter(|(name, _)| *name == "largest").map(|(_, bytes)| *bytes).collect();
-        assert_eq!(launches.iter().filter(|(name, _)| *name == "conv2d/matrices").count(), 13, "{launches:?}");
-        assert_eq!(looks, [4 * 3 * 224 * 224], "{launches:?}");
     }
 }

@@ -4,7 +4,8 @@ use super::choose::Chooser;
 use super::cpu;
 use super::largest::Asked;
 use super::memory::{self, Life};
-use super::program::{Kind, Program, Step, Value};
+use super::place::{Place, source};
+use super::program::{Program, Step, Value};
 use super::readback::Readback;
 use crate::array::{DType, TensorType};
 use crate::error::Result;
@@ -40,17 +41,6 @@ pub(super) struct Bytes {
     pub(super) readback: u64,
 }
 
-/// Where a value lies before buffers exist.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Place {
-    /// An input, constant or state: its own buffer.
-    Own,
-    /// The life of this index.
-    Life(usize),
-    /// Where another value lies.
-    Alias(usize),
-}
-
 impl Bytes {
     pub(super) fn total(&self) -> u64 {
         let Self { constants, inputs, working, readback } = self;
@@ -73,7 +63,7 @@ impl Layout {
         let (shared, sizes) = memory::assign(&lives);
         let used = used_values(program);
         let sum = |values: &mut dyn Iterator<Item = usize>| values.map(|v| types[v].device_bytes()).fold(0, u64::saturating_add);
-        let known = |v: &usize| used[*v] && is_known(program, *v);
+        let known = |v: &usize| used[*v] && program.is_known(*v);
         let bytes = Bytes {
             constants: sum(&mut (0..program.values.len()).filter(known)),
             inputs: sum(&mut program.inputs.iter().map(|(_, v)| *v).chain(program.states.iter().map(|s| s.value))),
@@ -115,19 +105,6 @@ fn halve(program: &Program, step: &Step, candidate: &mut Candidate, types: &[Arc
     }
 }
 
-/// The value as which another one lies on the device: itself, if it is no alias.
-pub(super) fn source(places: &[Place], mut value: usize) -> usize {
-    while let Place::Alias(further) = places[value] {
-        value = further;
-    }
-    value
-}
-
-/// Whether a value is the same in every run.
-pub(super) fn is_known(program: &Program, value: usize) -> bool {
-    matches!(program.values[value].kind, Kind::Constant(_) | Kind::Parameter(_))
-}
-
 /// Places of all values, the lives to share buffers among, and the lives of each step's scratch.
 fn lay_out(program: &Program, chosen: &[Candidate], types: &[Arc<TensorType>]) -> (Vec<Place>, Vec<Life>, Vec<Vec<usize>>) {
     let last = cpu::last_uses(program);
@@ -162,4 +139,46 @@ fn used_values(program: &Program) -> Vec<bool> {
         used[value] = true;
     }
     used
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::array::{Array, Pads, TensorType};
+    use crate::graph::Graph;
+    use crate::ops::{Conv2d, MaxPool2d};
+    use crate::plan::Options;
+    use crate::plan::choose::Chooser;
+    use crate::plan::fuse::fuse;
+    use std::sync::Arc;
+
+    /// Every launch of the features of VGG-16 on a device with matrices: its kernel, and the bytes of what it reads first.
+    fn features() -> Result<Vec<(&'static str, u64)>> {
+        let mut device = Capabilities::common();
+        device.limits.max_compute_workgroup_storage_size = 48 << 10;
+        let device = Capabilities { matrices: Some(16), ..device };
+        let graph = Graph::new();
+        let mut x = graph.input("image", TensorType::f32([1, 3, 224, 224]))?;
+        for (convolutions, channels) in [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)] {
+            for _ in 0..convolutions {
+                let weight = graph.parameter(Arc::new(Array::full([channels, x.shape()[1], 3, 3], 0.1f32)))?;
+                x = x.conv2d(&weight, None, Conv2d { padding: Pads::all(1), ..Conv2d::default() })?.relu()?;
+            }
+            x = x.max_pool2d(MaxPool2d::default())?;
+        }
+        let chooser = Chooser::unmeasured(&device, Options::default());
+        let program = fuse(Program::of(&[&x])?, &chooser);
+        let layout = Layout::of(&chooser, &program)?;
+        let reads = |step: &Step| program.ty(step.inputs[0]).device_bytes();
+        let each = program.steps.iter().zip(&layout.chosen).flat_map(|(step, way)| way.launches.iter().map(move |launch| (step, launch)));
+        Ok(each.map(|(step, launch)| (launch.kernel.name, reads(step))).collect())
+    }
+
+    #[test]
+    fn only_what_no_kernel_stores_is_looked_at_again() {
+        let launches = features().unwrap();
+        let looks: Vec<u64> = launches.iter().filter(|(name, _)| *name == "largest").map(|(_, bytes)| *bytes).collect();
+        assert_eq!(launches.iter().filter(|(name, _)| *name == "conv2d/matrices").count(), 13, "{launches:?}");
+        assert_eq!(looks, [4 * 3 * 224 * 224], "{launches:?}");
+    }
 }

@@ -15,6 +15,7 @@ mod hold;
 mod largest;
 mod layout;
 mod memory;
+mod place;
 mod profile;
 mod program;
 mod readback;

@@ -145,6 +145,11 @@ impl Program {
         &self.values[value].ty
     }
 
+    /// Whether a value is the same in every run.
+    pub(super) fn is_known(&self, value: usize) -> bool {
+        matches!(self.values[value].kind, Kind::Constant(_) | Kind::Parameter(_))
+    }
+
     pub(super) fn state(&self, name: &str) -> Result<usize> {
         self.states.iter().position(|s| s.name == name).ok_or_else(|| {
             let names: Vec<&str> = self.states.iter().map(|s| s.name.as_str()).collect();
