@@ -75,6 +75,12 @@ impl Launch {
         self
     }
 
+    /// Says whether the kernel can [note](Launch::noting) magnitudes.
+    pub fn notes(mut self, can: bool) -> Self {
+        self.notes = can;
+        self
+    }
+
     /// Sets an `override` constant.
     pub fn constant(mut self, name: &'static str, value: impl Into<f64>) -> Self {
         self.constants.push((name, value.into()));

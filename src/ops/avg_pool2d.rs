@@ -142,7 +142,7 @@ impl Op for AvgPool2d {
                 divisor: self.divisor_override.map_or(0, u32_of),
             };
             let dilated = u8::from(self.dilation != Hw::square(1));
-            let launch = Launch { notes: true, ..Launch::new(&AVERAGE, &params, groups(count, WORKGROUP)) }.constant("DILATED", dilated);
+            let launch = Launch::new(&AVERAGE, &params, groups(count, WORKGROUP)).constant("DILATED", dilated).notes(true);
             let launch = launch.turns(nested(&[self.kernel.h.min(input[2]), self.kernel.w.min(input[3])]));
             launch.input_window(0, &read).output_window(0, &write)
         })?;

@@ -309,8 +309,7 @@ impl Chain {
             "fn chain(index: u32, first: vec4<u32>, second: vec4<u32>, items: u32) {{\n{row}    for (var i = 0u; i < ITEMS; i++) {{\n\
              if (i >= items) {{ break; }}\n{body}{note}    output[params.output_start + index + i] = {result};\n    }}\n{noted}}}"
         );
-        let launch = Launch::new(&ELEMENTWISE, &params, groups(nest.count(width * items), WORKGROUP)).header(header);
-        let launch = Launch { notes, ..launch };
+        let launch = Launch::new(&ELEMENTWISE, &params, groups(nest.count(width * items), WORKGROUP)).header(header).notes(notes);
         let launch = launch.constant("LOOPS", u32_of(nest.sizes.len())).constant("ITEMS", u32_of(items));
         let inputs = self.operands.iter().zip(&part.windows[1..]);
         Ok(inputs.fold(launch, |launch, (operand, window)| launch.input_window(operand.input, window)).output_window(0, &part.windows[0]))

@@ -70,12 +70,11 @@ pub(super) fn copy(op: &'static str, site: &Site<'_>, nest: &Nest<2>) -> Result<
 pub(super) fn copies(op: &'static str, site: &Site<'_>, input: usize, output: usize, nest: &Nest<2>) -> Result<Vec<Launch>> {
     let bytes = [site.outputs[output].device_bytes(), site.inputs[input].device_bytes()];
     let words = (site.outputs[output].elements() as u64 * site.outputs[output].dtype.device_bytes()).div_ceil(4);
-    let f32s = site.outputs[output].dtype == DType::F32;
+    // What a last vector has beyond the end would count too.
+    let notes = site.outputs[output].dtype == DType::F32 && words.is_multiple_of(4);
     let launch = |part: &super::Part<2>| {
         let [output_window, input_window] = &part.windows;
-        let launch = part_of(part, words);
-        // What a last vector has beyond the end would count too.
-        Launch { notes: f32s && words.is_multiple_of(4), ..launch }.input_window(input, input_window).output_window(output, output_window)
+        part_of(part, words).input_window(input, input_window).output_window(output, output_window).notes(notes)
     };
     Ok(nest.parts(op, site.device, bytes, Cut::Widest)?.iter().map(launch).collect())
 }

@@ -154,7 +154,7 @@ pub(crate) const UNFINISHED_FOUR: &str = "alias Element = vec4<f32>;\n#import un
 
 /// `launch`, whose buffers are all bound, with `finish` or none on its `items`. Kernels that finish note the magnitudes of what they store.
 pub(crate) fn finished(launch: Launch, finish: Option<&Finish>, items: Items) -> Launch {
-    let launch = Launch { notes: true, ..launch };
+    let launch = launch.notes(true);
     let Some(finish) = finish else {
         return launch.header(if items == Items::One { UNFINISHED } else { UNFINISHED_FOUR });
     };

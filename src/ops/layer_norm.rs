@@ -119,7 +119,7 @@ impl Op for LayerNorm {
             let team = Team::of(site.device, part.len(), len / lanes);
             let params =
                 Params { rows: u32_of(part.len()), columns: u32_of(len / lanes), skip: window.skip / u32_of(lanes), eps: self.eps };
-            team.set(Launch { notes: true, ..Launch::new(&LAYER_NORM, &params, team.groups(part.len())) }, 3)
+            team.set(Launch::new(&LAYER_NORM, &params, team.groups(part.len())).notes(true), 3)
                 .constant("AFFINE", u32_of(given))
                 .header(item_header(DType::F32, lanes))
                 .input_window(0, &window)

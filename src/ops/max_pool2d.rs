@@ -241,8 +241,7 @@ impl MaxPool2d {
                     .header([if four { fours(site.device) } else { elements }, indices].concat())
                     .turns(nested(&[self.kernel.h.min(input[2]), self.kernel.w.min(input[3])]));
                 let launch = if four { launch } else { launch.constant("DILATED", u8::from(self.dilation != Hw::square(1))) };
-                let launch = Launch { notes: site.inputs[0].dtype == DType::F32, ..launch };
-                let launch = launch.input_window(0, &read).output_window(0, &write);
+                let launch = launch.input_window(0, &read).output_window(0, &write).notes(site.inputs[0].dtype == DType::F32);
                 if with_indices { launch.output_window(1, &write) } else { launch }
             })?;
         Ok(vec![Candidate::of(launches)])

@@ -144,7 +144,7 @@ impl Op for MaxUnpool2d {
             let (lanes, header) = if output_plane % 4 == 0 && write.skip % 4 == 0 { (4, FOUR_LANES) } else { (1, ONE_LANE) };
             let count = planes.len() * output_plane / lanes;
             let params = self.params(count, input_plane, output_plane, read.skip, write.skip);
-            let launch = Launch { notes: true, ..Launch::new(&FETCH, &params, groups(count, WORKGROUP)).header(header) };
+            let launch = Launch::new(&FETCH, &params, groups(count, WORKGROUP)).header(header).notes(true);
             launch.input_window(0, &read).scratch(0).output_window(0, &write)
         })?;
         let mark = launch_rows(self.name(), site.device, input[0] * input[1], &row_bytes, |planes| {

@@ -9,6 +9,7 @@ use crate::array::{Array, DType};
 use crate::error::{Error, Result};
 use crate::graph::Var;
 use crate::nn::loss::{Reinforce, reinforce};
+use crate::ops::scaled;
 
 /// The mean over images of the sum over words of -ln(p + 1e-8), where `mask` is 1: of log probabilities and mask (B, T).
 ///
@@ -41,7 +42,7 @@ pub fn caption_reward(log_probabilities: &Var, mask: &Var) -> Result<Var> {
 pub fn rewards_to_go(log_probabilities: &Var, mask: &Var) -> Result<Var> {
     let words = log_probabilities.mul(mask)?.cumsum(1, false, true)?;
     let each = 1.0 / words.shape().get(1).copied().unwrap_or(1).max(1) as f32;
-    words.mul(&mask.graph().constant(Array::scalar(each))?)
+    scaled(&words, each)
 }
 
 /// What is small where places were likely whose captions were worth more than `baseline`: the term of
