@@ -346,6 +346,9 @@ fn main() -> Result<()> {
     println!("{} scenes for learning, {TESTED} for tests on {}", learning.len(), gpu.capabilities().name);
     let mut weights = match &arguments.from {
         Some(file) => Weights::open(file)?,
+        None if arguments.only == Some(Kind::Both) => {
+            return Err(Error::shape("captions", "--only both goes on from what --only soft has learnt: --from captions-soft.safetensors"));
+        }
         None => initial(captioner.decoder, arguments.seed)?.joined(encoder)?,
     };
     for kind in [Kind::Soft, Kind::Both, Kind::Hard].into_iter().filter(|kind| arguments.only.is_none_or(|only| only == *kind)) {

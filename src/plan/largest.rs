@@ -7,46 +7,49 @@ use crate::array::Data;
 use crate::error::Result;
 use crate::gpu::{Capabilities, Gpu, Launch, Slot};
 use crate::ops::{Candidate, largest};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use wgpu::{Buffer, BufferUsages, CommandEncoder};
 
-/// The values whose largest magnitude kernels ask for, a list for each buffer with their words: first those that are known when the plan is
-/// compiled. A dispatch must not read from the buffer that it notes in, so the others are in two lists or more.
-#[derive(Debug)]
-pub(super) struct Asked(Vec<Vec<usize>>);
+/// The values whose largest magnitude kernels ask for, and in which of several buffers each has its word: the first is for those that are
+/// known when the plan is compiled. A dispatch must not read from the buffer that it notes in, so the others share two buffers or more.
+#[derive(Debug, Default)]
+pub(super) struct Asked(BTreeMap<usize, usize>);
 
 impl Asked {
     /// What the ways `chosen` for a program's steps ask for: launches are told to note it, or others are put before the first that asks.
     pub(super) fn of(device: &Capabilities, program: &Program, places: &[Place], chosen: &mut [Candidate]) -> Self {
-        let mut asked = Self(vec![Vec::new()]);
+        let first = |(number, step): (usize, &Step)| Some((*step.outputs.first()?, number));
+        let makers: HashMap<usize, usize> = program.steps.iter().enumerate().filter_map(first).collect();
+        let mut asked = Self::default();
         for (number, step) in program.steps.iter().enumerate() {
             let mut before = Vec::new();
             for (input, value) in asked_by(step, &chosen[number], places).collect::<Vec<_>>() {
-                if asked.list(value).is_some() {
+                if asked.0.contains_key(&value) {
                     continue;
                 }
-                let maker = program.steps[..number].iter().position(|step| step.outputs.first() == Some(&value));
-                let list = if program.is_known(value) {
+                let maker = makers.get(&value).copied();
+                let buffer = if program.is_known(value) {
                     0
                 } else if let Some(maker) = maker.filter(|&maker| note(device, &mut chosen[maker])) {
-                    let read = asked_by(&program.steps[maker], &chosen[maker], places).map(|(_, value)| asked.list(value));
+                    let read = asked_by(&program.steps[maker], &chosen[maker], places).map(|(_, value)| asked.0.get(&value));
                     let read: Vec<_> = read.collect();
-                    (1..).find(|&list| !read.contains(&Some(list))).unwrap_or(1)
+                    (1..).find(|buffer| !read.contains(&Some(buffer))).unwrap_or(1)
                 } else {
                     before.extend(largest(device, input, program.ty(value).elements()));
                     1
                 };
-                asked.0.resize_with(asked.0.len().max(list + 1), Vec::new);
-                asked.0[list].push(value);
+                asked.0.insert(value, buffer);
             }
             chosen[number].launches.splice(0..0, before);
         }
         asked
     }
 
-    /// The list that `value` is in.
-    fn list(&self, value: usize) -> Option<usize> {
-        self.0.iter().position(|list| list.contains(&value))
+    /// The values with words in each buffer.
+    fn by_buffer(&self) -> Vec<Vec<usize>> {
+        let mut values = vec![Vec::new(); self.0.values().map(|buffer| buffer + 1).max().unwrap_or(0)];
+        self.0.iter().for_each(|(&value, &buffer)| values[buffer].push(value));
+        values
     }
 }
 
@@ -73,7 +76,7 @@ fn note(device: &Capabilities, candidate: &mut Candidate) -> bool {
 /// One word for each value, at an offset that bindings may start at.
 #[derive(Debug)]
 pub(super) struct Largest {
-    /// One for each list of what is asked for.
+    /// The first has the words of what is known.
     buffers: Vec<Buffer>,
     /// Buffer and offset of each value's word, aliases included.
     words: HashMap<usize, (usize, u64)>,
@@ -85,8 +88,8 @@ impl Largest {
         let step = u64::from(gpu.capabilities().limits.min_storage_buffer_offset_alignment.max(16));
         let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST;
         let mut words = HashMap::new();
-        let mut buffers = Vec::with_capacity(asked.0.len());
-        for (list, values) in asked.0.iter().enumerate() {
+        let mut buffers = Vec::new();
+        for values in asked.by_buffer() {
             let buffer = gpu.create_buffer("largest magnitudes", step * values.len().max(1) as u64, usage)?;
             for (&value, number) in values.iter().zip(0..) {
                 if let Kind::Constant(array) | Kind::Parameter(array) = &program.values[value].kind {
@@ -94,7 +97,7 @@ impl Largest {
                     let most = if let Data::F32(values) = array.data() { values.iter().map(finite).max() } else { None };
                     gpu.write_at(&buffer, number * step, &most.unwrap_or(0).to_le_bytes());
                 }
-                words.insert(value, (list, number * step));
+                words.insert(value, (buffers.len(), number * step));
             }
             buffers.push(buffer);
         }
