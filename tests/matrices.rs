@@ -6,8 +6,11 @@ mod common;
 use common::{Bound, Largest, compare, gpu, random};
 use foveate::array::{Array, Hw, Pads, TensorType};
 use foveate::graph::{Graph, Var};
-use foveate::ops::{Attention, Conv2d, Conv2dWeight, ConvTranspose2d, MaxPool2d, Op, Precision};
+use foveate::ops::{Attention, Cell, Conv2d, Conv2dWeight, ConvTranspose2d, Direction, MaxPool2d, Op, Precision, Recurrence, Recurrent};
 use foveate::plan::{Device, Options, Plan};
+
+const LSTM: Cell = Cell::Lstm { input_forget: false };
+const GRU: Cell = Cell::Gru { linear_before_reset: true };
 
 /// How far sums of products may be off in f32 or from halves, and from factors of 11 digits.
 fn bounds(precision: Precision, terms: usize) -> Bound {
@@ -18,8 +21,14 @@ fn bounds(precision: Precision, terms: usize) -> Bound {
     }
 }
 
-/// Every way to compute `output` of `inputs` is within its bound of the reference; `absolute` is the reference on absolute values.
+/// Every way to compute `output` of `inputs` is within its bound of the reference, which is of sums of so many products.
 fn check(name: &str, inputs: &[Array], terms: usize, build: impl Fn(&[Var]) -> foveate::Result<Var>) {
+    check_near(name, inputs, |precision| bounds(precision, terms), build);
+}
+
+/// Every way to compute `output` of `inputs` is within its bound of the reference; what a bound of terms scales by is the reference on absolute
+/// values.
+fn check_near(name: &str, inputs: &[Array], bound: impl Fn(Precision) -> Bound, build: impl Fn(&[Var]) -> foveate::Result<Var>) {
     let graph = Graph::new();
     let names: Vec<String> = (0..inputs.len()).map(|i| format!("input{i}")).collect();
     let vars: Vec<Var> = names.iter().zip(inputs).map(|(name, array)| graph.input(name, array.ty()).unwrap()).collect();
@@ -35,14 +44,17 @@ fn check(name: &str, inputs: &[Array], terms: usize, build: impl Fn(&[Var]) -> f
     let scale = run(&mut on_cpu, &absolute);
     for precision in [Precision::F32, Precision::Fast] {
         let options = Options { precision, ..Options::default() };
+        let mut on_matrices = gpu().capabilities().matrices.is_none();
         for mut plan in Plan::ways(gpu(), &[&output], options).unwrap() {
             let text = plan.describe();
+            on_matrices |= text.contains("/matrices");
             for time in 0..2 {
                 let computed = run(&mut plan, inputs);
-                let close = compare(&computed, &reference, Some(&scale), bounds(precision, terms));
+                let close = compare(&computed, &reference, Some(&scale), bound(precision));
                 close.unwrap_or_else(|e| panic!("{name}, {precision:?}, run {time}: {e}\n{text}"));
             }
         }
+        assert!(on_matrices, "{name}, {precision:?}: no way is on matrices");
     }
 }
 
@@ -116,6 +128,39 @@ fn transposed_convolutions_are_right_every_way() {
         ];
         let terms = channels * kernel * kernel + 1;
         check(name, &inputs, terms, |v| v[0].conv_transpose2d(&v[1], Some(&v[2]), conv)?.relu());
+    }
+}
+
+/// Steps with states as they may be, the first ones large for a gru, whose later ones may stay so.
+#[test]
+fn recurrent_steps_are_right_every_way() {
+    for (name, cell, [steps, batch, hidden], direction, large) in [
+        ("lstm", LSTM, [2, 20, 16], Direction::Forward, 1.0),
+        ("odd lstm", LSTM, [3, 70, 9], Direction::Bidirectional, 1.0),
+        ("long lstm", LSTM, [1, 9, 130], Direction::Reverse, 1.0),
+        ("gru", GRU, [2, 18, 20], Direction::Forward, 1.0),
+        ("gru of large states", GRU, [2, 33, 7], Direction::Bidirectional, 300.0),
+    ] {
+        let lstm = cell == LSTM;
+        let gates = if lstm { 4 } else { 3 };
+        let d = if direction == Direction::Bidirectional { 2 } else { 1 };
+        let attributes = Recurrent { direction, ..Recurrent::default() };
+        let op = Recurrence { cell, attributes, bias: true, peepholes: false, sequence_lens: false, initial_h: true, initial_c: lstm };
+        let scaled = |array: Array, by: f32| Array::from_fn(array.shape(), |i| array.values::<f32>().unwrap()[i] * by);
+        let mut inputs = vec![
+            random(&[steps, batch, d * gates * hidden], 1),
+            scaled(random(&[d, gates * hidden, hidden], 2), 1.0 / (hidden as f32).sqrt()),
+            random(&[d, 2 * gates * hidden], 3),
+            scaled(random(&[d, batch, hidden], 4), large),
+        ];
+        inputs.extend(lstm.then(|| random(&[d, batch, hidden], 5)));
+        // A gate's sum is off as a product's is, and slopes are at most 1; what is off in a state comes back into the next step less.
+        let near = |precision| {
+            let eps = if precision == Precision::F32 { 2f64.powi(-22) } else { 2f64.powi(-10) };
+            let absolute = 4.0 * eps * (hidden as f64).sqrt() * f64::from(large);
+            Bound::Near { absolute, relative: 4e-6 }
+        };
+        check_near(name, &inputs, near, |v| Ok(v[0].graph().apply(op.clone(), &v.iter().collect::<Vec<_>>())?.swap_remove(0)));
     }
 }
 

@@ -95,7 +95,7 @@ impl Matrices {
     }
 
     /// What the shader's text begins with.
-    fn header(&self, keeping: Keeping) -> String {
+    pub(crate) fn header(&self, keeping: Keeping) -> String {
         let &Self { side, subgroup, down, across, split } = self;
         let (rows, columns, depth, workgroup) = (self.rows(), self.columns(), self.depth(), 4 * subgroup);
         let mut text = types(side);

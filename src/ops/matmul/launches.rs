@@ -173,15 +173,26 @@ fn lanes(product: &Product) -> Kind {
     // A quarter of the text where a driver would take longer to compile the whole than layers so small ever save.
     let work = [rows, columns, product.depth, product.batches].into_iter().fold(1, usize::saturating_mul);
     let small = product.channels == Channels::Rows && work < SMALL;
-    // Twice as much at a time where that leaves little of it idle.
-    let twice = |blocks: usize| blocks > 4 || blocks.is_multiple_of(2);
-    let tall = match rows {
+    let tall = rows_of_lanes(rows);
+    Kind::Lanes {
+        rows: if small { tall.min(16) } else { tall },
+        vectors: if !transposed && !small && twice(columns.div_ceil(32)) { 2 } else { 1 },
+    }
+}
+
+/// Rows that a thread of a kernel on lanes computes of so many.
+pub(crate) fn rows_of_lanes(rows: usize) -> u32 {
+    match rows {
         0..=4 => u32_of(rows),
         5..=8 => 8,
-        _ if !small && twice(rows.div_ceil(16)) => 32,
+        _ if twice(rows.div_ceil(16)) => 32,
         _ => 16,
-    };
-    Kind::Lanes { rows: tall, vectors: if !transposed && !small && twice(columns.div_ceil(32)) { 2 } else { 1 } }
+    }
+}
+
+/// Whether twice as much at a time leaves little of it idle.
+const fn twice(blocks: usize) -> bool {
+    blocks > 4 || blocks.is_multiple_of(2)
 }
 
 /// Tiles of 128 with as deep a step as shared memory allows.

@@ -25,7 +25,7 @@ mod products;
 
 pub use integer::MatmulInteger;
 pub(super) use integer::{ZeroPoints, centred, words};
-pub(super) use launches::{KERNELS, candidates, tile_bytes};
+pub(super) use launches::{KERNELS, candidates, rows_of_lanes, tile_bytes};
 pub use linear::Linear;
 pub(super) use products::{Channels, Operand, Product};
 

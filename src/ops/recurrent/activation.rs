@@ -92,6 +92,16 @@ impl RecurrentActivation {
         }
     }
 
+    /// Whether it is between 0 and 1.
+    pub(super) const fn is_share(self) -> bool {
+        matches!(self, Self::Sigmoid | Self::HardSigmoid { .. })
+    }
+
+    /// Whether its magnitude is no more than 1.
+    pub(super) const fn is_bounded(self) -> bool {
+        self.is_share() || matches!(self, Self::Tanh | Self::Softsign)
+    }
+
     /// The definition.
     pub(super) fn of(self, x: f64) -> f64 {
         match self {

@@ -1,56 +1,13 @@
 //! A dispatch for each step: where its states lie, and what its text is.
 
+use super::kinds::{Kind, Params};
 use super::{Cell, Recurrence, Sizes, Strides};
 use crate::array::{DType, TensorType};
 use crate::error::Result;
-use crate::gpu::{Kernel, Launch, Slot, kernel, params};
+use crate::gpu::Slot;
 use crate::ops::copy::{copies, gathering};
-use crate::ops::{Candidate, Op, Site, Team, Walk, aliases, dense, item_header, lanes, u32_of};
+use crate::ops::{Candidate, Op, Site, Walk, aliases, dense, item_header, u32_of};
 use std::fmt::Write as _;
-
-params! {
-    struct Params {
-        alpha: [[f32; 4]; 2],
-        beta: [[f32; 4]; 2],
-        gates: [u32; 4],
-        step: u32,
-        steps: u32,
-        batch: u32,
-        hidden: u32,
-        columns: u32,
-        chunks: u32,
-        teams: u32,
-        reversed_from: u32,
-        has_h: u32,
-        has_c: u32,
-        clip: f32,
-        weights_row: u32,
-        peepholes: u32,
-        x_time: u32,
-        x_batch: u32,
-        y_time: u32,
-        y_batch: u32,
-        y_direction: u32,
-        state_batch: u32,
-        state_direction: u32,
-    }
-}
-
-/// An rnn's, for the tests of all texts.
-const HEADER: &str = "\
-alias Element = f32;\nalias Word = u32;\nalias Int = i32;\nalias Flag = bool;\nalias Scalar = f32;\n#import vec4\n#import activations
-const CELL = RNN;\nconst ROWS = 1u;\nconst GATES = 1u;\nconst BATCH = 4u;
-fn activate_f(x: f32, d: u32) -> f32 { return hyperbolic_tangent(x); }
-fn activate_g(x: f32, d: u32) -> f32 { return x; }
-fn activate_h(x: f32, d: u32) -> f32 { return x; }
-fn load_c(at: u32) -> f32 { return 0.0; }
-fn store_c(at: u32, c: f32) {}
-fn store_reset(at: u32, h: f32) {}
-fn reset_item(at: u32) -> Item { return Item(); }
-fn sequence_length(batch: u32) -> i32 { return i32(params.steps); }
-";
-static STEP: Kernel = kernel!("recurrent", Params, header: HEADER);
-pub(in crate::ops) const KERNELS: &[&Kernel] = &[&STEP];
 
 /// What a dispatch computes, as the shader calls it, and the gates that it needs products of.
 #[derive(Clone, Copy, Debug)]
@@ -72,8 +29,8 @@ impl Cell {
     }
 }
 
-/// Storage buffers beyond the six that every step binds: an lstm's c before and after, or in place, r * h, and the lengths.
-/// No more than two at once, so that eight do for all.
+/// Storage buffers beyond those that every step binds: an lstm's c before and after, or in place, r * h, and the lengths.
+/// No more than two at once, so that eight do for all, but for those on matrices.
 #[derive(Clone, Copy, Debug)]
 struct Extra {
     slot: Slot,
@@ -82,12 +39,13 @@ struct Extra {
 
 impl Recurrence {
     pub(super) fn candidates(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
-        let (sizes, given) = (self.sizes(site.inputs)?, self.given());
-        let Sizes { steps, batch, directions, hidden, .. } = sizes;
-        let lanes = lanes(hidden);
-        let chunk = batch.next_power_of_two().min(4);
-        let teams = directions * hidden * batch.div_ceil(chunk);
-        let team = Team::of_many_sums(site.device, teams, hidden / lanes);
+        let sizes = self.sizes(site.inputs)?;
+        self.kinds(site, sizes).into_iter().map(|kind| self.candidate(site, sizes, kind)).collect()
+    }
+
+    fn candidate(&self, site: &Site<'_>, sizes: Sizes, kind: Kind) -> Result<Candidate> {
+        let given = self.given();
+        let steps = sizes.steps;
         let lstm = matches!(self.cell, Cell::Lstm { .. });
         let phases = self.cell.phases();
 
@@ -99,7 +57,7 @@ impl Recurrence {
             let nest = gathering(self.name(), DType::F32, shape, Walk::new(dense(shape)))?;
             launches.extend(copies(self.name(), site, c, 2, &nest)?);
         }
-        let headers: Vec<String> = phases.iter().map(|phase| self.header(*phase, sizes, lanes, chunk)).collect();
+        let headers: Vec<String> = phases.iter().map(|phase| self.header(*phase, sizes, kind)).collect();
         // Of two buffers for each state a step reads one and writes the other; the last step writes the output.
         let state = |step: usize, output: usize| {
             if (steps - 1 - step).is_multiple_of(2) { Slot::Output(output) } else { Slot::Scratch(output - 1) }
@@ -112,10 +70,9 @@ impl Recurrence {
             for (phase, header) in phases.iter().zip(&headers) {
                 let mut params = self.params(sizes, *phase);
                 params.step = u32_of(step);
-                params.columns = u32_of(hidden / lanes);
-                params.chunks = u32_of(batch.div_ceil(chunk));
-                params.teams = u32_of(teams);
-                params.has_h = u32::from(step > 0 || self.initial_h);
+                params.depth = if step > 0 || self.initial_h { u32_of(kind.depth(sizes)) } else { 0 };
+                params.chunks = u32_of(kind.chunks(sizes));
+                params.count = u32_of(kind.count(sizes));
                 params.has_c = u32::from(step > 0 || self.initial_c);
                 let mut extra = Vec::new();
                 if in_place {
@@ -127,7 +84,8 @@ impl Recurrence {
                     extra.push(Extra { slot: Slot::Scratch(1), write: phase.name == "RESET" });
                 }
                 extra.extend(given.lens.map(|lens| Extra { slot: Slot::Input(lens), write: false }));
-                let launch = Launch::new(&STEP, &params, team.groups(teams))
+                let launch = kind.launch(&params, sizes);
+                let launch = launch
                     .header(header)
                     .constant("HAS_BIAS", u8::from(self.bias))
                     .constant("HAS_PEEPHOLES", u8::from(self.peepholes))
@@ -135,14 +93,15 @@ impl Recurrence {
                     .input(0)
                     .input(1)
                     .optional_input(given.weights)
-                    .bind(before(given.h, 1), false, None)
-                    .output(0)
-                    .bind(state(step, 1), true, None);
-                launches.push(team.set(extra.into_iter().fold(launch, |launch, e| launch.bind(e.slot, e.write, None)), 1));
+                    .bind(before(given.h, 1), false, None);
+                // A gru's states may stay as large as the first ones, an lstm's do not.
+                let largest = given.h.filter(|_| step == 0 || !lstm);
+                let launch = kind.bound(launch, largest).output(0).bind(state(step, 1), true, None);
+                launches.push(extra.into_iter().fold(launch, |launch, e| launch.bind(e.slot, e.write, None)));
             }
         }
         let bytes = TensorType::f32(sizes.state(false)).device_bytes();
-        Ok(vec![Candidate { launches, scratch: vec![bytes; 2], ..Candidate::default() }])
+        Ok(Candidate { launches, scratch: vec![bytes; 2], ..Candidate::default() })
     }
 
     /// All that is the same in every step.
@@ -178,10 +137,10 @@ impl Recurrence {
         params
     }
 
-    fn header(&self, phase: Phase, sizes: Sizes, lanes: usize, chunk: usize) -> String {
-        let mut text = aliases(DType::F32, 1) + &item_header(DType::F32, lanes) + "#import activations\n";
-        let (rows, gates) = (phase.gates.len(), sizes.gates);
-        let _ = writeln!(text, "const CELL = {};\nconst ROWS = {rows}u;\nconst GATES = {gates}u;\nconst BATCH = {chunk}u;", phase.name);
+    fn header(&self, phase: Phase, sizes: Sizes, kind: Kind) -> String {
+        let mut text = aliases(DType::F32, 1) + "#import activations\n";
+        let (sums, gates) = (phase.gates.len(), sizes.gates);
+        let _ = writeln!(text, "const CELL = {};\nconst SUMS = {sums}u;\nconst GATES = {gates}u;", phase.name);
         for (k, (name, part)) in [("f", 'x'), ("g", 'y'), ("h", 'z')].into_iter().enumerate() {
             let expression = |direction| self.activation(direction, k).map_or("x".to_owned(), |a| a.wgsl(part));
             let argument = if k < 2 && self.attributes.clip.is_some() { "bounded(given, -params.clip, params.clip)" } else { "given" };
@@ -189,11 +148,13 @@ impl Recurrence {
             let other = if first == second { String::new() } else { format!("if (d == 1u) {{ return {second}; }} ") };
             let _ = writeln!(text, "fn activate_{name}(given: f32, d: u32) -> f32 {{ let x = {argument}; {other}return {first}; }}");
         }
-        let mut binding = 7;
+        let mut binding = kind.first_output();
         let mut declare = |text: &mut String, access: &str, name: &str, ty: &str| {
             let _ = writeln!(text, "@group(0) @binding({binding}) var<storage, {access}> {name}: array<{ty}>;");
             binding += 1;
         };
+        declare(&mut text, "read_write", "y", "f32");
+        declare(&mut text, "read_write", "h_after", "f32");
         match (self.cell, phase.name) {
             (Cell::Lstm { .. }, _) => {
                 if !self.sequence_lens {
@@ -211,9 +172,13 @@ impl Recurrence {
         if !matches!(self.cell, Cell::Lstm { .. }) {
             text += "fn load_c(at: u32) -> f32 { return 0.0; }\nfn store_c(at: u32, c: f32) {}\n";
         }
-        let (store, item) =
-            (if phase.name == "RESET" { "reset[at] = h;" } else { "" }, if phase.name == "AFTER" { "reset[at]" } else { "Item()" });
-        let _ = writeln!(text, "fn store_reset(at: u32, h: f32) {{ {store} }}\nfn reset_item(at: u32) -> Item {{ return {item}; }}");
+        let store = if phase.name == "RESET" { "reset[at] = h;" } else { "" };
+        let _ = writeln!(text, "fn store_reset(at: u32, h: f32) {{ {store} }}");
+        if let Kind::Team { chunk, lanes, .. } = kind {
+            let item = if phase.name == "AFTER" { "reset[at]" } else { "Item()" };
+            text += &item_header(DType::F32, lanes);
+            let _ = writeln!(text, "const BATCH = {chunk}u;\nfn reset_item(at: u32) -> Item {{ return {item}; }}");
+        }
         if self.sequence_lens {
             declare(&mut text, "read", "sequence_lens", "i32");
         }

@@ -29,7 +29,9 @@
 //! y is 0 and the states stay: `y_h` of an empty one is `initial_h` (ONNX Runtime gives zeros there; ONNX does not say). A length beyond T counts as T, one below 0 as 0.
 //!
 //! x W' of all steps is one matrix product; then each step is one dispatch for all directions, two for a gru without
-//! `linear_before_reset`, whose r is needed whole before n. So a decoder's step, T = 1, takes two dispatches.
+//! `linear_before_reset`, whose r is needed whole before n. So a decoder's step, T = 1, takes two dispatches. An lstm's or such a gru's is a
+//! matrix product whose columns are the gates of a unit one behind the other, and what finishes it is the rest of the step: on lanes, in
+//! tiles, on matrices. For few sequences, and for the others, a team of invocations adds up the products of a unit.
 //!
 //! Gradients: those of the same steps as compositions of other operators, one behind the other, up to 1024 of them. All states are
 //! computed once more for them, with a dozen dispatches and more a step.
@@ -41,11 +43,12 @@
 mod activation;
 mod composition;
 mod definition;
+mod kinds;
 mod launches;
 mod methods;
 
 pub use activation::RecurrentActivation;
-pub(super) use launches::KERNELS;
+pub(super) use kinds::KERNELS;
 pub use methods::{Gru, Lstm, RecurrentInputs};
 
 use super::{Candidate, Op, Site, check_dtype, check_inputs, check_rank, composed};

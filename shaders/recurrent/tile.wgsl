@@ -1,0 +1,3 @@
+// recurrent, lstm and gru, for GPUs, through tiles in shared memory.
+#import recurrent_product
+#import tiles
