@@ -1,5 +1,6 @@
 // gather: one invocation moves one Element, which is one word or, in a vec4, four neighbours. The header declares Element.
 #import index
+#import noted
 #import pick
 
 override WORKGROUP: u32 = 64u;
@@ -28,5 +29,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let x = index - row * params.inner;
     let outer = row / params.picks;
     let place = pick(indices[row - outer * params.picks], i32(params.size));
-    output[params.output_start + index] = input[params.input_start + (outer * params.size + place) * params.inner + x];
+    let moved = input[params.input_start + (outer * params.size + place) * params.inner + x];
+    note(moved, 4u);
+    noted();
+    output[params.output_start + index] = moved;
 }

@@ -3,8 +3,11 @@
 #import index
 #import affine
 #import divide
+#import noted
 #import sample
 #import sides
+
+alias Element = vec4<f32>;
 
 override WORKGROUP: u32 = 64u;
 override AFFINE: bool = false;   // `grid` holds matrices, from which each pixel's place is computed
@@ -60,6 +63,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         let d = sample(MODE, src + 2u * plane, width, x, y);
         let e = sample(MODE, src + 3u * plane, width, x, y);
         let values = select(vec4<f32>(0.0), vec4<f32>(a, b, d, e), inside);
+        note(values, 4u);
         output[dst] = values.x;
         output[dst + area] = values.y;
         output[dst + 2u * area] = values.z;
@@ -68,10 +72,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         dst += 4u * area;
     }
     for (; c < end; c++) {
-        output[dst] = select(0.0, sample(MODE, src, width, x, y), inside);
+        let value = select(0.0, sample(MODE, src, width, x, y), inside);
+        note(vec4<f32>(value), 1u);
+        output[dst] = value;
         src += plane;
         dst += area;
     }
+    noted();
 }
 
 // The normalised place of an output pixel.

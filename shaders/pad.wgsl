@@ -1,5 +1,8 @@
 // pad: one invocation per word of the output: where its coordinates lie outside the input, MODE says what stands there.
 #import index
+#import noted
+
+alias Element = u32;
 
 override WORKGROUP: u32 = 64u;
 override LOOPS: u32 = 1u;
@@ -47,5 +50,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         source += u32(inside(at, size)) * params.input_strides[d / 4u][d % 4u];
         rest = outer;
     }
-    output[params.output_start + index] = select(input[source], params.value, MODE == 0u && outside);
+    let word = select(input[source], params.value, MODE == 0u && outside);
+    note(word, 1u);
+    noted();
+    output[params.output_start + index] = word;
 }

@@ -1,6 +1,7 @@
 // unary: one invocation per four neighbouring elements. Buffers are whole vec4s long, so the last ones need no care.
 // The header declares Input and Output, what the buffers are arrays of, and apply.
 #import index
+#import noted
 
 override WORKGROUP: u32 = 64u;
 
@@ -20,6 +21,11 @@ struct Params {
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let index = group_index(group, groups) * WORKGROUP + local;
     if (index < params.count) {
-        output[index] = apply(input[index], params.alpha, params.beta, params.low, params.high);
+        let value = apply(input[index], params.alpha, params.beta, params.low, params.high);
+#for n NOTES
+        note(value, 4u);
+        noted();
+#end
+        output[index] = value;
     }
 }

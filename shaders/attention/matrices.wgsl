@@ -201,6 +201,7 @@ fn main(
     }
     workgroupBarrier();
 #end
+    noted();
 }
 
 fn keep_row(at: u32, v: vec4<f32>) {

@@ -1,6 +1,9 @@
 // attention/merge: an invocation per item of the output brings together what slices of the keys have added up: weights of each are
 // relative to its own largest score.
 #import index
+#import noted
+
+alias Element = Item;
 
 override WORKGROUP: u32 = 64u;
 
@@ -35,5 +38,8 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
         sum += parts[part + at % params.value_items] * fade;
         total += lane(parts[part + params.value_items + 1u], 0u) * fade;
     }
-    output[params.output_skip + at] = sum * select(1.0 / total, 0.0, total == 0.0);
+    let item = sum * select(1.0 / total, 0.0, total == 0.0);
+    note(item, 4u);
+    noted();
+    output[params.output_skip + at] = item;
 }

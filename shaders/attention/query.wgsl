@@ -3,6 +3,9 @@
 // first an invocation per key computes its score, then COLUMNS invocations beside each other, in WORKGROUP / COLUMNS slices
 // of the keys, add up weighted values.
 #import attention_scores
+#import noted
+
+alias Element = Item;
 
 override WORKGROUP: u32 = 64u;
 override COLUMNS: u32 = 16u;
@@ -96,7 +99,10 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
     if (slice == 0u && column < value_items) {
         if (SLICES == 1u) {
             let scale = select(1.0 / tree[0], 0.0, tree[0] == 0.0);
-            output[params.output_skip + row * value_items + column] = slices[local] * scale;
+            let item = slices[local] * scale;
+            note(item, 4u);
+            noted();
+            output[params.output_skip + row * value_items + column] = item;
         } else {
             // The sums, then the largest score and the sum of weights.
             let start = (row * SLICES + group % SLICES) * (value_items + 2u);

@@ -135,4 +135,5 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
             }
         }
     }
+    noted();
 }

@@ -3,6 +3,9 @@
 #import divide
 #import index
 #import line
+#import noted
+
+alias Element = f32;
 
 override WORKGROUP: u32 = 64u;
 override CUBIC: bool = false;
@@ -39,7 +42,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let y = reach(pixel.x, params.y_whole, params.y_real, params.input_size.y);
 
     if (params.extrapolate != 0u && (outside(x, params.input_size.x) || outside(y, params.input_size.y))) {
-        output[params.output_skip + index] = params.extrapolation;
+        keep(index, params.extrapolation);
         return;
     }
 
@@ -61,7 +64,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         sum += weight * row;
         all_rows += weight;
     }
-    output[params.output_skip + index] = sum / (all_rows * all_columns);
+    keep(index, sum / (all_rows * all_columns));
+}
+
+fn keep(index: u32, pixel: f32) {
+    note(pixel, 1u);
+    noted();
+    output[params.output_skip + index] = pixel;
 }
 
 // A position and the pixels that it reaches; there is at least one, the host has seen to that.

@@ -3,7 +3,10 @@
 #import divide
 #import index
 #import line
+#import noted
 #import sample
+
+alias Element = f32;
 
 override WORKGROUP: u32 = 64u;
 override MODE: u32 = 0u;   // 0 bilinear, 1 nearest, 2 bicubic
@@ -55,10 +58,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     var src = params.input_skip + first * plane;
     var dst = params.output_skip + first * area + part.y;
     for (var c = first; c < end; c++) {
-        output[dst] = select(sample(MODE, src, width, x, y), params.extrapolation, outside);
+        let value = select(sample(MODE, src, width, x, y), params.extrapolation, outside);
+        note(value, 1u);
+        output[dst] = value;
         src += plane;
         dst += area;
     }
+    noted();
 }
 
 // What a position reads along a side of `size` pixels; clears `inside` where it is before the first or past the last.

@@ -2,7 +2,10 @@
 // The output's rows are whole vec4s; rows below the last are computed and dropped.
 #import divide
 #import index
+#import noted
 #import upsample
+
+alias Element = vec4<f32>;
 
 override WORKGROUP: u32 = 64u;
 
@@ -58,15 +61,21 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         let c = spread(src + rows.z + columns, x);
         let d = spread(src + rows.w + columns, x);
         var dst = params.output_skip + (plane * params.output_size.y + 4u * tile_y) * across + tile_x;
-        output[dst] = blend(a, b, c, d, y.second.x, y.third.x, y.part.x);
+        keep(dst, blend(a, b, c, d, y.second.x, y.third.x, y.part.x));
         if (left > 1u) {
-            output[dst + across] = blend(a, b, c, d, y.second.y, y.third.y, y.part.y);
+            keep(dst + across, blend(a, b, c, d, y.second.y, y.third.y, y.part.y));
         }
         if (left > 2u) {
-            output[dst + 2u * across] = blend(a, b, c, d, y.second.z, y.third.z, y.part.z);
+            keep(dst + 2u * across, blend(a, b, c, d, y.second.z, y.third.z, y.part.z));
         }
         if (left > 3u) {
-            output[dst + 3u * across] = blend(a, b, c, d, y.second.w, y.third.w, y.part.w);
+            keep(dst + 3u * across, blend(a, b, c, d, y.second.w, y.third.w, y.part.w));
         }
     }
+    noted();
+}
+
+fn keep(at: u32, pixels: vec4<f32>) {
+    note(pixels, 4u);
+    output[at] = pixels;
 }

@@ -2,6 +2,9 @@
 // the maximum and the sum of exponentials together, a second one writes.
 #import index
 #import nan
+#import noted
+
+alias Element = Item;
 
 override WORKGROUP: u32 = 64u;
 override LOG: u32 = 0u;
@@ -49,10 +52,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let log_total = log(total);
     for (var at = start; at < end; at += params.inner) {
         let above = input[at] - largest;
+        var value = Item(0.0);
         if (LOG == 1u) {
-            output[at] = select(above - log_total, Item(nan()), undefined);
+            value = select(above - log_total, Item(nan()), undefined);
         } else {
-            output[at] = select(exp(above) * scale, Item(nan()), undefined);
+            value = select(exp(above) * scale, Item(nan()), undefined);
         }
+        note(value, 4u);
+        output[at] = value;
     }
+    noted();
 }

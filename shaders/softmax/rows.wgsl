@@ -2,6 +2,9 @@
 // exponentials together, rescaling the sum whenever the maximum grows; a second sweep writes.
 #import index
 #import nan
+#import noted
+
+alias Element = Item;
 
 override WORKGROUP: u32 = 64u;
 override TEAM: u32 = 64u;
@@ -69,12 +72,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     for (var k = member; k < columns; k += TEAM) {
         let at = start + k * params.inner;
         let above = input[at] - all.largest;
+        var value = Item(0.0);
         if (LOG == 1u) {
-            output[at] = select(above - log_total, Item(nan()), undefined);
+            value = select(above - log_total, Item(nan()), undefined);
         } else {
-            output[at] = select(exp(above) * scale, Item(nan()), undefined);
+            value = select(exp(above) * scale, Item(nan()), undefined);
         }
+        note(value, 4u);
+        output[at] = value;
     }
+    noted();
 }
 
 fn together(a: Seen, b: Seen) -> Seen {

@@ -122,6 +122,7 @@ impl Op for Gather {
                 output_start: output_window.skip / width as u32,
             };
             Launch::new(&GATHER, &params, groups(count, WORKGROUP))
+                .notes(site.outputs[0].dtype == DType::F32)
                 .header(format!("alias Element = {};\n", vector("u32", width)))
                 .input_window(0, &input_window)
                 .input(1)

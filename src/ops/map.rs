@@ -38,6 +38,8 @@ pub(super) fn launch_map(op: &'static str, site: &Site<'_>, expression: &Express
     header += &format!("fn apply(x: Input, alpha: f32, beta: f32, low: u32, high: u32) -> Output {{ return {}; }}\n", expression.text);
     let ([alpha, beta], [low, high]) = (expression.numbers, expression.words);
     let bytes = [input.dtype.device_bytes(), output.dtype.device_bytes()];
+    // What a last vector has beyond the end would count too.
+    let notes = [input.dtype, output.dtype] == [DType::F32; 2] && elements.is_multiple_of(width);
     let launches = launch_rows(op, site.device, elements.div_ceil(BLOCK), &bytes.map(|b| b * BLOCK as u64), |blocks| {
         let range = blocks.start * BLOCK..elements.min(blocks.end * BLOCK);
         let window = |size| site.device.window(range.start as u64..range.end as u64, size);
@@ -45,6 +47,7 @@ pub(super) fn launch_map(op: &'static str, site: &Site<'_>, expression: &Express
         let params = Params { count: u32_of(count), alpha, beta, low, high };
         Launch::new(&UNARY, &params, groups(count, WORKGROUP))
             .header(&header)
+            .notes(notes)
             .input_window(0, &window(bytes[0]))
             .output_window(0, &window(bytes[1]))
     })?;

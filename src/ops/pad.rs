@@ -222,6 +222,7 @@ impl Op for Pad {
                 value: self.value(input.dtype).unwrap_or(0),
             };
             Launch::new(&PAD, &params, groups(count, WORKGROUP))
+                .notes(output.dtype == DType::F32)
                 .constant("LOOPS", u32_of(loops.len()))
                 .constant("MODE", mode)
                 .input_window(0, &input_window)

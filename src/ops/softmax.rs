@@ -128,6 +128,7 @@ impl Op for Softmax {
                 Launch::new(&POSITIONS, &params, groups(rows, WORKGROUP)).turns(2 * len)
             };
             launch
+                .notes(true)
                 .constant("LOG", u32::from(self.log))
                 .header(item_header(DType::F32, lanes))
                 .input_window(0, &window)

@@ -144,20 +144,32 @@ fn used_values(program: &Program) -> Vec<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::array::{Array, Pads, TensorType};
-    use crate::graph::Graph;
-    use crate::ops::{Conv2d, MaxPool2d};
+    use crate::array::{Array, Hw, Pads, TensorType};
+    use crate::graph::{Graph, Var};
+    use crate::ops::{AffineSample, Attention, Conv2d, GridSample, MaxPool2d, PadMode, Resize, ResizeMode};
     use crate::plan::Options;
     use crate::plan::choose::Chooser;
     use crate::plan::fuse::fuse;
     use std::sync::Arc;
 
-    /// Every launch of the features of VGG-16 on a device with matrices: its kernel, and the bytes of what it reads first.
-    fn features() -> Result<Vec<(&'static str, u64)>> {
+    /// Every launch of what is built on a device with matrices: its kernel, and the bytes of what it reads first.
+    fn launches(build: impl FnOnce(&Graph) -> Result<Var>) -> Result<Vec<(&'static str, u64)>> {
         let mut device = Capabilities::common();
         device.limits.max_compute_workgroup_storage_size = 48 << 10;
+        device.limits.max_storage_buffers_per_shader_stage = 16;
         let device = Capabilities { matrices: Some(16), ..device };
         let graph = Graph::new();
+        let output = build(&graph)?;
+        let chooser = Chooser::unmeasured(&device, Options::default());
+        let program = fuse(Program::of(&[&output])?, &chooser);
+        let layout = Layout::of(&chooser, &program)?;
+        let reads = |step: &Step| program.ty(step.inputs[0]).device_bytes();
+        let each = program.steps.iter().zip(&layout.chosen).flat_map(|(step, way)| way.launches.iter().map(move |launch| (step, launch)));
+        Ok(each.map(|(step, launch)| (launch.kernel.name, reads(step))).collect())
+    }
+
+    /// The features of VGG-16.
+    fn features(graph: &Graph) -> Result<Var> {
         let mut x = graph.input("image", TensorType::f32([1, 3, 224, 224]))?;
         for (convolutions, channels) in [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)] {
             for _ in 0..convolutions {
@@ -166,19 +178,51 @@ mod tests {
             }
             x = x.max_pool2d(MaxPool2d::default())?;
         }
-        let chooser = Chooser::unmeasured(&device, Options::default());
-        let program = fuse(Program::of(&[&x])?, &chooser);
-        let layout = Layout::of(&chooser, &program)?;
-        let reads = |step: &Step| program.ty(step.inputs[0]).device_bytes();
-        let each = program.steps.iter().zip(&layout.chosen).flat_map(|(step, way)| way.launches.iter().map(move |launch| (step, launch)));
-        Ok(each.map(|(step, launch)| (launch.kernel.name, reads(step))).collect())
+        Ok(x)
     }
 
     #[test]
     fn only_what_no_kernel_stores_is_looked_at_again() {
-        let launches = features().unwrap();
+        let launches = launches(features).unwrap();
         let looks: Vec<u64> = launches.iter().filter(|(name, _)| *name == "largest").map(|(_, bytes)| *bytes).collect();
         assert_eq!(launches.iter().filter(|(name, _)| *name == "conv2d/matrices").count(), 13, "{launches:?}");
         assert_eq!(looks, [4 * 3 * 224 * 224], "{launches:?}");
+    }
+
+    /// What comes before a product in networks of all kinds, each from an input that is not looked at.
+    #[test]
+    fn what_comes_before_a_product_is_not_looked_at_again() {
+        let to = |n| Resize::to(Hw::square(n));
+        let bilinear = |n| Resize { mode: ResizeMode::Bilinear, ..to(n) };
+        let before: [(&str, Box<dyn Fn(&Var) -> Result<Var>>); 9] = [
+            ("unary", Box::new(Var::sigmoid)),
+            ("enlarged", Box::new(move |x| x.resize(bilinear(64)))),
+            ("made smaller", Box::new(move |x| x.resize(to(9)))),
+            ("antialiased", Box::new(move |x| x.resize(Resize { antialias: true, ..bilinear(9) }))),
+            (
+                "sampled",
+                Box::new(|x| {
+                    x.affine_sample(
+                        &x.graph().input("theta", TensorType::f32([2, 2, 3]))?,
+                        AffineSample { size: Hw::square(20), sample: GridSample::default() },
+                    )
+                }),
+            ),
+            ("padded", Box::new(|x| x.pad([0, 0, 1, 1], [0, 0, 1, 1], PadMode::Reflect))),
+            ("softmax", Box::new(|x| x.softmax(-1))),
+            ("gathered", Box::new(|x| x.gather(2, &x.graph().input("indices", TensorType::new(DType::I32, [8]))?))),
+            ("attention", Box::new(|x| x.attention(x, x, None, Attention::default()))),
+        ];
+        for (name, build) in before {
+            let launches = launches(|graph| {
+                let x = build(&graph.input("x", TensorType::f32([2, 16, 32, 32]))?)?;
+                let weight = graph.parameter(Arc::new(Array::full([64, x.shape()[1], 3, 3], 0.1f32)))?;
+                x.conv2d(&weight, None, Conv2d::default())
+            });
+            let launches = launches.unwrap();
+            let looks = launches.iter().filter(|(kernel, _)| *kernel == "largest").count();
+            assert!(launches.iter().any(|(kernel, _)| *kernel == "conv2d/matrices"), "{name}: {launches:?}");
+            assert_eq!(looks, if name == "attention" { 1 } else { 0 }, "{name}: {launches:?}");
+        }
     }
 }

@@ -13,6 +13,7 @@ impl Attention {
         let tiles = sizes.queries.div_ceil(tile.rows());
         self.cut(site, sizes, tiles, |params| {
             Launch::new(&TILE, &params, u64::from(params.groups))
+                .notes(true)
                 .turns(turns_of_row(&[tile.head, tile.value]) * sizes.keys)
                 .header(tile.header())
         })
@@ -54,10 +55,10 @@ impl Attention {
             params.slice_keys = u32_of(slice_keys);
             let stored = u32_of(params.groups as usize / (pieces * slices) * items);
             let merge = MergeParams { items: stored, value_items: u32_of(items), slices: u32_of(slices), output_skip: params.output_skip };
-            merges.push(
-                Launch::new(&MERGE, &merge, u64::from(stored.div_ceil(crate::ops::WORKGROUP))).header(item_header(DType::F32, lanes)),
-            );
+            let groups = u64::from(stored.div_ceil(crate::ops::WORKGROUP));
+            merges.push(Launch::new(&MERGE, &merge, groups).notes(true).header(item_header(DType::F32, lanes)));
             Launch::new(&QUERY, &params, u64::from(params.groups))
+                .notes(true)
                 .turns(turns(slice_keys))
                 .constant("WORKGROUP", u32_of(workgroup))
                 .constant("COLUMNS", u32_of(columns))

@@ -77,7 +77,7 @@ impl Tile {
 
     /// The launch, before what is bound.
     pub(super) fn launch(self, params: &Params) -> Launch {
-        Launch::new(&ON_MATRICES, params, u64::from(params.groups)).header(self.header())
+        Launch::new(&ON_MATRICES, params, u64::from(params.groups)).notes(true).header(self.header())
     }
 }
 

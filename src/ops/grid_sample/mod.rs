@@ -252,6 +252,7 @@ impl GridSample {
                 output_skip: to.skip,
             };
             Launch::new(&GRID_SAMPLE, &params, groups(count, WORKGROUP))
+                .notes(true)
                 .constant("MODE", self.mode as u32)
                 .constant("PADDING", self.padding as u32)
                 .constant("AFFINE", u32::from(affine))

@@ -280,7 +280,7 @@ impl Op for Resize {
                 cubic_coefficient: self.cubic_coefficient,
             };
             let kernel = if tiles { &UPSAMPLE } else { &GATHER };
-            let launch = Launch::new(kernel, &params, groups(count, WORKGROUP)).turns(chunk);
+            let launch = Launch::new(kernel, &params, groups(count, WORKGROUP)).turns(chunk).notes(true);
             let launch = launch.input_window(0, &from).output_window(0, &to);
             if tiles { launch } else { launch.constant("MODE", self.mode as u32) }
         })?;

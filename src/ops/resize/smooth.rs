@@ -72,7 +72,7 @@ impl Resize {
                 extrapolate: u32::from(self.extrapolation().is_some()),
                 extrapolation: self.extrapolation().unwrap_or(0.0),
             };
-            let launch = Launch::new(&ANTIALIAS, &params, groups(count, WORKGROUP));
+            let launch = Launch::new(&ANTIALIAS, &params, groups(count, WORKGROUP)).notes(true);
             let launch = launch.constant("CUBIC", self.mode == ResizeMode::Bicubic).constant("EXCLUDE", self.exclude_outside);
             launch.input_window(0, &from).output_window(0, &to)
         })?;
