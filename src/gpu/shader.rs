@@ -51,6 +51,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     pick,
     quotient,
     recurrent,
+    recurrent_plain,
     recurrent_product,
     reduction,
     rows_places,

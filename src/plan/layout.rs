@@ -189,12 +189,13 @@ mod tests {
         assert_eq!(looks, [4 * 3 * 224 * 224], "{launches:?}");
     }
 
-    /// What comes before a product in networks of all kinds, each from an input that is not looked at.
+    /// What comes before a product in networks of all kinds, each from an input that only attention looks at.
     #[test]
     fn what_comes_before_a_product_is_not_looked_at_again() {
         let to = |n| Resize::to(Hw::square(n));
-        let bilinear = |n| Resize { mode: ResizeMode::Bilinear, ..to(n) };
-        let before: [(&str, Box<dyn Fn(&Var) -> Result<Var>>); 9] = [
+        let bilinear = move |n| Resize { mode: ResizeMode::Bilinear, ..to(n) };
+        type Build = Box<dyn Fn(&Var) -> Result<Var>>;
+        let before: [(&str, Build); 9] = [
             ("unary", Box::new(Var::sigmoid)),
             ("enlarged", Box::new(move |x| x.resize(bilinear(64)))),
             ("made smaller", Box::new(move |x| x.resize(to(9)))),
@@ -222,7 +223,7 @@ mod tests {
             let launches = launches.unwrap();
             let looks = launches.iter().filter(|(kernel, _)| *kernel == "largest").count();
             assert!(launches.iter().any(|(kernel, _)| *kernel == "conv2d/matrices"), "{name}: {launches:?}");
-            assert_eq!(looks, if name == "attention" { 1 } else { 0 }, "{name}: {launches:?}");
+            assert_eq!(looks, usize::from(name == "attention"), "{name}: {launches:?}");
         }
     }
 }

@@ -33,31 +33,24 @@ params! {
     }
 }
 
-/// A header for the tests of all texts, of a cell of `$sums` gates; y and `h_after` are bound from `$y` on.
-macro_rules! header {
-    ($first:literal, $cell:literal, $sums:literal, $y:literal, $h_after:literal) => {
-        concat!($first, "\
-alias Element = f32;\nalias Word = u32;\nalias Int = i32;\nalias Flag = bool;\nalias Float = f32;\n#import activations
-const CELL = ", $cell, ";\nconst SUMS = ", $sums, "u;\nconst GATES = ", $sums, "u;
-@group(0) @binding(", $y, ") var<storage, read_write> y: array<f32>;
-@group(0) @binding(", $h_after, ") var<storage, read_write> h_after: array<f32>;
-fn activate_f(x: f32, d: u32) -> f32 { return hyperbolic_tangent(x); }
-fn activate_g(x: f32, d: u32) -> f32 { return x; }
-fn activate_h(x: f32, d: u32) -> f32 { return x; }
-fn load_c(at: u32) -> f32 { return 0.0; }
-fn store_c(at: u32, c: f32) {}
-fn store_reset(at: u32, h: f32) {}
-fn sequence_length(batch: u32) -> i32 { return i32(params.steps); }
-")
-    };
-}
-
-static TEAM: Kernel = kernel!("recurrent/team", Params, header:
-    header!("alias Scalar = f32;\n#import vec4\nconst BATCH = 4u;\nfn reset_item(at: u32) -> Item { return Item(); }\n", "RNN", 1, 5, 6));
-static LANES: Kernel = kernel!("recurrent/lanes", Params, header: header!("", "GRU", 3, 5, 6));
-static TILE: Kernel = kernel!("recurrent/tile", Params, header: header!("", "LSTM", 4, 5, 6));
-static ON_MATRICES: Kernel = kernel!("recurrent/matrices", Params, header:
-    header!("#import matrices_of_16\n#set BY_ROWS 1\n#set BY_COLUMNS 0\n", "LSTM", 4, 7, 8));
+static TEAM: Kernel = kernel!("recurrent/team", Params, header: "#import recurrent_plain\nalias Scalar = f32;\n#import vec4\n\
+    const CELL = RNN;\nconst SUMS = 1u;\nconst GATES = 1u;\n\
+    const BATCH = 4u;\nfn reset_item(at: u32) -> Item { return Item(); }\n\
+    @group(0) @binding(5) var<storage, read_write> y: array<f32>;\n\
+    @group(0) @binding(6) var<storage, read_write> h_after: array<f32>;\n");
+static LANES: Kernel = kernel!("recurrent/lanes", Params, header: "#import recurrent_plain\n\
+    const CELL = GRU;\nconst SUMS = 3u;\nconst GATES = 3u;\n\
+    @group(0) @binding(5) var<storage, read_write> y: array<f32>;\n\
+    @group(0) @binding(6) var<storage, read_write> h_after: array<f32>;\n");
+static TILE: Kernel = kernel!("recurrent/tile", Params, header: "#import recurrent_plain\n\
+    const CELL = LSTM;\nconst SUMS = 4u;\nconst GATES = 4u;\n\
+    @group(0) @binding(5) var<storage, read_write> y: array<f32>;\n\
+    @group(0) @binding(6) var<storage, read_write> h_after: array<f32>;\n");
+static ON_MATRICES: Kernel = kernel!("recurrent/matrices", Params, header: "#import matrices_of_16\n\
+    #set BY_ROWS 1\n#set BY_COLUMNS 0\n#import recurrent_plain\n\
+    const CELL = LSTM;\nconst SUMS = 4u;\nconst GATES = 4u;\n\
+    @group(0) @binding(7) var<storage, read_write> y: array<f32>;\n\
+    @group(0) @binding(8) var<storage, read_write> h_after: array<f32>;\n");
 pub(in crate::ops) const KERNELS: &[&Kernel] = &[&TEAM, &LANES, &TILE, &ON_MATRICES];
 
 /// How the products of a step are computed.
@@ -188,8 +181,7 @@ mod tests {
     /// The kernels for a layer of `batch` sequences and 512 units, the best guess first.
     fn kernels(device: &Capabilities, cell: Cell, gates: usize, batch: usize) -> Vec<&'static str> {
         let attributes = Recurrent { direction: Direction::Forward, ..Recurrent::default() };
-        let op =
-            Recurrence { cell, attributes, bias: false, peepholes: false, sequence_lens: false, initial_h: false, initial_c: false };
+        let op = Recurrence { cell, attributes, bias: false, peepholes: false, sequence_lens: false, initial_h: false, initial_c: false };
         let inputs = [TensorType::f32([1, batch, gates * 512]), TensorType::f32([1, gates * 512, 512])];
         let inputs: Vec<_> = inputs.iter().collect();
         let outputs = op.infer(&inputs).expect("types of a layer");
