@@ -50,18 +50,6 @@ struct Place {
     unit: u32,
 }
 
-// The same for kernels that compute four columns at a time, the gates of one unit, and more than there are.
-fn advance_gates(place: Place, gates: vec4<f32>) {
-    if (place.batch >= params.batch || place.unit >= params.hidden) {
-        return;
-    }
-    var sums: array<f32, SUMS>;
-    for (var s = 0u; s < min(SUMS, 4u); s++) {
-        sums[s] = gates[s];
-    }
-    advance(place, sums);
-}
-
 // From the sums of a unit's products to its state after.
 fn advance(place: Place, sums: array<f32, SUMS>) {
     let d = place.direction;
@@ -123,6 +111,18 @@ fn advance(place: Place, sums: array<f32, SUMS>) {
     }
     y[time * params.y_time + y_at] = next;
     h_after[state] = next;
+}
+
+// The same for kernels that compute four columns at a time, the gates of one unit, and more than there are.
+fn advance_gates(place: Place, gates: vec4<f32>) {
+    if (place.batch >= params.batch || place.unit >= params.hidden) {
+        return;
+    }
+    var sums: array<f32, SUMS>;
+    for (var s = 0u; s < min(SUMS, 4u); s++) {
+        sums[s] = gates[s];
+    }
+    advance(place, sums);
 }
 
 // The text of every cell must be valid with any number of sums, so none reaches past them.

@@ -158,15 +158,15 @@ impl Recurrence {
         all
     }
 
-    /// Whether no state after a step is larger than 1, or than the state before if that is larger.
+    /// Whether no state of an lstm after a step is larger than 1, or of a gru than the state before if that is larger.
     fn states_are_small(&self) -> bool {
         let all = |k, is: fn(RecurrentActivation) -> bool| {
             (0..self.attributes.direction.count()).all(|direction| self.activation(direction, k).is_some_and(is))
         };
-        match self.cell {
-            Cell::Lstm { .. } => all(0, RecurrentActivation::is_bounded) && all(2, RecurrentActivation::is_bounded),
-            Cell::Gru { .. } => all(0, RecurrentActivation::is_share) && all(1, RecurrentActivation::is_bounded),
-            Cell::Rnn => all(0, RecurrentActivation::is_bounded),
+        if let Cell::Lstm { .. } = self.cell {
+            all(0, RecurrentActivation::is_bounded) && all(2, RecurrentActivation::is_bounded)
+        } else {
+            all(0, RecurrentActivation::is_share) && all(1, RecurrentActivation::is_bounded)
         }
     }
 }
