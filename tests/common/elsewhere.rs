@@ -3,8 +3,10 @@
 use foveate::Result;
 use foveate::array::{Array, TensorType};
 use foveate::gpu::{Capabilities, Slot};
-use foveate::ops::{Candidate, Op, Site};
+use foveate::ops::{Candidate, Op, Precision, Site};
 use std::sync::Arc;
+
+use super::gpu;
 
 /// An operator that is told of a device other than the one it runs on.
 #[derive(Clone, Debug)]
@@ -18,6 +20,24 @@ pub struct Elsewhere {
 pub fn small_bindings(device: &mut Capabilities) {
     device.limits.max_storage_buffer_binding_size = 4096;
     device.limits.min_storage_buffer_offset_alignment = 256;
+}
+
+/// Makes a device a software adapter whose subgroups are the 8 lanes of a vector, as lavapipe's are.
+pub fn with_lanes(device: &mut Capabilities) {
+    (device.software, device.subgroup_sizes) = (true, (8, 8));
+    device.features |= wgpu::Features::SUBGROUP | wgpu::Features::SHADER_INT64;
+}
+
+/// The kernels of the launches that `op` would have first for these f32 inputs, on the adapter of the tests changed by `change`.
+pub fn launches(op: &dyn Op, change: impl Fn(&mut Capabilities), shapes: &[&[usize]]) -> Vec<&'static str> {
+    let mut device = gpu().capabilities().clone();
+    change(&mut device);
+    let types: Vec<TensorType> = shapes.iter().map(|&shape| TensorType::f32(shape)).collect();
+    let types: Vec<&TensorType> = types.iter().collect();
+    let outputs = op.infer(&types).unwrap();
+    let outputs: Vec<&TensorType> = outputs.iter().collect();
+    let site = Site { inputs: &types, outputs: &outputs, device: &device, precision: Precision::F32, finish: None };
+    op.launch(&site).unwrap()[0].launches.iter().map(|l| l.kernel.name).collect()
 }
 
 impl Elsewhere {
@@ -44,6 +64,11 @@ impl Elsewhere {
     /// `op` cut into the windows of a device with [`small_bindings`].
     pub fn windows(op: impl Op + 'static) -> Self {
         Self::new(op, small_bindings)
+    }
+
+    /// `op` by `kernel`, which is for lanes, where the adapter of the tests has them; by every other one elsewhere.
+    pub fn lanes(op: impl Op + 'static, kernel: &'static str) -> Self {
+        Self { kernel: gpu().capabilities().has_lanes().then_some(kernel), ..Self::new(op, |_| {}) }
     }
 
     /// Only the candidates whose every launch is of `kernel`.

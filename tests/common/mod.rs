@@ -8,7 +8,7 @@ mod largest;
 
 pub use cases::{Case, Expect, check, check_on};
 pub use close::{Bound, compare, compare_halves};
-pub use elsewhere::{Elsewhere, small_bindings};
+pub use elsewhere::{Elsewhere, launches, small_bindings, with_lanes};
 pub use largest::Largest;
 
 use foveate::array::{Array, npy};

@@ -1,10 +1,10 @@
 //! conv2d and conv1d: case tables, limits, and the kernels of other devices. Outside numbers: PyTorch in f64.
 
-use crate::common::{Bound, Case, Elsewhere, check, compare, fixture, gpu, random, small_bindings};
+use crate::common::{Bound, Case, Elsewhere, check, compare, fixture, gpu, launches, random, small_bindings, with_lanes};
 use foveate::array::{Array, Hw, Pads, TensorType, f16};
 use foveate::gpu::Capabilities;
 use foveate::graph::Graph;
-use foveate::ops::{Conv1d, Conv2d, Op, Site};
+use foveate::ops::{Conv1d, Conv2d, Op};
 use foveate::plan::{Device, Plan};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -131,28 +131,20 @@ fn as_a_gpu_computes_it() {
     check(cases);
 }
 
-/// The launches of the first candidate on a device changed by `change`, by kernel.
-fn launches(op: &impl Op, change: impl Fn(&mut Capabilities), shapes: &[&[usize]]) -> Vec<&'static str> {
-    let mut device = gpu().capabilities().clone();
-    change(&mut device);
-    let types: Vec<TensorType> = shapes.iter().map(|&shape| TensorType::f32(shape)).collect();
-    let types: Vec<&TensorType> = types.iter().collect();
-    let outputs = op.infer(&types).unwrap();
-    let site =
-        Site { inputs: &types, outputs: &outputs.iter().collect::<Vec<_>>(), device: &device, precision: Default::default(), finish: None };
-    op.launch(&site).unwrap()[0].launches.iter().map(|l| l.kernel.name).collect()
-}
-
 #[test]
 fn kernels_are_chosen_by_device_and_shape() {
     let on = |software, backend, attributes: Conv2d, input: &[usize], weight: &[usize]| {
-        launches(&attributes, |device| (device.software, device.backend) = (software, backend), &[input, weight])[0]
+        let change = |device: &mut Capabilities| {
+            with_lanes(device);
+            (device.software, device.backend) = (software, backend);
+        };
+        launches(&attributes, change, &[input, weight])[0]
     };
     let (vulkan, metal) = (wgpu::Backend::Vulkan, wgpu::Backend::Metal);
     let dense: [&[usize]; 2] = [&[1, 16, 9, 9], &[16, 16, 3, 3]];
     let aligned: [&[usize]; 2] = [&[1, 16, 8, 8], &[16, 16, 3, 3]];
     assert_eq!(on(true, vulkan, padded(1), dense[0], dense[1]), "conv2d/lanes");
-    let without = |device: &mut Capabilities| device.subgroup_sizes = (4, 4);
+    let without = |device: &mut Capabilities| (device.software, device.subgroup_sizes) = (true, (4, 4));
     assert_eq!(launches(&padded(1), without, &dense)[0], "conv2d/register");
     assert_eq!(on(false, vulkan, padded(1), dense[0], dense[1]), "conv2d/tile");
     assert_eq!(on(true, metal, padded(1), aligned[0], aligned[1]), "conv2d/lanes");

@@ -135,6 +135,11 @@ fn fixed_point() {
     };
     // Whole weights: a term is cut off below 2^-50 of the largest, and there are 2000; then the sum is rounded twice.
     let near = |largest: f64| Bound::Near { absolute: 2000.0 * largest * 2f64.powi(-50), relative: 2f64.powi(-22) };
+    // An adapter may take numbers below the normal ones for 0.
+    let normal = |array: &Array| {
+        let values = array.values::<f32>().unwrap();
+        Array::from_fn(array.shape(), |i| if values[i].is_subnormal() { 0.0 } else { values[i] })
+    };
     let case = |name: &str, grads: Array, largest: f64| Case::new(name, op, vec![corner.clone(), grads], near(largest));
     let cancelling = Array::from_fn([1, 1, 40, 50], |i| {
         if i == 0 {
@@ -158,7 +163,7 @@ fn fixed_point() {
         case("ones", scaled(1.0), 1.0),
         case("large", scaled(1e34), 1e34),
         case("small", scaled(1e-30), 1e-30),
-        case("tiny", scaled(1e-36), 1e-36),
+        case("tiny", normal(&scaled(1e-36)), 1e-36),
         case("unlike", unlike, 1e30),
         case("cancelling", cancelling, 1e10).outputs(vec![exact]),
         Case::new("nothing", op, vec![corner.clone(), nothing], Bound::Exact).outputs(vec![Array::full([1, 2, 2, 3], 0.0f32)]),

@@ -1,10 +1,10 @@
 //! matmul and linear: case tables. Outside numbers: PyTorch in f64.
 
-use crate::common::{Bound, Case, Elsewhere, check, compare, fixture, gpu, random, small_bindings};
-use foveate::array::{Array, TensorType, f16};
+use crate::common::{Bound, Case, Elsewhere, check, compare, fixture, launches, random, small_bindings, with_lanes};
+use foveate::array::{Array, f16};
 use foveate::gpu::Capabilities;
 use foveate::graph::Graph;
-use foveate::ops::{Linear, Matmul, Op, Site};
+use foveate::ops::{Linear, Matmul, Op};
 use foveate::plan::{Device, Plan};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -110,16 +110,15 @@ fn as_a_device_with_other_subgroups_computes_it() {
 /// step of depth that is not whole.
 #[test]
 fn blocks_and_steps_of_lanes() {
-    let lanes = |op: Elsewhere| op.only("matmul/lanes");
     let product = |rows: usize, depth: usize, columns: usize| {
         let inputs = vec![random(&[rows, depth], 1), random(&[depth, columns], 2)];
-        Case::new(format!("{rows} x {depth} x {columns}"), lanes(Elsewhere::new(Matmul, |_| {})), inputs, Bound::Terms(depth))
+        Case::new(format!("{rows} x {depth} x {columns}"), Elsewhere::lanes(Matmul, "matmul/lanes"), inputs, Bound::Terms(depth))
     };
     let layer = |rows: usize, depth: usize, columns: usize| {
         let inputs = vec![random(&[rows, depth], 1), random(&[columns, depth], 2), random(&[columns], 3)];
         Case::new(
             format!("a layer of {rows} x {depth} x {columns}"),
-            lanes(Elsewhere::new(Linear, |_| {})),
+            Elsewhere::lanes(Linear, "matmul/lanes"),
             inputs,
             Bound::Terms(depth + 1),
         )
@@ -142,18 +141,6 @@ fn blocks_and_steps_of_lanes() {
     ]);
 }
 
-/// The launches of `op` on a device changed by `change`, by kernel.
-fn launches(op: impl Op, change: fn(&mut Capabilities), inputs: &[&[usize]]) -> Vec<&'static str> {
-    let mut device = gpu().capabilities().clone();
-    change(&mut device);
-    let types: Vec<TensorType> = inputs.iter().map(|&shape| TensorType::f32(shape)).collect();
-    let types: Vec<&TensorType> = types.iter().collect();
-    let outputs = op.infer(&types).unwrap();
-    let site =
-        Site { inputs: &types, outputs: &outputs.iter().collect::<Vec<_>>(), device: &device, precision: Default::default(), finish: None };
-    op.launch(&site).unwrap()[0].launches.iter().map(|l| l.kernel.name).collect()
-}
-
 #[test]
 fn cut_to_fit_bindings() {
     let on = |software: bool, op: Arc<dyn Op>| {
@@ -164,7 +151,7 @@ fn cut_to_fit_bindings() {
         if software { Elsewhere::of(op, small_bindings) } else { Elsewhere::of(op, gpu) }
     };
     let case = |name: &str, op: Elsewhere, shapes: &[&[usize]]| {
-        assert!(launches(op.clone(), |_| {}, shapes).len() > 1, "{name} is not cut");
+        assert!(launches(&op, |_| {}, shapes).len() > 1, "{name} is not cut");
         let arrays = shapes.iter().zip(1..).map(|(shape, seed)| random(shape, seed)).collect();
         Case::new(name, op, arrays, Bound::Terms(shapes[0].last().unwrap() + 1))
     };
@@ -185,10 +172,10 @@ fn cut_to_fit_bindings() {
 #[test]
 fn kernels_are_chosen_by_device_and_shape() {
     let shape = |m, n, k| [vec![m, k], vec![k, n]];
-    let kernel = |change, [a, b]: [Vec<usize>; 2]| launches(Matmul, change, &[&a, &b])[0];
+    let kernel = |change: fn(&mut Capabilities), [a, b]: [Vec<usize>; 2]| launches(&Matmul, change, &[&a, &b])[0];
     let software = |d: &mut Capabilities| (d.software, d.subgroup_sizes) = (true, (4, 4));
-    assert_eq!(kernel(|d| d.software = true, shape(64, 64, 64)), "matmul/lanes");
-    assert_eq!(kernel(|d| d.software = true, shape(4, 64, 64)), "matmul/lanes");
+    assert_eq!(kernel(with_lanes, shape(64, 64, 64)), "matmul/lanes");
+    assert_eq!(kernel(with_lanes, shape(4, 64, 64)), "matmul/lanes");
     assert_eq!(kernel(software, shape(64, 64, 64)), "matmul/register");
     assert_eq!(kernel(software, shape(4, 64, 64)), "matmul/gemv");
     assert_eq!(kernel(|d| d.software = false, shape(64, 64, 64)), "matmul/tile");
