@@ -7,12 +7,13 @@
 override TAPS_H: u32 = 1; // params.taps_h and params.taps_w, 1 where there are none
 override TAPS_W: u32 = 1;
 override TAPS: u32 = TAPS_H * TAPS_W;
+override WHOLE: bool = false; // each slice is whole steps of DEPTH
 
 // What a thread knows before it starts.
 struct Tile {
     begin: u32, end: u32, // the steps of the slice
     rows_left: u32, places_left: u32, // from the tile's first on
-    input: vec4<u32>, y: vec4<u32>, x: vec4<u32>, // of the four places that it loads
+    corner: vec4<u32>, y: vec4<u32>, x: vec4<u32>, // of the four places that it loads: what the first tap meets in the first channel
 }
 
 fn workgroups() -> u32 {
@@ -37,11 +38,12 @@ fn tile_of(group: u32, local: u32) -> Tile {
     workgroupBarrier();
     let begin = slice * params.slice_products;
     let p = local % (COLUMNS / 4) * 4;
+    let y = vec4(places[p].y, places[p + 1].y, places[p + 2].y, places[p + 3].y) - params.lag_h;
+    let x = vec4(places[p].x, places[p + 1].x, places[p + 2].x, places[p + 3].x) - params.lag_w;
+    let planes = vec4(places[p].input, places[p + 1].input, places[p + 2].input, places[p + 3].input);
     return Tile(
         begin, min(begin + params.slice_products, params.products), params.rows - row_first, params.places - place_first,
-        vec4(places[p].input, places[p + 1].input, places[p + 2].input, places[p + 3].input),
-        vec4(places[p].y, places[p + 1].y, places[p + 2].y, places[p + 3].y),
-        vec4(places[p].x, places[p + 1].x, places[p + 2].x, places[p + 3].x),
+        planes + y * params.input_w + x, y, x,
     );
 }
 
@@ -52,9 +54,8 @@ fn block_a(n: u32) -> vec2<u32> {
 
 // The weights of four rows at step `k` of the whole.
 fn weights_at(row_at: vec4<u32>, k: u32, tile: Tile) -> vec4<f32> {
-    if k >= tile.end { return vec4(0.0); }
     let tap = k % TAPS / TAPS_W * params.tap_step_h + k % TAPS_W * params.tap_step_w;
-    return load_rows(row_at + k / TAPS * params.weight_channel + tap);
+    return select(vec4(0.0), load_rows(row_at + k / TAPS * params.weight_channel + tap), WHOLE || k < tile.end);
 }
 
 // The block at step `k` of the slice: four rows of four steps each.
@@ -72,13 +73,14 @@ fn block_b(n: u32) -> vec2<u32> {
     return vec2(n / (COLUMNS / 4), n % (COLUMNS / 4));
 }
 
-// The input that step `k` of the whole meets at this thread's four places; in front of the first one the difference wraps around.
+// The input that step `k` of the whole meets at this thread's four places; in front of the first one the difference wraps around. What is
+// read outside, wherever that is, does not count.
 fn inputs_at(k: u32, tile: Tile) -> vec4<f32> {
-    let y = tile.y - (params.lag_h + k % TAPS / TAPS_W * params.input_step_h);
-    let x = tile.x - (params.lag_w + k % TAPS_W * params.input_step_w);
-    let inside = (y < vec4(params.input_h)) & (x < vec4(params.input_w)) & vec4(k < tile.end);
-    let i = select(vec4(0u), tile.input + k / TAPS * (params.input_h * params.input_w) + y * params.input_w + x, inside);
-    return select(vec4(0.0), vec4(input[i.x], input[i.y], input[i.z], input[i.w]), inside);
+    let y = k % TAPS / TAPS_W * params.input_step_h;
+    let x = k % TAPS_W * params.input_step_w;
+    let inside = (tile.y - y < vec4(params.input_h)) & (tile.x - x < vec4(params.input_w));
+    let i = tile.corner + (k / TAPS * params.input_h - y) * params.input_w - x;
+    return select(vec4(0.0), vec4(input[i.x], input[i.y], input[i.z], input[i.w]), inside & vec4(WHOLE || k < tile.end));
 }
 
 // The block at step `k` of the slice: four steps of four places each.

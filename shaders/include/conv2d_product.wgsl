@@ -15,6 +15,7 @@ override KERNEL_H: u32 = 1; // kernel.x
 override KERNEL_W: u32 = 1; // kernel.y
 override HAS_BIAS: bool = false;
 override ALIGNED: bool = false; // group_inputs * KERNEL_H * KERNEL_W and weight_skip divide by 4
+override WHOLE: bool = false; // each slice is whole steps of DEPTH
 override TAPS: u32 = KERNEL_H * KERNEL_W;
 
 // What a thread knows before it starts.
@@ -22,8 +23,9 @@ struct Tile {
     begin: u32, end: u32, // where k runs
     channel: u32, last: u32, // the tile's first channel, the group's last
     output: u32, pixel: u32, // where the planes of the image's output begin, and the tile's first pixel
-    plane: u32, // where the first input channel of the group begins
-    top: vec4<u32>, left: vec4<u32>, // of this thread's four gathered pixels, modulo 2^32: outside is large
+    // Of this thread's four gathered pixels: where their first tap lies in the group's first input channel, and its row and column,
+    // modulo 2^32: outside is large. Where bits tell them apart, `inside` has one for each tap that is.
+    corner: vec4<u32>, top: vec4<u32>, left: vec4<u32>, inside: vec4<u32>,
 }
 
 // How far k runs in a slice, plainly the same for all threads: a barrier wants that.
@@ -48,31 +50,47 @@ fn tile_of(group: u32, local: u32) -> Tile {
     let channel = group_start + block % per_group * ROWS;
     let plane = image * params.input_channels + channel / params.group_outputs * params.group_inputs;
     let gathered = min(vec4(0u, 1, 2, 3) + pixel + local % (COLUMNS / 4) * 4, vec4(pixels - 1));
+    let top = gathered / params.output_size.y * params.stride.x - params.padding.x;
+    let left = gathered % params.output_size.y * params.stride.y - params.padding.y;
     return Tile(
         slice * params.slice_depth, min((slice + 1) * params.slice_depth, params.group_inputs * TAPS),
         channel, group_start + min(params.channels, params.group_outputs) - 1,
         params.output_skip + slice * params.slice_elements + image * params.output_channels * pixels, pixel,
-        params.input_skip + plane * params.input_size.x * params.input_size.y,
-        gathered / params.output_size.y * params.stride.x - params.padding.x,
-        gathered % params.output_size.y * params.stride.y - params.padding.y,
+        params.input_skip + (plane * params.input_size.x + top) * params.input_size.y + left, top, left, taps_inside(top, left),
     );
+}
+
+// A bit for each tap of four pixels, if there are no more than 32: whether it lies in the input.
+fn taps_inside(top: vec4<u32>, left: vec4<u32>) -> vec4<u32> {
+    var inside = vec4(0u);
+    if TAPS <= 32 {
+        var across = vec4(0u);
+        for (var x = 0u; x < KERNEL_W; x++) {
+            across |= select(vec4(0u), vec4(1u << x), left + x * params.dilation.y < vec4(params.input_size.y));
+        }
+        for (var y = 0u; y < KERNEL_H; y++) {
+            inside |= select(vec4(0u), across << vec4(y * KERNEL_W), top + y * params.dilation.x < vec4(params.input_size.x));
+        }
+    }
+    return inside;
 }
 
 // Four weights of a channel, zeros past the first `valid`.
 fn weights_at(i: u32, valid: u32) -> vec4<f32> {
-    if ALIGNED { return select(vec4(0.0), weight[i / 4], valid > 0); }
+    if ALIGNED { return select(vec4(0.0), weight[i / 4], WHOLE || valid > 0); }
     let four = vec4(weight[i / 4][i % 4], weight[(i + 1) / 4][(i + 1) % 4], weight[(i + 2) / 4][(i + 2) % 4], weight[(i + 3) / 4][(i + 3) % 4]);
     return select(vec4(0.0), four, vec4(0u, 1, 2, 3) < vec4(valid));
 }
 
-// The input of tap `k` for this thread's four pixels.
+// The input of tap `k` for this thread's four pixels. What is read outside, wherever that is, does not count.
 fn pixels_at(k: u32, tile: Tile) -> vec4<f32> {
-    let y = tile.top + k % TAPS / KERNEL_W * params.dilation.x;
-    let x = tile.left + k % KERNEL_W * params.dilation.y;
-    let inside = (y < vec4(params.input_size.x)) & (x < vec4(params.input_size.y)) & vec4(k < tile.end);
-    let plane = tile.plane + k / TAPS * (params.input_size.x * params.input_size.y);
-    let i = select(vec4(0u), plane + y * params.input_size.y + x, inside);
-    return select(vec4(0.0), vec4(input[i.x], input[i.y], input[i.z], input[i.w]), inside);
+    let tap = k % TAPS;
+    let y = tap / KERNEL_W * params.dilation.x;
+    let x = tap % KERNEL_W * params.dilation.y;
+    let i = tile.corner + ((k / TAPS * params.input_size.x + y) * params.input_size.y + x);
+    var inside = (tile.inside & vec4(1u << (tap % 32))) != vec4(0u);
+    if TAPS > 32 { inside = (tile.top + y < vec4(params.input_size.x)) & (tile.left + x < vec4(params.input_size.y)); }
+    return select(vec4(0.0), vec4(input[i.x], input[i.y], input[i.z], input[i.w]), inside & vec4(WHOLE || k < tile.end));
 }
 
 // Where block `n` of the weights lies: fours of steps, fours of channels. Neighbouring threads go along steps.
@@ -80,12 +98,13 @@ fn block_a(n: u32) -> vec2<u32> {
     return vec2(n % (DEPTH / 4), n / (DEPTH / 4));
 }
 
-// The block at step `k`: four channels of four steps each. The last channel again past the last, zeros past the last step.
+// The block at step `k`: four channels of four steps each, zeros past the last step. Past the last channel is whatever lies there, since
+// no row of a product depends on another.
 fn load_a(n: u32, k: u32, tile: Tile) -> mat4x4<f32> {
     let depth = tile.begin + k + block_a(n).x * 4;
     let valid = tile.end - min(depth, tile.end);
     let channel = vec4(0u, 1, 2, 3) + tile.channel + block_a(n).y * 4;
-    let i = min(channel, vec4(tile.last)) * (params.group_inputs * TAPS) + depth + params.weight_skip;
+    let i = channel * (params.group_inputs * TAPS) + depth + params.weight_skip;
     return mat4x4(weights_at(i.x, valid), weights_at(i.y, valid), weights_at(i.z, valid), weights_at(i.w, valid));
 }
 

@@ -14,6 +14,7 @@
 override KERNEL_H: u32 = 1; // kernel.x
 override KERNEL_W: u32 = 1; // kernel.y
 override ALIGNED: bool = false; // pixels of an image and grad_skip divide by 4
+override WHOLE: bool = false; // each slice is whole steps of DEPTH
 override TAPS: u32 = KERNEL_H * KERNEL_W;
 
 // What a thread knows before it starts.
@@ -21,8 +22,14 @@ struct Tile {
     begin: u32, end: u32, // where k runs
     channel: u32, // the tile's first channel
     output: u32, tap: u32, // where the output of the slice begins, and the tile's first tap
-    planes: vec4<u32>, // of this thread's four taps: the channel's first element,
-    top: vec4<u32>, left: vec4<u32>, // and how far the tap is from a pixel's place, modulo 2^32: outside is large
+    // Of this thread's four taps: how far they are from a pixel's place, and what they see of the first image's first pixel; modulo 2^32,
+    // outside is large.
+    top: vec4<u32>, left: vec4<u32>, corner: vec4<u32>,
+}
+
+// A step: an image, and the row and column of a pixel.
+struct Pixel {
+    image: u32, y: u32, x: u32,
 }
 
 // How far k runs in a slice, plainly the same for all threads: a barrier wants that.
@@ -48,40 +55,45 @@ fn tile_of(group: u32, local: u32) -> Tile {
     let tap = group % across * COLUMNS;
     let slice = group / (across * down);
     let own = min(vec4(0u, 1, 2, 3) + tap + local % (COLUMNS / 4) * 4, vec4(taps() - 1));
+    let top = own % TAPS / KERNEL_W * params.dilation.x - params.padding.x;
+    let left = own % KERNEL_W * params.dilation.y - params.padding.y;
     return Tile(
         slice * params.slice_depth, min((slice + 1) * params.slice_depth, params.images * pixels()),
         params.first_channel + group / across % down * ROWS,
         params.output_skip + slice * params.slice_elements, tap,
-        params.input_skip + own / TAPS * (params.input_size.x * params.input_size.y),
-        own % TAPS / KERNEL_W * params.dilation.x - params.padding.x,
-        own % KERNEL_W * params.dilation.y - params.padding.y,
+        top, left, params.input_skip + (own / TAPS * params.input_size.x + top) * params.input_size.y + left,
     );
 }
 
-// What this thread's four taps see at step `k`.
-fn seen_at(k: u32, tile: Tile) -> vec4<f32> {
-    let pixel = k % pixels();
-    let y = tile.top + pixel / params.grad_size.y * params.stride.x;
-    let x = tile.left + pixel % params.grad_size.y * params.stride.y;
-    let inside = (y < vec4(params.input_size.x)) & (x < vec4(params.input_size.y)) & vec4(k < tile.end);
-    let image = k / pixels() * (params.input_channels * params.input_size.x * params.input_size.y);
-    let i = select(vec4(0u), image + tile.planes + y * params.input_size.y + x, inside);
-    return select(vec4(0.0), vec4(input[i.x], input[i.y], input[i.z], input[i.w]), inside);
+fn pixel_at(k: u32) -> Pixel {
+    let image = k / pixels();
+    let rest = k - image * pixels();
+    let y = rest / params.grad_size.y;
+    return Pixel(image, y, rest - y * params.grad_size.y);
 }
 
-// The gradient of `channel` at step `k`.
-fn grad_at(channel: u32, k: u32, tile: Tile) -> f32 {
-    let i = params.grad_skip + (k / pixels() * params.output_channels + channel) * pixels() + k % pixels();
-    return select(0.0, grad[i / 4][i % 4], k < tile.end);
+// The pixel of the next step: with sizes that only the host knows, a division costs twenty times what this does.
+fn after(p: Pixel) -> Pixel {
+    let turns = p.x + 1 == params.grad_size.y;
+    let ends = turns && p.y + 1 == params.grad_size.x;
+    return Pixel(p.image + u32(ends), select(p.y + u32(turns), 0u, ends), select(p.x + 1, 0u, turns));
 }
 
-// The same at four steps.
-fn grads_at(channel: u32, k: u32, tile: Tile) -> vec4<f32> {
-    if ALIGNED { // then all four are of one image, and all before the end or none
-        let i = params.grad_skip + (k / pixels() * params.output_channels + channel) * pixels() + k % pixels();
-        return select(vec4(0.0), grad[i / 4], k < tile.end);
-    }
-    return vec4(grad_at(channel, k, tile), grad_at(channel, k + 1, tile), grad_at(channel, k + 2, tile), grad_at(channel, k + 3, tile));
+// What this thread's four taps see at step `k`. What is read outside, wherever that is, does not count.
+fn seen_at(p: Pixel, k: u32, tile: Tile) -> vec4<f32> {
+    let y = p.y * params.stride.x;
+    let x = p.x * params.stride.y;
+    let i = tile.corner + ((p.image * params.input_channels * params.input_size.x + y) * params.input_size.y + x);
+    let inside = (tile.top + y < vec4(params.input_size.x)) & (tile.left + x < vec4(params.input_size.y));
+    return select(vec4(0.0), vec4(input[i.x], input[i.y], input[i.z], input[i.w]), inside & vec4(WHOLE || k < tile.end));
+}
+
+// The gradient at four steps `k`, which lie at `at`.
+fn grads_at(at: vec4<u32>, k: vec4<u32>, tile: Tile) -> vec4<f32> {
+    // Where aligned, all four are of one image, and all before the end or none.
+    if ALIGNED { return select(vec4(0.0), grad[at.x / 4], WHOLE || k.x < tile.end); }
+    let four = vec4(grad[at.x / 4][at.x % 4], grad[at.y / 4][at.y % 4], grad[at.z / 4][at.z % 4], grad[at.w / 4][at.w % 4]);
+    return select(vec4(0.0), four, k < vec4(tile.end));
 }
 
 // Where block `n` of the gradient lies: fours of steps, fours of channels. Neighbouring threads go along steps.
@@ -89,13 +101,15 @@ fn block_a(n: u32) -> vec2<u32> {
     return vec2(n % (DEPTH / 4), n / (DEPTH / 4));
 }
 
-// The block at step `k`: four channels of four steps each. The last channel again past the last, zeros past the last step.
+// The block at step `k`: four channels of four steps each, zeros past the last step. Past the last channel is whatever lies there, since
+// no row of a product depends on another.
 fn load_a(n: u32, k: u32, tile: Tile) -> mat4x4<f32> {
-    let depth = tile.begin + k + block_a(n).x * 4;
-    let channel = min(vec4(0u, 1, 2, 3) + tile.channel + block_a(n).y * 4, vec4(params.first_channel + params.channels - 1));
+    let steps = vec4(0u, 1, 2, 3) + tile.begin + k + block_a(n).x * 4;
+    let at = params.grad_skip + steps + steps / pixels() * ((params.output_channels - 1) * pixels()); // for the first channel
+    let channel = (vec4(0u, 1, 2, 3) + tile.channel + block_a(n).y * 4) * pixels();
     return mat4x4(
-        grads_at(channel.x, depth, tile), grads_at(channel.y, depth, tile),
-        grads_at(channel.z, depth, tile), grads_at(channel.w, depth, tile),
+        grads_at(at + channel.x, steps, tile), grads_at(at + channel.y, steps, tile),
+        grads_at(at + channel.z, steps, tile), grads_at(at + channel.w, steps, tile),
     );
 }
 
@@ -107,7 +121,12 @@ fn block_b(n: u32) -> vec2<u32> {
 // The block at step `k`: four steps of four taps each.
 fn load_b(n: u32, k: u32, tile: Tile) -> mat4x4<f32> {
     let depth = tile.begin + k + block_b(n).x * 4;
-    return mat4x4(seen_at(depth, tile), seen_at(depth + 1, tile), seen_at(depth + 2, tile), seen_at(depth + 3, tile));
+    let first = pixel_at(depth);
+    let second = after(first);
+    let third = after(second);
+    return mat4x4(
+        seen_at(first, depth, tile), seen_at(second, depth + 1, tile), seen_at(third, depth + 2, tile), seen_at(after(third), depth + 3, tile),
+    );
 }
 
 // Stores four sums of row `row` of the tile.

@@ -13,6 +13,7 @@ override TRANSPOSE_B: bool = false;
 override HAS_BIAS: bool = false;
 override ALIGNED_A: bool = false; // depth, a_stride and a_skip divide by 4
 override ALIGNED_B: bool = false; // columns (depth if TRANSPOSE_B), b_stride and b_skip divide by 4
+override WHOLE: bool = false; // each slice is whole steps of DEPTH
 
 // The tile's first row and column, its matrix, and the steps of its slice.
 struct Tile {
@@ -43,13 +44,13 @@ fn tile_of(group: u32, local: u32) -> Tile {
 
 // Four elements of a row of a, zeros past its first `valid`.
 fn a_at(i: u32, valid: u32) -> vec4<f32> {
-    if ALIGNED_A { return select(vec4(0.0), a[i / 4], valid > 0); }
+    if ALIGNED_A { return select(vec4(0.0), a[i / 4], WHOLE || valid > 0); }
     let four = vec4(a[i / 4][i % 4], a[(i + 1) / 4][(i + 1) % 4], a[(i + 2) / 4][(i + 2) % 4], a[(i + 3) / 4][(i + 3) % 4]);
     return select(vec4(0.0), four, vec4(0u, 1, 2, 3) < vec4(valid));
 }
 
 fn b_at(i: u32, valid: u32) -> vec4<f32> {
-    if ALIGNED_B { return select(vec4(0.0), b[i / 4], valid > 0); }
+    if ALIGNED_B { return select(vec4(0.0), b[i / 4], WHOLE || valid > 0); }
     let four = vec4(b[i / 4][i % 4], b[(i + 1) / 4][(i + 1) % 4], b[(i + 2) / 4][(i + 2) % 4], b[(i + 3) / 4][(i + 3) % 4]);
     return select(vec4(0.0), four, vec4(0u, 1, 2, 3) < vec4(valid));
 }
@@ -64,12 +65,13 @@ fn block_a(n: u32) -> vec2<u32> {
     return vec2(n % (DEPTH / 4), n / (DEPTH / 4));
 }
 
-// The block at step `k`: four rows of four steps each. The last row again past the last, zeros past the last step.
+// The block at step `k`: four rows of four steps each, zeros past the last step. Past the last row is whatever lies there, since no row
+// of a product depends on another.
 fn load_a(n: u32, k: u32, tile: Tile) -> mat4x4<f32> {
     let depth = tile.begin + k + block_a(n).x * 4;
     let valid = tile.end - min(depth, tile.end);
     let row = vec4(0u, 1, 2, 3) + tile.row + block_a(n).y * 4;
-    let i = min(row, vec4(params.rows - 1)) * params.depth + depth + params.a_skip + tile.batch * params.a_stride;
+    let i = row * params.depth + depth + params.a_skip + tile.batch * params.a_stride;
     return mat4x4(a_at(i.x, valid), a_at(i.y, valid), a_at(i.z, valid), a_at(i.w, valid));
 }
 
@@ -79,18 +81,17 @@ fn block_b(n: u32) -> vec2<u32> {
     return vec2(n / (COLUMNS / 4), n % (COLUMNS / 4));
 }
 
-// The block at step `k`: four steps of four columns each. The last column again past the last, zeros past the last step.
+// The block at step `k`: four steps of four columns each, zeros past the last step, and past the last column whatever lies there.
 fn load_b(n: u32, k: u32, tile: Tile) -> mat4x4<f32> {
     let four = vec4(0u, 1, 2, 3);
     let start = params.b_skip + tile.batch * params.b_stride;
     let first = vec2(tile.begin + k, tile.column) + block_b(n) * 4;
     if TRANSPOSE_B {
         let valid = tile.end - min(first.x, tile.end);
-        return transpose(b_block(min(four + first.y, vec4(params.columns - 1)) * params.depth + first.x + start, vec4(valid)));
+        return transpose(b_block((four + first.y) * params.depth + first.x + start, vec4(valid)));
     }
     let depth = four + first.x;
-    let valid = params.columns - min(first.y, params.columns);
-    return b_block(depth * params.columns + first.y + start, select(vec4(0u), vec4(valid), depth < vec4(tile.end)));
+    return b_block(depth * params.columns + first.y + start, select(vec4(0u), vec4(4u), depth < vec4(tile.end)));
 }
 
 // Stores four sums of row `row` of the tile.

@@ -37,10 +37,13 @@ fn store_a(block: u32, m: mat4x4<f32>, scale: f32) {
     let i = at.y * 4 * PITCH_A + at.x;
 #for e FOUR
     let v$e = m[$e] * scale;
+#for l LOWS
     let h$e = high_of(v$e);
     high_a[i + $e * PITCH_A] = vec4<f16>(h$e);
-#for l LOWS
     low_a[i + $e * PITCH_A] = vec4<f16>(v$e - h$e);
+#end
+#for h HIGHS_ALONE
+    high_a[i + $e * PITCH_A] = vec4<f16>(v$e);
 #end
 #end
 }
@@ -50,10 +53,13 @@ fn store_b(block: u32, m: mat4x4<f32>, scale: f32) {
     let i = at.x * 4 * PITCH_B + at.y;
 #for e FOUR
     let v$e = m[$e] * scale;
+#for l LOWS
     let h$e = high_of(v$e);
     high_b[i + $e * PITCH_B] = vec4<f16>(h$e);
-#for l LOWS
     low_b[i + $e * PITCH_B] = vec4<f16>(v$e - h$e);
+#end
+#for h HIGHS_ALONE
+    high_b[i + $e * PITCH_B] = vec4<f16>(v$e);
 #end
 #end
 }
@@ -79,12 +85,24 @@ fn main(
 #end
 #end
     for (var k = 0u; k < product_depth(); k += DEPTH) {
-#for j LOADS
+#for j LOADS_A
+        let a$j = load_a(local + $j * WORKGROUP, k, tile);
+#end
+#for j LOADS_B
+        let b$j = load_b(local + $j * WORKGROUP, k, tile);
+#end
+#for j LOADS_A
+        store_a(local + $j * WORKGROUP, a$j, scale_a);
+#end
+#for j LOADS_B
+        store_b(local + $j * WORKGROUP, b$j, scale_b);
+#end
+#for j LOADS_OF_EITHER
         let block$j = local + $j * WORKGROUP;
         var loaded$j: mat4x4<f32>;
         if block$j < BLOCKS_A { loaded$j = load_a(block$j, k, tile); } else { loaded$j = load_b(block$j - BLOCKS_A, k, tile); }
 #end
-#for j LOADS
+#for j LOADS_OF_EITHER
         if block$j < BLOCKS_A { store_a(block$j, loaded$j, scale_a); }
         else if block$j < BLOCKS { store_b(block$j - BLOCKS_A, loaded$j, scale_b); }
 #end

@@ -8,6 +8,7 @@
 @group(0) @binding(4) var<storage, read> h_before: array<vec4<f32>>; // (D, B, H), or (B, D, H)
 
 override ALIGNED: bool = false; // H divides by 4
+override WHOLE: bool = false; // and by DEPTH
 
 // The tile's first sequence and unit.
 struct Tile {
@@ -30,13 +31,13 @@ fn tile_of(group: u32, local: u32) -> Tile {
 
 // Four elements from the one at `i`, zeros past the first `valid`.
 fn states_at(i: u32, valid: u32) -> vec4<f32> {
-    if ALIGNED { return select(vec4(0.0), h_before[i / 4], valid > 0); }
+    if ALIGNED { return select(vec4(0.0), h_before[i / 4], WHOLE || valid > 0); }
     let four = vec4(h_at(i), h_at(i + 1), h_at(i + 2), h_at(i + 3));
     return select(vec4(0.0), four, vec4(0u, 1, 2, 3) < vec4(valid));
 }
 
 fn gate_at(i: u32, valid: u32) -> vec4<f32> {
-    if ALIGNED { return select(vec4(0.0), recurrence[i / 4], valid > 0); }
+    if ALIGNED { return select(vec4(0.0), recurrence[i / 4], WHOLE || valid > 0); }
     let four = vec4(weight_at(i), weight_at(i + 1), weight_at(i + 2), weight_at(i + 3));
     return select(vec4(0.0), four, vec4(0u, 1, 2, 3) < vec4(valid));
 }
@@ -59,14 +60,14 @@ fn block_b(n: u32) -> vec2<u32> {
     return block_a(n);
 }
 
-// The block at step `k`: four sequences of four steps each. The last sequence again past the last, zeros past the last step.
+// The block at step `k`: four sequences of four steps each, zeros past the last step. Past the last sequence, and past the last unit, is
+// whatever lies there, since no row or column of a product depends on another.
 fn load_a(n: u32, k: u32, tile: Tile) -> mat4x4<f32> {
     let depth = k + block_a(n).x * 4;
     let valid = params.depth - min(depth, params.depth);
     var rows: mat4x4<f32>;
     for (var r = 0u; r < 4; r++) {
-        let row = min(tile.row + block_a(n).y * 4 + r, params.batch - 1);
-        rows[r] = states_at(state_at(tile.direction, row) + depth, valid);
+        rows[r] = states_at(state_at(tile.direction, tile.row + block_a(n).y * 4 + r) + depth, valid);
     }
     return rows;
 }
@@ -75,7 +76,7 @@ fn load_a(n: u32, k: u32, tile: Tile) -> mat4x4<f32> {
 fn load_b(n: u32, k: u32, tile: Tile) -> mat4x4<f32> {
     let depth = k + block_b(n).x * 4;
     let valid = params.depth - min(depth, params.depth);
-    let unit = min(tile.unit + block_b(n).y, params.hidden - 1);
+    let unit = tile.unit + block_b(n).y;
     var gates: mat4x4<f32>;
     for (var g = 0u; g < 4; g++) { gates[g] = gate_at(weights_at(tile.direction, g, unit) + depth, valid); }
     return transpose(gates);

@@ -21,7 +21,7 @@
 
 use super::conv2d::{ConvSizes as Sizes, MOST_TAPS, Strips, vectors_for};
 use super::matrices::{Keeping, MATRICES, Matrices};
-use super::slices::{Whole, least_slices, nested, slices};
+use super::slices::{Whole, least_slices, nested, slices, whole_steps};
 use super::{
     Candidate, Conv2d, Items, Op, PadMode, Site, UNFINISHED_FOUR, check_dtype, check_inputs, check_rank, finished, rounded, the_gradient,
     u32_of,
@@ -314,16 +314,17 @@ impl<'a> Work<'a> {
             let launch = launch.input_window(0, &input).input_window(1, &grad).optional_input(None);
             if slice.is_some() { launch.scratch_mut(0) } else { launch.output_window(0, &output) }
         };
-        let product = |kernel: &'static Kernel, rows: u32, columns: u32| {
+        let product = |kernel: &'static Kernel, (rows, columns): (u32, u32), step: u32| {
             start(kernel, self.tiles(rows, columns, channels.len()))
                 .constant("KERNEL_H", u32_of(sizes.kernel.h))
                 .constant("KERNEL_W", u32_of(sizes.kernel.w))
                 .constant("ALIGNED", sizes.output.area().is_multiple_of(4) && grad.skip.is_multiple_of(4))
+                .constant("WHOLE", whole_steps(images.len() * sizes.output.area(), depth, step))
         };
         Some(match kind {
-            Kind::Tile => finished(product(&TILE, 64, 64), None, Items::Row { whole: false }),
+            Kind::Tile => finished(product(&TILE, (64, 64), 16), None, Items::Row { whole: false }),
             Kind::Matrices(m) => {
-                let launch = m.launch(product(&ON_MATRICES, m.rows(), m.columns()), 1, 0, Keeping::Rows);
+                let launch = m.launch(product(&ON_MATRICES, (m.rows(), m.columns()), m.depth()), 1, 0, Keeping::Rows);
                 finished(launch, None, Items::Row { whole: false })
             }
             Kind::Lanes => {

@@ -85,7 +85,7 @@ impl Matrices {
 
     /// Steps of the sums that shared memory holds.
     pub(crate) fn depth(&self) -> u32 {
-        if self.split { 16 } else { 32 }
+        if self.split && self.down == 4 { 16 } else { 32 }
     }
 
     fn shared_bytes(&self) -> u32 {
@@ -103,11 +103,18 @@ impl Matrices {
         for (name, value) in constants.into_iter().chain([("DEPTH", depth), ("WORKGROUP", workgroup)]) {
             let _ = writeln!(text, "const {name}: u32 = {value};");
         }
-        let loads = ((rows + columns) * depth / 16).div_ceil(workgroup);
-        let times = [("DOWN", down), ("ACROSS", across), ("STEPS", depth / side), ("LOADS", loads), ("LOWS", u32::from(split))];
+        // Blocks of 4 x 4 for each invocation, of one factor and then of the other, unless some invocations would have none of one.
+        let (blocks_a, blocks_b) = (rows * depth / 16, columns * depth / 16);
+        let (loads_a, loads_b, of_either) = if blocks_a.is_multiple_of(workgroup) && blocks_b.is_multiple_of(workgroup) {
+            (blocks_a / workgroup, blocks_b / workgroup, 0)
+        } else {
+            (0, 0, (blocks_a + blocks_b).div_ceil(workgroup))
+        };
+        let loads = [("LOADS_A", loads_a), ("LOADS_B", loads_b), ("LOADS_OF_EITHER", of_either)];
+        let times = [("DOWN", down), ("ACROSS", across), ("STEPS", depth / side), ("LOWS", u32::from(split))];
         let keeping = [("BY_ROWS", keeping == Keeping::Rows), ("BY_COLUMNS", keeping == Keeping::Columns)];
         let keeping = keeping.map(|(name, one)| (name, u32::from(one)));
-        for (name, value) in times.into_iter().chain([("HIGHS_ALONE", u32::from(!split)), ("FOUR", 4)]).chain(keeping) {
+        for (name, value) in times.into_iter().chain(loads).chain([("HIGHS_ALONE", u32::from(!split)), ("FOUR", 4)]).chain(keeping) {
             let _ = writeln!(text, "#set {name} {value}");
         }
         text

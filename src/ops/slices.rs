@@ -56,3 +56,8 @@ pub(crate) fn slices(device: &Capabilities, workgroups: usize, length: usize, le
     let enough = if device.software { 8 } else { 512 };
     (enough / workgroups.max(1)).min(length / least).clamp(1, 16)
 }
+
+/// Whether a sum of `length` products is slices of `depth` without a rest, and these steps of `step`: then no kernel has to ask where it ends.
+pub(crate) fn whole_steps(length: usize, depth: usize, step: u32) -> bool {
+    length.is_multiple_of(depth) && depth.is_multiple_of(step as usize)
+}

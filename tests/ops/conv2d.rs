@@ -121,6 +121,10 @@ fn as_a_gpu_computes_it() {
     cases.extend(rows(&["one-pixel maps", "kernel as large as the map"], on("matmul/gemv")));
     let large = || vec![random(&[1, 3, 129, 129], 1), random(&[129, 3, 3, 3], 2), random(&[129], 3)];
     cases.push(Case::new("tiles of 128", Elsewhere::gpu(padded(1)).only("conv2d/tile"), large(), Bound::Terms(28)));
+    // 49 taps, which no mask of bits holds, and 400 products, which are whole steps.
+    let taps = |side: usize| vec![random(&[2, 16, 9, 10], 1), random(&[9, 16, side, side], 2), random(&[9], 3)];
+    cases.push(Case::new("49 taps", Elsewhere::gpu(padded(3)).only("conv2d/tile"), taps(7), Bound::Terms(785)));
+    cases.push(Case::new("25 taps", Elsewhere::gpu(padded(2)).only("conv2d/tile"), taps(5), Bound::Terms(401)));
     let baseline = Elsewhere::new(padded(1), |device| {
         device.software = false;
         device.limits.max_compute_workgroup_storage_size = 16384;

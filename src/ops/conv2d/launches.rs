@@ -8,7 +8,7 @@ use crate::array::Hw;
 use crate::gpu::{Capabilities, Kernel, Launch, kernel, params};
 use crate::ops::matmul::{self, Product};
 use crate::ops::matrices::{Keeping, MATRICES, Matrices};
-use crate::ops::slices::{Whole, least_slices, nested, slices};
+use crate::ops::slices::{Whole, least_slices, nested, slices, whole_steps};
 use crate::ops::{
     Candidate, FINISH_NUMBERS, Finish, Items, Precision, Site, UNFINISHED_FOUR, WORKGROUP, finish_numbers, finished, groups, u32_of,
 };
@@ -285,18 +285,19 @@ impl Work<'_> {
     }
 
     fn tile(&self, size: u32, depth: u32) -> Launch {
-        let launch = self.product(&TILE, size, size);
+        let launch = self.product(&TILE, (size, size), depth);
         let launch = launch.constant("TILE", size).constant("DEPTH", depth).constant("WORKGROUP", (size / 8) * (size / 8));
         finished(launch, self.finish, Items::Row { whole: false })
     }
 
     fn matrices(&self, matrices: Matrices) -> Launch {
-        let launch = matrices.launch(self.product(&ON_MATRICES, matrices.rows(), matrices.columns()), 1, 0, Keeping::Rows);
+        let launch = self.product(&ON_MATRICES, (matrices.rows(), matrices.columns()), matrices.depth());
+        let launch = matrices.launch(launch, 1, 0, Keeping::Rows);
         finished(launch, self.finish, Items::Row { whole: false })
     }
 
-    /// A launch by tiles of `rows` channels and `columns` pixels.
-    fn product(&self, kernel: &'static Kernel, rows: u32, columns: u32) -> Launch {
+    /// A launch by tiles of `rows` channels and `columns` pixels, in steps of `depth` products.
+    fn product(&self, kernel: &'static Kernel, (rows, columns): (u32, u32), depth: u32) -> Launch {
         let sizes = self.sizes;
         let count = blocks(sizes, self.part.channels.len(), rows as usize) * self.part.images.len() * self.slices;
         let aligned = sizes.taps().is_multiple_of(4) && self.windows.weight.1.is_multiple_of(4);
@@ -305,6 +306,7 @@ impl Work<'_> {
             .constant("KERNEL_H", u32_of(sizes.kernel.h))
             .constant("KERNEL_W", u32_of(sizes.kernel.w))
             .constant("ALIGNED", aligned)
+            .constant("WHOLE", whole_steps(sizes.taps(), self.slice_depth(), depth))
     }
 
     /// Products of a slice: whole steps of every kernel that has slices, but for the last.

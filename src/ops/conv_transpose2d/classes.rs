@@ -5,6 +5,7 @@ use super::parts::{Part, Target};
 use super::phases::Run;
 use crate::gpu::{Capabilities, Kernel, Launch, kernel, params};
 use crate::ops::matrices::{Keeping, Matrices};
+use crate::ops::slices::whole_steps;
 use crate::ops::{FINISH_NUMBERS, Items, Site, finish_numbers, finished, u32_of};
 use std::ops::Range;
 
@@ -111,13 +112,15 @@ impl Class {
         let together = self.x.taps > 0 && self.x.phase.is_multiple_of(4) && fours.iter().all(|n| n.is_multiple_of(4));
         let workgroups = tiles[0] as u64 * tiles[1] as u64 * part.groups.len() as u64 * slices as u64;
         // A turn for each product that is staged, and two for each stage of four at least.
-        let turns = 2 * (params.products.min(params.slice_products) as usize);
+        let products = params.products as usize;
+        let slice = products.min(params.slice_products as usize);
+        let turns = 2 * slice;
         let launch = match matrices {
-            Some(_) => {
-                let launch = Launch::new(&ON_MATRICES, &params, workgroups).constant("TAPS_H", params.taps_h.max(1));
-                launch.constant("TAPS_W", params.taps_w.max(1))
-            }
-            None => Launch::new(&TILE, &params, workgroups).constant("DEPTH", u32_of(depth(params.products as usize))),
+            Some(m) => Launch::new(&ON_MATRICES, &params, workgroups)
+                .constant("TAPS_H", params.taps_h.max(1))
+                .constant("TAPS_W", params.taps_w.max(1))
+                .constant("WHOLE", whole_steps(products, slice, m.depth())),
+            None => Launch::new(&TILE, &params, workgroups).constant("DEPTH", u32_of(depth(products))),
         };
         let launch = launch
             .turns(turns)

@@ -3,7 +3,7 @@
 use super::{Channels, Product};
 use crate::gpu::{Capabilities, Kernel, Launch, Slot, Window, kernel, params};
 use crate::ops::matrices::{Keeping, LARGEST, MATRICES, Matrices};
-use crate::ops::slices::{Whole, least_slices, slices};
+use crate::ops::slices::{Whole, least_slices, slices, whole_steps};
 use crate::ops::{Candidate, FINISH_NUMBERS, Finish, Items, Precision, Site, UNFINISHED_FOUR, finish_numbers, finished, groups, u32_of};
 use std::ops::Range;
 
@@ -276,7 +276,7 @@ fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part, fin
         Kind::Matrices(m) => (&ON_MATRICES, groups(rows, m.rows()) * groups(columns, m.columns()) * batches as u64 * slices64),
     };
     // Whole steps of every kernel that has slices, but for the last.
-    let depth = product.depth.min(product.depth.div_ceil(slices).next_multiple_of(32));
+    let slice_depth = product.depth.min(product.depth.div_ceil(slices).next_multiple_of(32));
     let params = Params {
         finish: finish_numbers(finish),
         rows: u32_of(rows),
@@ -292,10 +292,10 @@ fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part, fin
         bias_skip: u32_of(if by_rows { part.rows.start } else { part.columns.start }),
         output_skip: output.skip,
         groups: u32::try_from(count).unwrap_or(u32::MAX),
-        slice_depth: u32_of(depth),
+        slice_depth: u32_of(slice_depth),
         slice_elements: u32_of(product.rows * product.columns * product.batches),
     };
-    let launch = Launch::new(kernel, &params, count).turns(kind.turns(depth)).constant("TRANSPOSE_B", transposed);
+    let launch = Launch::new(kernel, &params, count).turns(kind.turns(slice_depth)).constant("TRANSPOSE_B", transposed);
     let launch = launch.bind(product.a.slot, false, Some(a.bytes)).bind(product.b.slot, false, Some(b.bytes));
     if let Kind::Integer = kind {
         return Some(launch.output_window(0, &output));
@@ -331,7 +331,11 @@ fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part, fin
             .constant("DEPTH", depth)
             .constant("WORKGROUP", (size / 8) * (size / 8))
             .constant("ALIGNED_A", a_aligned)
-            .constant("ALIGNED_B", b_aligned),
-        Kind::Matrices(_) => launch.constant("ALIGNED_A", a_aligned).constant("ALIGNED_B", b_aligned),
+            .constant("ALIGNED_B", b_aligned)
+            .constant("WHOLE", whole_steps(product.depth, slice_depth, depth)),
+        Kind::Matrices(m) => launch
+            .constant("ALIGNED_A", a_aligned)
+            .constant("ALIGNED_B", b_aligned)
+            .constant("WHOLE", whole_steps(product.depth, slice_depth, m.depth())),
     })
 }

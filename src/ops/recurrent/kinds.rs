@@ -4,6 +4,7 @@ use super::{Cell, Recurrence, RecurrentActivation, Sizes};
 use crate::gpu::{Kernel, Launch, Slot, kernel, params};
 use crate::ops::matmul::rows_of_lanes;
 use crate::ops::matrices::{Keeping, Matrices};
+use crate::ops::slices::whole_steps;
 use crate::ops::{Site, Team, lanes};
 
 params! {
@@ -113,12 +114,12 @@ impl Kind {
                 launch.constant("ALIGNED_A", whole).constant("ALIGNED_B", whole)
             }
             Self::Tile => {
-                let launch = of(&TILE).turns(2 * hidden).constant("ALIGNED", whole);
+                let launch = of(&TILE).turns(2 * hidden).constant("ALIGNED", whole).constant("WHOLE", whole_steps(hidden, hidden, DEPTH));
                 launch.constant("TILE", SIDE).constant("DEPTH", DEPTH).constant("WORKGROUP", (SIDE / 8) * (SIDE / 8))
             }
             Self::Matrices(m) => {
                 let launch = of(&ON_MATRICES).turns(2 * hidden).constant("ALIGNED", whole).constant("LEAST_A", 1f32.to_bits());
-                launch.header(m.header(Keeping::Rows))
+                launch.constant("WHOLE", whole_steps(hidden, hidden, m.depth())).header(m.header(Keeping::Rows))
             }
         }
     }
