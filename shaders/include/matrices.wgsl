@@ -13,8 +13,6 @@
 #import noted
 #import split
 
-const BLOCKS_A: u32 = ROWS * DEPTH / 16;
-const BLOCKS: u32 = (ROWS + COLUMNS) * DEPTH / 16;
 const PITCH_A: u32 = DEPTH / 4 + 2; // vectors from row to row: 16 bytes of padding spare bank conflicts, more or less does not
 const PITCH_B: u32 = COLUMNS / 4 + 2;
 const PITCH_SUMS: u32 = ACROSS * SIDE / 4;
@@ -96,15 +94,6 @@ fn main(
 #end
 #for j LOADS_B
         store_b(local + $j * WORKGROUP, b$j, scale_b);
-#end
-#for j LOADS_OF_EITHER
-        let block$j = local + $j * WORKGROUP;
-        var loaded$j: mat4x4<f32>;
-        if block$j < BLOCKS_A { loaded$j = load_a(block$j, k, tile); } else { loaded$j = load_b(block$j - BLOCKS_A, k, tile); }
-#end
-#for j LOADS_OF_EITHER
-        if block$j < BLOCKS_A { store_a(block$j, loaded$j, scale_a); }
-        else if block$j < BLOCKS { store_b(block$j - BLOCKS_A, loaded$j, scale_b); }
 #end
         workgroupBarrier();
 #for s STEPS

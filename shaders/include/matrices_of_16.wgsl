@@ -16,6 +16,5 @@ const WORKGROUP: u32 = 128;
 #set LOWS 1
 #set LOADS_A 1
 #set LOADS_B 1
-#set LOADS_OF_EITHER 0
 #set HIGHS_ALONE 0
 #set FOUR 4

@@ -83,9 +83,14 @@ impl Matrices {
         2 * self.across * self.side
     }
 
-    /// Steps of the sums that shared memory holds.
+    fn workgroup(&self) -> u32 {
+        4 * self.subgroup
+    }
+
+    /// Steps of the sums that shared memory holds: so many that each invocation has a block of 4 x 4 of either factor to load.
     pub(crate) fn depth(&self) -> u32 {
-        if self.split && self.down == 4 { 16 } else { 32 }
+        let least = if self.split { 16 } else { 32 };
+        least.max(16 * self.workgroup() / self.rows().min(self.columns()))
     }
 
     fn shared_bytes(&self) -> u32 {
@@ -96,21 +101,14 @@ impl Matrices {
 
     /// What the shader's text begins with.
     pub(crate) fn header(&self, keeping: Keeping) -> String {
-        let &Self { side, subgroup, down, across, split } = self;
-        let (rows, columns, depth, workgroup) = (self.rows(), self.columns(), self.depth(), 4 * subgroup);
+        let &Self { side, down, across, split, .. } = self;
+        let (rows, columns, depth, workgroup) = (self.rows(), self.columns(), self.depth(), self.workgroup());
         let mut text = types(side);
         let constants = [("SIDE", side), ("DOWN", down), ("ACROSS", across), ("ROWS", rows), ("COLUMNS", columns)];
         for (name, value) in constants.into_iter().chain([("DEPTH", depth), ("WORKGROUP", workgroup)]) {
             let _ = writeln!(text, "const {name}: u32 = {value};");
         }
-        // Blocks of 4 x 4 for each invocation, of one factor and then of the other, unless some invocations would have none of one.
-        let (blocks_a, blocks_b) = (rows * depth / 16, columns * depth / 16);
-        let (loads_a, loads_b, of_either) = if blocks_a.is_multiple_of(workgroup) && blocks_b.is_multiple_of(workgroup) {
-            (blocks_a / workgroup, blocks_b / workgroup, 0)
-        } else {
-            (0, 0, (blocks_a + blocks_b).div_ceil(workgroup))
-        };
-        let loads = [("LOADS_A", loads_a), ("LOADS_B", loads_b), ("LOADS_OF_EITHER", of_either)];
+        let loads = [("LOADS_A", rows), ("LOADS_B", columns)].map(|(name, side)| (name, side * depth / 16 / workgroup));
         let times = [("DOWN", down), ("ACROSS", across), ("STEPS", depth / side), ("LOWS", u32::from(split))];
         let keeping = [("BY_ROWS", keeping == Keeping::Rows), ("BY_COLUMNS", keeping == Keeping::Columns)];
         let keeping = keeping.map(|(name, one)| (name, u32::from(one)));
@@ -169,6 +167,20 @@ mod tests {
     fn the_header_for_tests_is_one_of_them() {
         let header = Matrices { side: 16, subgroup: 32, down: 2, across: 2, split: true }.header(Keeping::Rows);
         assert_eq!(expand(&(header + UNFINISHED_FOUR), ""), expand(MATRICES, ""));
+    }
+
+    #[test]
+    fn every_block_is_loaded_by_one_invocation() {
+        for (side, subgroup) in [(16, 32), (16, 64), (8, 8)] {
+            for ((down, across), split) in
+                [(4, 4), (2, 4), (2, 2), (1, 2), (1, 1)].into_iter().flat_map(|shape| [(shape, true), (shape, false)])
+            {
+                let m = Matrices { side, subgroup, down, across, split };
+                for side in [m.rows(), m.columns()] {
+                    assert_eq!(side * m.depth() / 16 % m.workgroup(), 0, "{m:?}");
+                }
+            }
+        }
     }
 
     #[test]
