@@ -3,7 +3,7 @@
 // each input row is read once and added to every output row it touches; a finished output row is stored.
 #import index
 #import conv2d
-#import noted
+#import vectors
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<vec4<f32>>; // [images, input_channels, height, width]
@@ -25,7 +25,6 @@ override SHIFT: u32 = 4;
 // Vectors that hold every input a row of taps needs: (4 * VECTORS - 1) * STRIDE_W + (KERNEL_W - 1) * DILATION_W + 1
 // elements and min(SHIFT, 3) before them, divided by 4, rounded up; at most 20.
 override LOADS: u32 = 6;
-override ALIGNED_OUTPUT: bool = false; // output width and output_skip divide by 4
 override PADDED: bool = true; // any tap of a stored pixel may lie outside the input
 
 override BEHIND: u32 = (KERNEL_H - 1) / STRIDE_H;
@@ -102,16 +101,7 @@ fn main(
             for (var v = 0u; v < VECTORS; v++) {
                 let remaining = params.output_size.y - min(x + 4 * v, params.output_size.y);
                 let o = i + 4 * v;
-                let done = finish(sums[BEHIND * VECTORS + v], o, channel);
-                note(done, remaining);
-                if ALIGNED_OUTPUT {
-                    if remaining > 0 { output[o / 4] = done; }
-                } else {
-                    if remaining > 0 { output[o / 4][o % 4] = done.x; }
-                    if remaining > 1 { output[(o + 1) / 4][(o + 1) % 4] = done.y; }
-                    if remaining > 2 { output[(o + 2) / 4][(o + 2) % 4] = done.z; }
-                    if remaining > 3 { output[(o + 3) / 4][(o + 3) % 4] = done.w; }
-                }
+                put(finish(sums[BEHIND * VECTORS + v], o, channel), o, remaining);
             }
             i += params.output_size.y;
         }

@@ -6,7 +6,7 @@
 #import index
 #import conv2d
 #import window
-#import noted
+#import vectors
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<vec2<u64>>; // [images, input_channels, height, width], four f32 each: half the loads
@@ -19,7 +19,6 @@ override ROWS: u32 = 16; // 8 or 16
 override VECTORS: u32 = 4; // 1, 2 or 4
 override TAPS: u32 = 3; // of a kernel's row in one step: divides kernel.y, at most 7; one where dilation.y is not
 override PLANES: u32 = 1; // input channels in one step: divides group_inputs; more than one only where the kernel is 1x1; at most 4
-override ALIGNED_OUTPUT: bool = false; // as in conv2d/register
 const LANES: u32 = 8;
 
 var<private> sums: array<vec4<f32>, 64>; // [row][vector]
@@ -111,16 +110,7 @@ fn main(
         for (var v = 0u; v < VECTORS; v++) { row[v] = sums[v]; }
         var at = i;
         for (var remaining = min(params.output_size.y - x, 4 * VECTORS); remaining > 0; remaining -= min(4u, remaining)) {
-            let done = finish(row[0], at, r);
-            note(done, remaining);
-            if ALIGNED_OUTPUT {
-                output[at / 4] = done;
-            } else {
-                output[at / 4][at % 4] = done.x;
-                if remaining > 1 { output[(at + 1) / 4][(at + 1) % 4] = done.y; }
-                if remaining > 2 { output[(at + 2) / 4][(at + 2) % 4] = done.z; }
-                if remaining > 3 { output[(at + 3) / 4][(at + 3) % 4] = done.w; }
-            }
+            put(finish(row[0], at, r), at, remaining);
             for (var v = 0u; v < VECTORS; v++) { row[v] = row[v + 1]; }
             at += 4;
         }

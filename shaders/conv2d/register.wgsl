@@ -3,7 +3,7 @@
 // For a 1x1 convolution of stride 1 without padding, pass the image as one row of height * width pixels.
 #import index
 #import conv2d
-#import noted
+#import vectors
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<vec4<f32>>; // [images, input_channels, height, width]
@@ -21,7 +21,6 @@ override SHIFT: u32 = 4;
 // Vectors that hold every input a row of taps needs: (4 * VECTORS - 1) * STRIDE + (kernel.y - 1) * dilation.y + 1
 // elements and min(SHIFT, 3) before them, divided by 4, rounded up; at most 20.
 override LOADS: u32 = 6;
-override ALIGNED_OUTPUT: bool = false; // output width and output_skip divide by 4
 override PADDED: bool = true; // any tap of a stored pixel may lie outside the input
 override POINT: bool = false; // the kernel is 1x1
 const ROWS: u32 = 8;
@@ -107,16 +106,7 @@ fn main(
         for (var v = 0u; v < VECTORS; v++) {
             let remaining = params.output_size.y - min(x + 4 * v, params.output_size.y);
             let first = i + 4 * v;
-            let done = finish(sums[v], first, r);
-            note(done, remaining);
-            if ALIGNED_OUTPUT {
-                if remaining > 0 { output[first / 4] = done; }
-            } else {
-                if remaining > 0 { output[first / 4][first % 4] = done.x; }
-                if remaining > 1 { output[(first + 1) / 4][(first + 1) % 4] = done.y; }
-                if remaining > 2 { output[(first + 2) / 4][(first + 2) % 4] = done.z; }
-                if remaining > 3 { output[(first + 3) / 4][(first + 3) % 4] = done.w; }
-            }
+            put(finish(sums[v], first, r), first, remaining);
         }
         for (var s = 0u; s < (ROWS - 1) * VECTORS; s++) { sums[s] = sums[s + VECTORS]; }
         i += params.output_size.x * params.output_size.y;

@@ -1,4 +1,5 @@
 // What attention/tile and attention/matrices share: their bindings, and how they store.
+#set READ query key value
 #import attention_items
 #import attention_scores
 #import noted

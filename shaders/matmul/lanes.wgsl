@@ -2,6 +2,7 @@
 #import index
 #import matmul
 #import lanes
+#import vectors
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<vec2<u64>>; // [batch, rows, depth], four f32 each: half the loads
@@ -11,7 +12,6 @@
 
 override HAS_BIAS: bool = false;
 override CHANNELS_ARE_ROWS: bool = false; // to the bias and to what finishes
-override ALIGNED_OUTPUT: bool = false; // whether whatever is added up to an index of the output divides by 4
 
 // A workgroup's first row and a thread's first column, and where their matrices begin. What params say is looked up once: they lie in a storage
 // buffer here, which is read anew in every turn of a loop.
@@ -81,14 +81,5 @@ fn keep(r: u32, v: u32, sums: vec4<f32>, tile: Tile) {
     let column = tile.column + 4 * v;
     let left = tile.columns - min(column, tile.columns);
     let first = tile.output + row * params.output_pitch + column;
-    let done = finish(sums, first, select(column, row, CHANNELS_ARE_ROWS));
-    note(done, left);
-    if ALIGNED_OUTPUT {
-        if left > 0 { output[first / 4] = done; }
-    } else {
-        if left > 0 { output[first / 4][first % 4] = done.x; }
-        if left > 1 { output[(first + 1) / 4][(first + 1) % 4] = done.y; }
-        if left > 2 { output[(first + 2) / 4][(first + 2) % 4] = done.z; }
-        if left > 3 { output[(first + 3) / 4][(first + 3) % 4] = done.w; }
-    }
+    put(finish(sums, first, select(column, row, CHANNELS_ARE_ROWS)), first, left);
 }

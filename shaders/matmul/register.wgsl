@@ -2,7 +2,7 @@
 // One thread computes ROWS x 4 * VECTORS elements of one output matrix; neighbouring threads share rows.
 #import index
 #import matmul
-#import noted
+#import vectors
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<f32>; // [batch, rows, depth]
@@ -13,8 +13,7 @@
 override WORKGROUP: u32 = 8;
 override TRANSPOSE_B: bool = false;
 override HAS_BIAS: bool = false;
-// Whether columns, b_stride, output_stride, b_skip and output_skip all divide by 4.
-override ALIGNED: bool = false;
+override ALIGNED_B: bool = false; // whether columns, b_stride and b_skip divide by 4
 const ROWS: u32 = 8;
 const VECTORS: u32 = 4;
 
@@ -56,7 +55,7 @@ fn main(
         } else {
             let i = b_start + k * params.columns + column;
             for (var v = 0u; v < VECTORS; v++) { y[v] = b[i / 4 + v]; }
-            if !ALIGNED { // whole vectors, then moved left by i % 4
+            if !ALIGNED_B { // whole vectors, then moved left by i % 4
                 y[VECTORS] = b[i / 4 + VECTORS];
                 for (var v = 0u; v < VECTORS; v++) { y[v] = select(y[v], vec4(y[v].yzw, y[v + 1].x), (i & 1) != 0); }
                 y[VECTORS] = select(y[VECTORS], y[VECTORS].yzww, (i & 1) != 0);
@@ -74,16 +73,7 @@ fn main(
         for (var v = 0u; v < VECTORS; v++) {
             let left = params.columns - min(column + 4 * v, params.columns);
             let first = i + 4 * v;
-            let done = finish(sums[v], first, column + 4 * v);
-            note(done, left);
-            if ALIGNED {
-                if left > 0 { output[first / 4] = done; }
-            } else {
-                if left > 0 { output[first / 4][first % 4] = done.x; }
-                if left > 1 { output[(first + 1) / 4][(first + 1) % 4] = done.y; }
-                if left > 2 { output[(first + 2) / 4][(first + 2) % 4] = done.z; }
-                if left > 3 { output[(first + 3) / 4][(first + 3) % 4] = done.w; }
-            }
+            put(finish(sums[v], first, column + 4 * v), first, left);
         }
         for (var s = 0u; s < (ROWS - 1) * VECTORS; s++) { sums[s] = sums[s + VECTORS]; }
         i += params.output_pitch;

@@ -70,6 +70,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     unsigned,
     upsample,
     vec4,
+    vectors,
     whole_fours,
     window,
 };
@@ -77,7 +78,9 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
 /// `header`, then `source`, with each line `#import name` replaced by the helper of that name, once. Helpers import too.
 ///
 /// Lines between `#for r DOWN` and `#end` are repeated with 0, 1, .. for `$r`, as often as a line `#set DOWN 4` before them says: for
-/// variables that must have names, since drivers keep arrays of them in memory. Of two numbers for a name the first counts.
+/// variables that must have names, since drivers keep arrays of them in memory. After `#set READ key value` they are repeated with each of
+/// these words: for functions that differ by the binding they read, which is no argument of a function. Of two sets of a name the first
+/// counts.
 ///
 /// What is wrong stays in the text, where the WGSL parser will point at it.
 pub fn expand(header: &str, source: &str) -> String {
@@ -93,23 +96,27 @@ pub fn expand(header: &str, source: &str) -> String {
     unrolled
 }
 
-/// `text` with its `#for`s written out, those of the outside first; `sets` are the numbers known so far.
-fn unroll(unrolled: &mut String, sets: &mut Vec<(String, u32)>, text: &str) {
+/// `text` with its `#for`s written out, those of the outside first; `sets` are the words known so far, a number n as 0, 1, .. n - 1.
+fn unroll(unrolled: &mut String, sets: &mut Vec<(String, Vec<String>)>, text: &str) {
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words[..] {
-            ["#set", name, number] if number.parse::<u32>().is_ok() => sets.push((name.to_owned(), number.parse().unwrap_or(0))),
-            ["#for", variable, count] if sets.iter().any(|(name, _)| name == count) => {
+            ["#set", name, number] if number.parse::<u32>().is_ok() => {
+                let numbers = 0..number.parse::<u32>().unwrap_or(0);
+                sets.push((name.to_owned(), numbers.map(|n| n.to_string()).collect()));
+            }
+            ["#set", name, ref words @ ..] if !words.is_empty() => sets.push((name.to_owned(), words.iter().map(|&word| word.to_owned()).collect())),
+            ["#for", variable, set] if sets.iter().any(|(name, _)| name == set) => {
                 let mut open = 1;
                 let inside = lines.by_ref().take_while(|line| {
                     open += i32::from(line.trim_start().starts_with("#for ")) - i32::from(line.trim() == "#end");
                     open > 0
                 });
                 let inside: String = inside.flat_map(|line| [line, "\n"]).collect();
-                let times = sets.iter().find(|(name, _)| name == count).map_or(0, |(_, number)| *number);
-                for number in 0..times {
-                    unroll(unrolled, sets, &inside.replace(&format!("${variable}"), &number.to_string()));
+                let words = sets.iter().find(|(name, _)| name == set).map_or_else(Vec::new, |(_, words)| words.clone());
+                for word in words {
+                    unroll(unrolled, sets, &inside.replace(&format!("${variable}"), &word));
                 }
             }
             _ => {
@@ -148,6 +155,12 @@ mod tests {
             "#for r DOWN\n#for c ACROSS\nlet x$r_$c = $r + $c;\n#end\nrow $r\n#end\n#for n NONE\nnever\n#end\nend",
         );
         assert_eq!(text, "let x0_0 = 0 + 0;\nlet x0_1 = 0 + 1;\nrow 0\nlet x1_0 = 1 + 0;\nlet x1_1 = 1 + 1;\nrow 1\nend\n");
+    }
+
+    #[test]
+    fn words_are_written_out() {
+        let text = expand("#set READ key value\n#set READ neither\n", "#for input READ\nfn $input_item() { $input[0] }\n#end");
+        assert_eq!(text, "fn key_item() { key[0] }\nfn value_item() { value[0] }\n");
     }
 
     #[test]

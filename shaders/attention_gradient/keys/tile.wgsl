@@ -1,16 +1,13 @@
 // attention_gradient/keys/tile: the gradients of a tile of keys and their values, of one key head, per workgroup, while the queries of all
 // heads that share it pass, one head after the other. Weights are computed again from what the kernel of queries found.
+#set STORED key value
 #import attention_gradient_tile
 
 @group(0) @binding(6) var<storage, read> known: array<f32>;                // (batch, heads, queries, 3): largest, 1 / total, mean
 @group(0) @binding(7) var<storage, read_write> key_grad: array<Scalar>;    // (batch, heads / sharing, keys, head_size)
 @group(0) @binding(8) var<storage, read_write> value_grad: array<Scalar>;  // (batch, heads / sharing, keys, value_size)
 
-var<workgroup> query_tile: array<vec4<f32>, STEPS * HEAD>;
-var<workgroup> grad_tile: array<vec4<f32>, STEPS * VALUE>;
 var<workgroup> known_tile: array<vec4<f32>, STEPS>;
-// Parts of dot products: SPLIT neighbours hold those of one key, first of its scores, then of their gradients.
-var<workgroup> exchanged: array<f32, PRODUCTS>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -52,11 +49,11 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
             workgroupBarrier();
             for (var at = local; at < STEPS * HEAD; at += WORKGROUP) {
                 let i = first + at / HEAD;
-                query_tile[at] = query_item(head * params.queries + i, at % HEAD, i < params.queries);
+                head_tile[at] = query_item(head * params.queries + i, at % HEAD, i < params.queries);
             }
             for (var at = local; at < STEPS * VALUE; at += WORKGROUP) {
                 let i = first + at / VALUE;
-                grad_tile[at] = grad_item(head * params.queries + i, at % VALUE, i < params.queries);
+                value_tile[at] = grad_item(head * params.queries + i, at % VALUE, i < params.queries);
             }
             if (local < STEPS) {
                 let at = (head * params.queries + min(first + local, params.queries - 1u)) * 3u;
@@ -64,72 +61,29 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
             }
             workgroupBarrier();
 
-            var scores: array<f32, ROWS * STEPS>;
-            var slopes: array<f32, ROWS * STEPS>;
-            for (var t = 0u; t < STEPS; t++) {
-                var products: array<vec4<f32>, ROWS>;
-                var grads: array<vec4<f32>, ROWS>;
-                for (var r = 0u; r < ROWS; r++) {
-                    products[r] = vec4<f32>(0.0);
-                    grads[r] = vec4<f32>(0.0);
-                }
-                for (var x = 0u; x < HEAD_PART; x++) {
-                    let item = query_tile[t * HEAD + x * SPLIT + part];
-                    for (var r = 0u; r < ROWS; r++) {
-                        products[r] += own[r * HEAD_PART + x] * item;
-                    }
-                }
-                for (var x = 0u; x < VALUE_PART; x++) {
-                    let item = grad_tile[t * VALUE + x * SPLIT + part];
-                    for (var r = 0u; r < ROWS; r++) {
-                        grads[r] += own_value[r * VALUE_PART + x] * item;
-                    }
-                }
-                for (var r = 0u; r < ROWS; r++) {
-                    scores[r * STEPS + t] = sum_of(products[r]);
-                    slopes[r * STEPS + t] = sum_of(grads[r]);
-                }
-            }
-            if (SPLIT > 1u) {
-                for (var s = 0u; s < ROWS * STEPS; s++) {
-                    exchanged[2u * s * WORKGROUP + local] = scores[s];
-                    exchanged[(2u * s + 1u) * WORKGROUP + local] = slopes[s];
-                }
-                workgroupBarrier();
-                for (var s = 0u; s < ROWS * STEPS; s++) {
-                    let at = 2u * s * WORKGROUP + local - part;
-                    var score = 0.0;
-                    var slope = 0.0;
-                    for (var p = 0u; p < SPLIT; p++) {
-                        score += exchanged[at + p];
-                        slope += exchanged[at + WORKGROUP + p];
-                    }
-                    scores[s] = score;
-                    slopes[s] = slope;
-                }
-            }
+            var found = products(&own, &own_value, local);
 
             // Scores become weights, and the weights' gradients those of the scores.
             for (var t = 0u; t < STEPS; t++) {
                 let query_known = known_tile[t];
                 for (var r = 0u; r < ROWS; r++) {
-                    let score = masked(mask_head, first + t, own_key + r * TEAMS, scores[r * STEPS + t]);
+                    let score = masked(mask_head, first + t, own_key + r * TEAMS, found.scores[r * STEPS + t]);
                     let weight = select(0.0, exp(score.value - query_known.x) * query_known.y, score.allowed);
-                    scores[r * STEPS + t] = weight;
-                    slopes[r * STEPS + t] = weight * (slopes[r * STEPS + t] - query_known.z);
+                    found.scores[r * STEPS + t] = weight;
+                    found.slopes[r * STEPS + t] = weight * (found.slopes[r * STEPS + t] - query_known.z);
                 }
             }
             for (var t = 0u; t < STEPS; t++) {
                 for (var x = 0u; x < HEAD_PART; x++) {
-                    let item = query_tile[t * HEAD + x * SPLIT + part];
+                    let item = head_tile[t * HEAD + x * SPLIT + part];
                     for (var r = 0u; r < ROWS; r++) {
-                        key_sums[r * HEAD_PART + x] += slopes[r * STEPS + t] * item;
+                        key_sums[r * HEAD_PART + x] += found.slopes[r * STEPS + t] * item;
                     }
                 }
                 for (var x = 0u; x < VALUE_PART; x++) {
-                    let item = grad_tile[t * VALUE + x * SPLIT + part];
+                    let item = value_tile[t * VALUE + x * SPLIT + part];
                     for (var r = 0u; r < ROWS; r++) {
-                        value_sums[r * VALUE_PART + x] += scores[r * STEPS + t] * item;
+                        value_sums[r * VALUE_PART + x] += found.scores[r * STEPS + t] * item;
                     }
                 }
             }
@@ -146,25 +100,6 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
             for (var x = 0u; x < VALUE_PART; x++) {
                 store_value(row, (x * SPLIT + part) * 4u, value_sums[r * VALUE_PART + x]);
             }
-        }
-    }
-}
-
-// Four elements of a row, as far as it reaches.
-fn store_key(row: u32, column: u32, item: vec4<f32>) {
-    let start = params.key_skip * LANES + row * params.head_size;
-    for (var c = 0u; c < 4u; c++) {
-        if (column + c < params.head_size) {
-            key_grad[start + column + c] = item[c];
-        }
-    }
-}
-
-fn store_value(row: u32, column: u32, item: vec4<f32>) {
-    let start = params.value_skip * LANES + row * params.value_size;
-    for (var c = 0u; c < 4u; c++) {
-        if (column + c < params.value_size) {
-            value_grad[start + column + c] = item[c];
         }
     }
 }

@@ -1,16 +1,12 @@
 // attention_gradient/queries/tile: the gradient of a tile of queries of one head per workgroup, while keys and values pass. As in the
 // forward kernel the largest score so far decides what sums are relative to, so one pass does. It leaves for the kernel of keys what
 // that has to know of each query.
+#set STORED query
 #import attention_gradient_tile
 
 @group(0) @binding(6) var<storage, read> output: array<Item>;              // (batch, heads, queries, value_size)
 @group(0) @binding(7) var<storage, read_write> known: array<f32>;          // (batch, heads, queries, 3): largest, 1 / total, mean
 @group(0) @binding(8) var<storage, read_write> query_grad: array<Scalar>;  // (batch, heads, queries, head_size)
-
-var<workgroup> key_tile: array<vec4<f32>, STEPS * HEAD>;
-var<workgroup> value_tile: array<vec4<f32>, STEPS * VALUE>;
-// Parts of dot products: SPLIT neighbours hold those of one query, first of its scores, then of their gradients.
-var<workgroup> exchanged: array<f32, PRODUCTS>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -25,7 +21,6 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
     let first_query = group % params.pieces * (TEAMS * ROWS);
     // This invocation's queries lie TEAMS apart, so that neighbours read neighbours.
     let own_query = first_query + local / SPLIT;
-    let value_items = params.value_size / LANES;
 
     var own: array<vec4<f32>, ROWS * HEAD_PART>;
     var own_grad: array<vec4<f32>, ROWS * VALUE_PART>;
@@ -44,10 +39,10 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
         for (var x = 0u; x < VALUE_PART; x++) {
             own_grad[r * VALUE_PART + x] = grad_item(row, x * SPLIT + part, true);
         }
-        let start = params.output_skip + row * value_items;
+        let place = grad_row(row);
         var mean = Item(0.0);
-        for (var x = 0u; x < value_items; x++) {
-            mean += output[start + x] * grad[start + x];
+        for (var x = 0u; x < place.y; x++) {
+            mean += output[place.x + x] * grad[place.x + x];
         }
         means[r] = item_sum(mean);
         largest[r] = LOWEST;
@@ -63,7 +58,7 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
         workgroupBarrier();
         for (var at = local; at < STEPS * HEAD; at += WORKGROUP) {
             let j = first + at / HEAD;
-            key_tile[at] = key_item(key_head * params.keys + j, at % HEAD, j < params.keys);
+            head_tile[at] = key_item(key_head * params.keys + j, at % HEAD, j < params.keys);
         }
         for (var at = local; at < STEPS * VALUE; at += WORKGROUP) {
             let j = first + at / VALUE;
@@ -71,50 +66,7 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
         }
         workgroupBarrier();
 
-        var scores: array<f32, ROWS * STEPS>;
-        var slopes: array<f32, ROWS * STEPS>;
-        for (var t = 0u; t < STEPS; t++) {
-            var products: array<vec4<f32>, ROWS>;
-            var grads: array<vec4<f32>, ROWS>;
-            for (var r = 0u; r < ROWS; r++) {
-                products[r] = vec4<f32>(0.0);
-                grads[r] = vec4<f32>(0.0);
-            }
-            for (var x = 0u; x < HEAD_PART; x++) {
-                let item = key_tile[t * HEAD + x * SPLIT + part];
-                for (var r = 0u; r < ROWS; r++) {
-                    products[r] += own[r * HEAD_PART + x] * item;
-                }
-            }
-            for (var x = 0u; x < VALUE_PART; x++) {
-                let item = value_tile[t * VALUE + x * SPLIT + part];
-                for (var r = 0u; r < ROWS; r++) {
-                    grads[r] += own_grad[r * VALUE_PART + x] * item;
-                }
-            }
-            for (var r = 0u; r < ROWS; r++) {
-                scores[r * STEPS + t] = sum_of(products[r]);
-                slopes[r * STEPS + t] = sum_of(grads[r]);
-            }
-        }
-        if (SPLIT > 1u) {
-            for (var s = 0u; s < ROWS * STEPS; s++) {
-                exchanged[2u * s * WORKGROUP + local] = scores[s];
-                exchanged[(2u * s + 1u) * WORKGROUP + local] = slopes[s];
-            }
-            workgroupBarrier();
-            for (var s = 0u; s < ROWS * STEPS; s++) {
-                let at = 2u * s * WORKGROUP + local - part;
-                var score = 0.0;
-                var slope = 0.0;
-                for (var p = 0u; p < SPLIT; p++) {
-                    score += exchanged[at + p];
-                    slope += exchanged[at + WORKGROUP + p];
-                }
-                scores[s] = score;
-                slopes[s] = slope;
-            }
-        }
+        var found = products(&own, &own_grad, local);
 
         // Scores become gradients of scores, relative to the largest score so far.
         for (var r = 0u; r < ROWS; r++) {
@@ -122,18 +74,18 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
             var allowed: array<bool, STEPS>;
             var higher = largest[r];
             for (var t = 0u; t < STEPS; t++) {
-                let score = masked(mask_head, i, first + t, scores[r * STEPS + t]);
+                let score = masked(mask_head, i, first + t, found.scores[r * STEPS + t]);
                 allowed[t] = score.allowed;
-                scores[r * STEPS + t] = score.value;
+                found.scores[r * STEPS + t] = score.value;
                 higher = max(higher, select(LOWEST, score.value, score.allowed));
             }
             let fade = exp(largest[r] - higher);
             largest[r] = higher;
             totals[r] *= fade;
             for (var t = 0u; t < STEPS; t++) {
-                let weight = select(0.0, exp(scores[r * STEPS + t] - higher), allowed[t]);
+                let weight = select(0.0, exp(found.scores[r * STEPS + t] - higher), allowed[t]);
                 totals[r] += weight;
-                scores[r * STEPS + t] = weight * (slopes[r * STEPS + t] - means[r]);
+                found.scores[r * STEPS + t] = weight * (found.slopes[r * STEPS + t] - means[r]);
             }
             for (var x = 0u; x < HEAD_PART; x++) {
                 sums[r * HEAD_PART + x] *= fade;
@@ -141,9 +93,9 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
         }
         for (var t = 0u; t < STEPS; t++) {
             for (var x = 0u; x < HEAD_PART; x++) {
-                let item = key_tile[t * HEAD + x * SPLIT + part];
+                let item = head_tile[t * HEAD + x * SPLIT + part];
                 for (var r = 0u; r < ROWS; r++) {
-                    sums[r * HEAD_PART + x] += scores[r * STEPS + t] * item;
+                    sums[r * HEAD_PART + x] += found.scores[r * STEPS + t] * item;
                 }
             }
         }
@@ -156,23 +108,13 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
             // Without an allowed key all is 0.
             let inverse = select(1.0 / totals[r], 0.0, totals[r] == 0.0);
             for (var x = 0u; x < HEAD_PART; x++) {
-                store(row, (x * SPLIT + part) * 4u, sums[r * HEAD_PART + x] * (inverse * params.scale));
+                store_query(row, (x * SPLIT + part) * 4u, sums[r * HEAD_PART + x] * (inverse * params.scale));
             }
             if (part == 0u) {
                 known[row * 3u] = largest[r];
                 known[row * 3u + 1u] = inverse;
                 known[row * 3u + 2u] = means[r];
             }
-        }
-    }
-}
-
-// Four elements of a row, as far as it reaches.
-fn store(row: u32, column: u32, item: vec4<f32>) {
-    let start = params.query_skip * LANES + row * params.head_size;
-    for (var c = 0u; c < 4u; c++) {
-        if (column + c < params.head_size) {
-            query_grad[start + column + c] = item[c];
         }
     }
 }

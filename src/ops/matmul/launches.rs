@@ -308,14 +308,13 @@ fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part, fin
         _ => launch,
     };
     let launch = finished(launch, finish, if by_rows { Items::Row { whole: output_aligned } } else { Items::Channels });
-    let by_vectors = output_aligned && (transposed || b_aligned);
     // Elsewhere than on Vulkan a driver may write a whole vector where one component is meant, over a neighbour's.
-    if matches!(kind, Kind::Register | Kind::Lanes { .. }) && !by_vectors && device.backend != wgpu::Backend::Vulkan {
+    if matches!(kind, Kind::Register | Kind::Lanes { .. }) && !output_aligned && device.backend != wgpu::Backend::Vulkan {
         return None;
     }
     Some(match kind {
         Kind::Integer => launch,
-        Kind::Register => launch.constant("ALIGNED", by_vectors),
+        Kind::Register => launch.constant("ALIGNED_B", b_aligned).constant("ALIGNED_OUTPUT", output_aligned),
         Kind::Lanes { rows, vectors } => {
             let launch = launch.constant("ROWS", rows).constant("VECTORS", vectors).constant("WHOLE", product.depth.is_multiple_of(4));
             let launch = launch.constant("CHANNELS_ARE_ROWS", by_rows);
