@@ -103,7 +103,10 @@ impl Loader {
             let (sender, receiver) = sync_channel(2);
             let batches = batches(w as u64, workers);
             // Ends when nobody is left to receive.
-            std::thread::spawn(move || batches.map(|b| sender.send(b)).take_while(std::result::Result::is_ok).for_each(drop));
+            let work = move || batches.map(|b| sender.send(b)).take_while(std::result::Result::is_ok).for_each(drop);
+            let Err(error) = std::thread::Builder::new().spawn(work) else { return receiver };
+            let (sender, receiver) = sync_channel(1);
+            let _ = sender.send(Err(Error::Device(format!("no thread could be started that loads examples: {error}"))));
             receiver
         };
         Self { workers: (0..workers).map(worker).collect(), next: 0 }

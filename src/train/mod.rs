@@ -18,6 +18,8 @@
 
 mod about;
 mod augment;
+#[cfg(not(target_arch = "wasm32"))]
+mod curves;
 mod dataset;
 mod folders;
 mod frame;
