@@ -31,6 +31,13 @@ if cargo clippy --version >/dev/null 2>&1; then
     cargo clippy --locked --all-targets -- -D warnings
 fi
 
+# What a browser runs is built of the same sources; `scripts/browser-check.sh` runs it.
+if command -v rustup >/dev/null && rustup target add wasm32-unknown-unknown; then
+    step "The library alone, for a browser"
+    cargo check --locked --lib --no-default-features --target wasm32-unknown-unknown
+    cargo check --locked --example browser --no-default-features --target wasm32-unknown-unknown
+fi
+
 step "Documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 

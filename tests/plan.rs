@@ -328,11 +328,18 @@ fn parameters_are_shared_among_plans() {
 }
 
 #[test]
-fn an_executor_may_run_it() {
+fn an_executor_may_compile_and_run_it() {
+    /// An executor with threads takes such futures alone.
+    fn on_any_thread<T>(future: impl Future<Output = T> + Send) -> T {
+        pollster::block_on(future)
+    }
     let graph = Graph::new();
-    let mut plan = Plan::compile(gpu(), &[&small(&graph, &[4])]).unwrap();
+    let gpu = on_any_thread(Gpu::open_async(&GpuOptions::from_env())).unwrap();
+    let mut plan = on_any_thread(Plan::compile_async(&gpu, &[&small(&graph, &[4])], Options::default())).unwrap();
     let x = random(&[4], 1);
-    let awaited = pollster::block_on(plan.run_async(&[("x", &x)])).unwrap();
+    let awaited = on_any_thread(plan.run_async(&[("x", &x)])).unwrap();
+    let refused = on_any_thread(gpu.guarded_async(|| Err::<(), _>(Error::Device("the work's own".to_owned()))));
+    assert!(refused.unwrap_err().to_string().contains("the work's own"));
     assert_eq!(awaited, plan.run(&[("x", &x)]).unwrap());
     // A run that is dropped half way leaves the plan usable.
     {

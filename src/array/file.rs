@@ -40,8 +40,8 @@ fn folder_of(path: &Path) -> &Path {
 
 /// A temporary file with the permissions of an ordinary one; `tempfile` makes them private otherwise.
 fn temporary(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
+    return tempfile::Builder::new().permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)).tempfile_in(folder);
+    #[cfg(not(unix))]
+    tempfile::Builder::new().tempfile_in(folder)
 }

@@ -1,5 +1,6 @@
 //! Finding an adapter by preference or by name, and opening it.
 
+use super::waited;
 use crate::error::{Error, Result};
 use wgpu::{Backends, DeviceType, Features};
 
@@ -54,7 +55,7 @@ const WANTED: Features = Features::TIMESTAMP_QUERY
     .union(Features::EXPERIMENTAL_COOPERATIVE_MATRIX)
     .union(Features::PIPELINE_CACHE);
 
-/// All adapters, the preferred one first.
+/// All adapters, the preferred one first; none in a browser, which does not let anybody wait for its answer.
 pub fn adapters() -> Vec<Adapter> {
     let described = |a: wgpu::Adapter| Adapter {
         info: a.get_info(),
@@ -62,7 +63,7 @@ pub fn adapters() -> Vec<Adapter> {
         limits: a.limits(),
         matrices: a.cooperative_matrix_properties(),
     };
-    pollster::block_on(ranked()).into_iter().map(described).collect()
+    waited(async { Ok(ranked().await) }).unwrap_or_default().into_iter().map(described).collect()
 }
 
 /// An open device, and what its subgroups multiply.

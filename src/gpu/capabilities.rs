@@ -61,7 +61,8 @@ impl Capabilities {
         let info = device.adapter_info();
         let ends_loops = info.name.contains("llvmpipe");
         Self {
-            name: info.name,
+            // Browsers tell nobody what they run on.
+            name: if info.name.is_empty() { format!("unnamed adapter ({:?})", info.backend) } else { info.name },
             driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
             backend: info.backend,
             software: info.device_type == DeviceType::Cpu,

@@ -89,7 +89,7 @@ impl Gpu {
     /// # Errors
     /// [`Error::Device`] if there is no such adapter, with those that there are.
     pub fn open(options: &GpuOptions) -> Result<Self> {
-        pollster::block_on(Self::open_async(options))
+        waited(Self::open_async(options))
     }
 
     /// [`Gpu::open`] for callers with an executor, and for the browser.
@@ -202,7 +202,7 @@ impl Gpu {
     /// the host fills the next, so that staging memory stays small and in the host's cache.
     pub(crate) fn write(&self, buffer: &wgpu::Buffer, bytes: &[u8]) -> Result<()> {
         const PIECE: usize = 2 << 20;
-        if bytes.len() <= 4 * PIECE {
+        if bytes.len() <= 4 * PIECE || cfg!(target_arch = "wasm32") {
             self.write_at(buffer, 0, bytes);
             return Ok(());
         }
@@ -249,6 +249,7 @@ impl Gpu {
     ///
     /// # Errors
     /// If the device refuses one.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn compile<'a>(&self, launches: impl Iterator<Item = &'a Launch>) -> Result<()> {
         let pipelines = || self.inner.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
         let mut missing: HashMap<pipeline::Key, &Launch> = launches.map(|launch| (pipeline::Key::of(launch), launch)).collect();
@@ -256,7 +257,7 @@ impl Gpu {
             let there = pipelines();
             missing.retain(|key, _| !there.contains_key(key));
         }
-        let threads = if cfg!(target_arch = "wasm32") { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
         if threads.min(missing.len()) < 2 {
             return Ok(()); // compiled where it is asked for
         }
@@ -280,17 +281,33 @@ impl Gpu {
         })
     }
 
+    /// A browser compiles each pipeline where it is asked for, and on threads of its own.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn compile<'a>(&self, _: impl Iterator<Item = &'a Launch>) -> Result<()> {
+        Ok(())
+    }
+
     /// Runs `work` and turns what the device reports meanwhile into an error.
     ///
     /// # Errors
     /// The first of: out of memory, a validation failure, `work`'s own error.
     pub fn guarded<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        waited(self.guarded_async(work))
+    }
+
+    /// [`Gpu::guarded`] for callers with an executor, and for the browser, which knows of errors only later.
+    ///
+    /// # Errors
+    /// As [`Gpu::guarded`].
+    pub async fn guarded_async<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let memory = self.device().push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let validation = self.device().push_error_scope(wgpu::ErrorFilter::Validation);
         let result = work();
-        let validation = pollster::block_on(validation.pop());
-        let memory = pollster::block_on(memory.pop());
-        match memory.or(validation) {
+        // Both scopes end here: while this waits, others may open theirs.
+        let validation = validation.pop();
+        let memory = memory.pop();
+        let validation = validation.await;
+        match memory.await.or(validation) {
             Some(error) => Err(Error::Device(format!("{}: {error}", self.capabilities().name))),
             None => result,
         }
@@ -310,8 +327,31 @@ impl Gpu {
     }
 
     fn poll(&self, how: wgpu::PollType) -> Result<()> {
+        if cfg!(target_arch = "wasm32") {
+            return Err(in_a_browser());
+        }
         self.device().poll(how).map(|_| ()).map_err(|e| Error::Device(format!("{}: {e}", self.capabilities().name)))
     }
+}
+
+/// What `future` comes to. In a browser it has to be ready, for nothing there may wait.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn waited<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    pollster::block_on(future)
+}
+
+#[cfg(target_arch = "wasm32")]
+pub(crate) fn waited<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    use std::task::{Context, Poll, Waker};
+    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(in_a_browser()),
+    }
+}
+
+/// The error of whatever waits for the device.
+pub(crate) fn in_a_browser() -> Error {
+    Error::Device("a browser's code cannot wait for the GPU: call open_async, compile_async and run_async, and await them".to_owned())
 }
 
 impl Drop for Inner {

@@ -8,6 +8,7 @@ use super::tensor::Tensor;
 use super::value::Value;
 use crate::array::Array;
 use crate::error::{Error, Result};
+use crate::gpu::waited;
 use crate::graph::Var;
 use crate::plan::{Device, Options, Plan};
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,8 +109,16 @@ impl Session {
     /// # Errors
     /// As [`Plan::compile`].
     pub fn compile(&mut self, device: impl Into<Device>, options: Options) -> Result<()> {
+        waited(self.compile_async(device, options))
+    }
+
+    /// [`Session::compile`] for the browser, as [`Plan::compile_async`].
+    ///
+    /// # Errors
+    /// As [`Plan::compile`].
+    pub async fn compile_async(&mut self, device: impl Into<Device>, options: Options) -> Result<()> {
         let vars = self.vars();
-        self.plan = if vars.is_empty() { None } else { Some(Plan::compile_with(device, &vars, options)?) };
+        self.plan = if vars.is_empty() { None } else { Some(Plan::compile_async(device, &vars, options).await?) };
         Ok(())
     }
 
@@ -165,23 +174,46 @@ impl Session {
     /// another one now.
     pub fn run(&mut self, given: &[(&str, &Tensor)]) -> Result<Vec<(String, Tensor)>> {
         let arrays = self.arrays(given)?;
-        let find = |name: &str| given.iter().find(|(n, _)| *n == name).map(|(_, t)| *t);
-        let named: Vec<(&str, &Array)> = arrays.iter().map(|(n, a)| (n.as_str(), a)).collect();
-        let mut computed = self.plan.as_mut().map(|plan| plan.run(&named)).transpose()?.unwrap_or_default().into_iter();
-        let mut outputs = Vec::new();
-        for output in &self.outputs {
+        let computed = self.plan.as_mut().map(|plan| plan.run(&named(&arrays))).transpose()?;
+        self.outputs(given, computed.unwrap_or_default())
+    }
+
+    /// [`Session::run`] for callers with an executor, and for the browser, as [`Plan::run_async`].
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub async fn run_async(&mut self, given: &[(&str, &Tensor)]) -> Result<Vec<(String, Tensor)>> {
+        let arrays = self.arrays(given)?;
+        let computed = match &mut self.plan {
+            Some(plan) => plan.run_async(&named(&arrays)).await?,
+            None => Vec::new(),
+        };
+        self.outputs(given, computed)
+    }
+
+    /// The model's outputs, of what the plan computed and what needs no plan.
+    fn outputs(&self, given: &[(&str, &Tensor)], computed: Vec<Array>) -> Result<Vec<(String, Tensor)>> {
+        let mut computed = computed.into_iter();
+        let output = |output: &Output| {
             let tensor = match &output.source {
                 Source::Known(tensor) => (**tensor).clone(),
-                Source::Input(name) => find(name).cloned().ok_or_else(|| Error::shape("run", format!("input '{name}' is missing")))?,
+                Source::Input(name) => {
+                    let given = given.iter().find(|(n, _)| n == name).map(|(_, tensor)| (*tensor).clone());
+                    given.ok_or_else(|| Error::shape("run", format!("input '{name}' is missing")))?
+                }
                 Source::Plan(_) => {
                     let array = computed.next().ok_or_else(|| Error::shape("run", "the plan gave too few outputs"))?;
                     Tensor::from_array(output.elem, &array)?
                 }
             };
-            outputs.push((output.name.clone(), tensor));
-        }
-        Ok(outputs)
+            Ok((output.name.clone(), tensor))
+        };
+        self.outputs.iter().map(output).collect()
     }
+}
+
+fn named(arrays: &[(String, Array)]) -> Vec<(&str, &Array)> {
+    arrays.iter().map(|(name, array)| (name.as_str(), array)).collect()
 }
 
 /// A value as outputs: a sequence is one for each of its elements, an empty optional none.

@@ -59,6 +59,10 @@ impl Compiled {
         gpu.guarded(|| Self::build(gpu, program, layout))
     }
 
+    pub(super) async fn new_async(gpu: &Gpu, program: &Program, layout: Layout) -> Result<Self> {
+        gpu.guarded_async(|| Self::build(gpu, program, layout)).await
+    }
+
     fn build(gpu: &Gpu, program: &Program, layout: Layout) -> Result<Self> {
         let Layout { chosen, places, scratch, shared, sizes, used, asked, types, bytes } = layout;
         let largest = Largest::new(gpu, program, &places, &asked)?;

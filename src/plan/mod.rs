@@ -31,7 +31,7 @@ pub use tune::{TuneOptions, Tuned, Way, tune};
 
 use crate::array::{Array, TensorType};
 use crate::error::{Error, Result};
-use crate::gpu::Gpu;
+use crate::gpu::{Gpu, in_a_browser, waited};
 use crate::graph::Var;
 use crate::ops::Precision;
 use choose::Chooser;
@@ -134,6 +134,14 @@ impl Plan {
     /// # Errors
     /// As [`Plan::compile`].
     pub fn compile_with(device: impl Into<Device>, outputs: &[&Var], options: Options) -> Result<Self> {
+        waited(Self::compile_async(device, outputs, options))
+    }
+
+    /// [`Plan::compile_with`] for the browser, which tells only later whether it took the kernels. Natively it compiles before it returns.
+    ///
+    /// # Errors
+    /// As [`Plan::compile`].
+    pub async fn compile_async(device: impl Into<Device>, outputs: &[&Var], options: Options) -> Result<Self> {
         let program = Program::of(outputs)?;
         Ok(match device.into() {
             Device::Gpu(gpu) => {
@@ -141,7 +149,7 @@ impl Plan {
                 let chooser = Chooser::of(&gpu, options, self_test::passes);
                 let program = prepared(program, &chooser, options);
                 let layout = Layout::of(&chooser, &program)?;
-                let backend = Backend::Gpu(Box::new(device::Compiled::new(&gpu, &program, layout)?));
+                let backend = Backend::Gpu(Box::new(device::Compiled::new_async(&gpu, &program, layout).await?));
                 Self { program, backend }
             }
             Device::Cpu => {
@@ -316,7 +324,11 @@ impl Plan {
         self.gpu("time")?.1.time(repeats, samples, warm_up)
     }
 
+    /// For what waits for the device step by step.
     fn gpu(&mut self, what: &'static str) -> Result<(&Program, &mut device::Compiled)> {
+        if cfg!(target_arch = "wasm32") {
+            return Err(in_a_browser());
+        }
         match &mut self.backend {
             Backend::Gpu(compiled) => Ok((&self.program, compiled)),
             Backend::Cpu(_) => Err(Error::unsupported(what, "the plan runs on the CPU reference, not on a GPU")),

@@ -5,7 +5,7 @@ use super::program::Program;
 use super::readback::{Output, Readback, Waiting};
 use crate::array::{Array, DType};
 use crate::error::{Error, Result};
-use crate::gpu::transfer;
+use crate::gpu::{transfer, waited};
 use std::sync::Arc;
 use wgpu::{CommandEncoder, ComputePass};
 
@@ -19,7 +19,7 @@ impl Compiled {
     /// [`Self::run`] into memory that is there.
     pub(super) fn run_into(&mut self, given: &[&Array], outputs: &mut Vec<Array>) -> Result<()> {
         let gpu = self.gpu.clone();
-        gpu.guarded(|| pollster::block_on(self.replay(given, outputs, Waiting::Here)))
+        gpu.guarded(|| waited(self.replay(given, outputs, Waiting::Here)))
     }
 
     pub(super) async fn run_async(&mut self, given: &[&Array]) -> Result<Vec<Array>> {
@@ -71,7 +71,7 @@ impl Compiled {
         let source = self.values[value].clone().ok_or_else(|| Error::Device("a value has no buffer".to_owned()))?;
         let output = Output { source, ty: Arc::clone(&program.values[value].ty), held: self.types[value].dtype };
         let (mut readback, mut found) = (Readback::new(&self.gpu, vec![output])?, Vec::new());
-        pollster::block_on(readback.carry(&self.gpu, self.encoder(), |_| {}, &mut found, Waiting::Here))?;
+        waited(readback.carry(&self.gpu, self.encoder(), |_| {}, &mut found, Waiting::Here))?;
         found.pop().ok_or_else(|| Error::Device("a value was not read".to_owned()))
     }
 }
