@@ -2,20 +2,21 @@
 
 use foveate::gpu::{INCLUDES, Kernel, expand};
 use foveate::ops::kernels;
-use naga::valid::{Capabilities, ValidationFlags, Validator};
+use naga::back::{hlsl, msl, pipeline_constants::process_overrides};
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use std::collections::BTreeSet;
 use std::path::Path;
-use wgpu::{Features, naga};
+use wgpu::Features;
 
 fn shaders() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders"))
 }
 
 fn parse(kernel: &Kernel) -> Result<naga::Module, String> {
-    parse_text(kernel, &expand(kernel.header, kernel.source))
+    validated(kernel, &expand(kernel.header, kernel.source)).map(|(module, _)| module)
 }
 
-fn parse_text(kernel: &Kernel, text: &str) -> Result<naga::Module, String> {
+fn validated(kernel: &Kernel, text: &str) -> Result<(naga::Module, ModuleInfo), String> {
     let module = naga::front::wgsl::parse_str(text).map_err(|e| e.emit_to_string(text))?;
     let needs = [
         (Features::SHADER_INT64, Capabilities::SHADER_INT64),
@@ -26,8 +27,8 @@ fn parse_text(kernel: &Kernel, text: &str) -> Result<naga::Module, String> {
     let capabilities = needs.iter().filter(|(feature, _)| kernel.needs().contains(*feature)).map(|(_, capability)| *capability).collect();
     let mut validator = Validator::new(ValidationFlags::all(), capabilities);
     validator.subgroup_stages(naga::valid::ShaderStages::COMPUTE).subgroup_operations(naga::valid::SubgroupOperationSet::all());
-    validator.validate(&module).map_err(|e| e.emit_to_string(text))?;
-    Ok(module)
+    let info = validator.validate(&module).map_err(|e| e.emit_to_string(text))?;
+    Ok((module, info))
 }
 
 /// For `scripts/browser-check.sh`: the texts as a browser would get them.
@@ -57,10 +58,45 @@ fn kernels_that_note_validate() {
         if text.contains("fn noted()") {
             count += 1;
             assert!(text.contains("atomicMax(&largest_stored"), "{}:\n{text}", kernel.name);
-            parse_text(kernel, &text).unwrap_or_else(|e| panic!("{}:\n{e}", kernel.name));
+            validated(kernel, &text).unwrap_or_else(|e| panic!("{}:\n{e}", kernel.name));
         }
     }
     assert!(count >= 20, "{count} kernels note");
+}
+
+/// A kernel for Metal or Direct3D, as wgpu hands it to naga there: with its constants, and none on matrices, which are for Vulkan alone.
+fn for_others() -> impl Iterator<Item = (&'static Kernel, naga::Module, ModuleInfo)> {
+    kernels().into_iter().filter(|k| !k.needs().contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX)).map(|kernel| {
+        let (module, info) = validated(kernel, &expand(kernel.header, kernel.source)).unwrap();
+        let (module, info) = process_overrides(&module, &info, None, &Default::default()).unwrap();
+        (kernel, module.into_owned(), info.into_owned())
+    })
+}
+
+#[test]
+fn every_kernel_is_metal() {
+    let options = msl::Options { lang_version: (2, 4), ..msl::Options::default() };
+    for (kernel, module, info) in for_others() {
+        let written = msl::write_string(&module, &info, &options, &msl::PipelineOptions::default());
+        let (text, translation) = written.unwrap_or_else(|e| panic!("{}: {e}", kernel.name));
+        assert!(text.contains("kernel void"), "{}:\n{text}", kernel.name);
+        assert!(translation.entry_point_names.iter().all(Result::is_ok), "{}: {:?}", kernel.name, translation.entry_point_names);
+    }
+}
+
+#[test]
+fn every_kernel_is_hlsl() {
+    let pipeline = hlsl::PipelineOptions::default();
+    for (kernel, module, info) in for_others() {
+        // The compiler that every Windows has knows 5.1.
+        let shader_model = if kernel.needs().is_empty() { hlsl::ShaderModel::V5_1 } else { hlsl::ShaderModel::V6_2 };
+        let options = hlsl::Options { shader_model, ..hlsl::Options::default() };
+        let mut text = String::new();
+        let written = hlsl::Writer::new(&mut text, &options, &pipeline).write(&module, &info, None);
+        let entry_points = written.unwrap_or_else(|e| panic!("{}: {e}", kernel.name)).entry_point_names;
+        assert!(entry_points.iter().all(Result::is_ok), "{}: {entry_points:?}", kernel.name);
+        assert!(text.contains("[numthreads("), "{}:\n{text}", kernel.name);
+    }
 }
 
 #[test]
