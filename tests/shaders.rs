@@ -65,18 +65,19 @@ fn kernels_that_note_validate() {
 }
 
 /// A kernel for Metal or Direct3D, as wgpu hands it to naga there: with its constants, and none on matrices, which are for Vulkan alone.
-fn for_others() -> impl Iterator<Item = (&'static Kernel, naga::Module, ModuleInfo)> {
-    kernels().into_iter().filter(|k| !k.needs().contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX)).map(|kernel| {
-        let (module, info) = validated(kernel, &expand(kernel.header, kernel.source)).unwrap();
-        let (module, info) = process_overrides(&module, &info, None, &Default::default()).unwrap();
-        (kernel, module.into_owned(), info.into_owned())
-    })
+fn for_others() -> Result<Vec<(&'static Kernel, naga::Module, ModuleInfo)>, String> {
+    let of = |kernel: &'static Kernel| {
+        let (module, info) = validated(kernel, &expand(kernel.header, kernel.source))?;
+        let (module, info) = process_overrides(&module, &info, None, &Default::default()).map_err(|e| format!("{}: {e}", kernel.name))?;
+        Ok((kernel, module.into_owned(), info.into_owned()))
+    };
+    kernels().into_iter().filter(|k| !k.needs().contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX)).map(of).collect()
 }
 
 #[test]
 fn every_kernel_is_metal() {
     let options = msl::Options { lang_version: (2, 4), ..msl::Options::default() };
-    for (kernel, module, info) in for_others() {
+    for (kernel, module, info) in for_others().unwrap() {
         let written = msl::write_string(&module, &info, &options, &msl::PipelineOptions::default());
         let (text, translation) = written.unwrap_or_else(|e| panic!("{}: {e}", kernel.name));
         assert!(text.contains("kernel void"), "{}:\n{text}", kernel.name);
@@ -87,7 +88,7 @@ fn every_kernel_is_metal() {
 #[test]
 fn every_kernel_is_hlsl() {
     let pipeline = hlsl::PipelineOptions::default();
-    for (kernel, module, info) in for_others() {
+    for (kernel, module, info) in for_others().unwrap() {
         // The compiler that every Windows has knows 5.1.
         let shader_model = if kernel.needs().is_empty() { hlsl::ShaderModel::V5_1 } else { hlsl::ShaderModel::V6_2 };
         let options = hlsl::Options { shader_model, ..hlsl::Options::default() };

@@ -106,7 +106,9 @@ fn unroll(unrolled: &mut String, sets: &mut Vec<(String, Vec<String>)>, text: &s
                 let numbers = 0..number.parse::<u32>().unwrap_or(0);
                 sets.push((name.to_owned(), numbers.map(|n| n.to_string()).collect()));
             }
-            ["#set", name, ref words @ ..] if !words.is_empty() => sets.push((name.to_owned(), words.iter().map(|&word| word.to_owned()).collect())),
+            ["#set", name, ref words @ ..] if !words.is_empty() => {
+                sets.push((name.to_owned(), words.iter().map(|&word| word.to_owned()).collect()))
+            }
             ["#for", variable, set] if sets.iter().any(|(name, _)| name == set) => {
                 let mut open = 1;
                 let inside = lines.by_ref().take_while(|line| {
