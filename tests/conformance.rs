@@ -31,7 +31,7 @@ enum Verdict {
 }
 
 /// Cases whose expected outputs were mistakes.
-const CONTESTED: [(&str, &str); 8] = [
+const CONTESTED: [(&str, &str); 9] = [
     (
         "test_averagepool_3d_dilations_large_count_include_pad_is_1_ceil_mode_is_True",
         "expects windows that run past the padding to be divided by the whole kernel; the reference of onnx 1.23, ONNX Runtime and \
@@ -40,6 +40,11 @@ const CONTESTED: [(&str, &str); 8] = [
     ("test_cast_FLOAT_to_BFLOAT16", TRUNCATED),
     ("test_castlike_FLOAT_to_BFLOAT16", TRUNCATED),
     ("test_castlike_FLOAT_to_BFLOAT16_expanded", TRUNCATED),
+    (
+        "test_maxunpool_export_with_output_shape",
+        "expects indices to count in the shape without output_shape, so that what MaxPool gave does not find its way back; ONNX Runtime counts \
+         in output_shape, as here",
+    ),
     ("test_qlinearmatmul_2D_int8_float16", WRAPPED),
     ("test_qlinearmatmul_2D_int8_float32", WRAPPED),
     ("test_qlinearmatmul_3D_int8_float16", WRAPPED),

@@ -1,4 +1,5 @@
-//! Branches, loops, sequences and signals of ONNX, against ONNX Runtime, with inputs whose values are not known at import.
+//! Branches, loops, sequences and signals of ONNX, with inputs whose values are not known at import, and what versions of an operator say
+//! differently, against ONNX Runtime.
 #![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 use foveate::array::{Array, npy::read_npz};
@@ -8,11 +9,12 @@ use foveate::plan::Options;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What `tests/fixtures/onnx_control.py` saved, by case.
+/// What `tests/fixtures/onnx_control.py` and `onnx_versions.py` saved, by case.
 fn cases() -> BTreeMap<String, Vec<(String, Array)>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/onnx_control.npz");
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let mut cases: BTreeMap<String, Vec<(String, Array)>> = BTreeMap::new();
-    for (key, array) in read_npz(path).unwrap() {
+    let files = ["onnx_control.npz", "onnx_versions.npz"].map(|name| read_npz(fixtures.join(name)).unwrap());
+    for (key, array) in files.into_iter().flatten() {
         let (case, rest) = key.split_once('.').unwrap();
         cases.entry(case.to_owned()).or_default().push((rest.to_owned(), array));
     }

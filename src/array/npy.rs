@@ -9,6 +9,8 @@ use crate::error::{Error, Result};
 use npyz::{DType as NpyType, NpyFile, NpyHeader, Order, TypeChar, WriterBuilder};
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
+use zip::write::SimpleFileOptions;
+use zip::{ZipArchive, ZipWriter};
 
 /// Reads a `.npy` file.
 ///
@@ -52,8 +54,7 @@ pub(crate) fn read_with<T>(path: &Path, decode: impl Fn(&mut dyn Read) -> Result
 pub(crate) fn read_each<T>(path: &Path, decode: impl Fn(&mut dyn Read) -> Result<T, String>) -> Result<Vec<(String, T)>> {
     let file = std::fs::File::open(path).map_err(|e| Error::io(path, e))?;
     let wrong = |reason: String| Error::model(path.display().to_string(), reason);
-    let mut archive = npyz::npz::NpzArchive::new(BufReader::new(file)).map_err(|e| wrong(format!("not an .npz file: {e}")))?;
-    let zip = archive.zip_archive();
+    let mut zip = ZipArchive::new(BufReader::new(file)).map_err(|e| wrong(format!("not an .npz file: {e}")))?;
     let mut arrays = Vec::with_capacity(zip.len());
     for index in 0..zip.len() {
         let mut entry = zip.by_index(index).map_err(|e| wrong(format!("entry {index}: {e}")))?;
@@ -71,14 +72,15 @@ pub(crate) fn write_each<'a, T: 'a>(
     encode: impl Fn(&mut Vec<u8>, T) -> io::Result<()>,
 ) -> Result<()> {
     replace(path, |file| {
-        let mut npz = npyz::npz::NpzWriter::new(file);
+        let mut zip = ZipWriter::new(file);
         for (name, array) in arrays {
             let mut bytes = Vec::new();
             encode(&mut bytes, array)?;
-            npz.zip_writer().start_file(npyz::npz::file_name_from_array_name(name), Default::default()).map_err(io::Error::other)?;
-            npz.zip_writer().write_all(&bytes)?;
+            let options = SimpleFileOptions::default().large_file(u32::try_from(bytes.len()).is_err());
+            zip.start_file(npyz::npz::file_name_from_array_name(name), options).map_err(io::Error::other)?;
+            zip.write_all(&bytes)?;
         }
-        npz.zip_writer().finish().map_err(io::Error::other).map(|_| ())
+        zip.finish().map_err(io::Error::other).map(|_| ())
     })
 }
 

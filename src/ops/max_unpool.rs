@@ -18,7 +18,6 @@ use crate::array::{Hw, elements};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::Var;
-use crate::ops::PadMode;
 
 pub(super) const KERNELS: &[&Kernel] = &[];
 
@@ -33,8 +32,7 @@ pub struct MaxUnpool {
     pub before: Vec<usize>,
     /// Padding after it.
     pub after: Vec<usize>,
-    /// The output's whole shape, where it is larger than kernel, stride and padding say: indices still count in the smaller one,
-    /// and zeros follow it in each dimension.
+    /// The whole shape that was pooled, where kernel, stride and padding do not tell: what a last window did not reach, for instance.
     pub output_shape: Option<Vec<usize>>,
 }
 
@@ -57,13 +55,11 @@ impl Var {
         let Some(sizes) = (0..rank - 2).map(extent).collect::<Option<Vec<_>>>() else {
             return Err(Error::shape(NAME, format!("{attributes:?} makes no output of {}", self.ty())));
         };
-        let shape = [&self.shape()[..2], &sizes].concat();
-        let output = self.put_flat(indices, &shape)?;
-        let Some(wanted) = output_shape.as_ref().filter(|wanted| **wanted != shape) else { return Ok(output) };
-        let more = |(&wanted, &size): (&usize, &usize)| wanted.checked_sub(size).and_then(|more| isize::try_from(more).ok());
-        match wanted.iter().zip(&shape).map(more).collect::<Option<Vec<_>>>() {
-            Some(more) if wanted.len() == rank => output.pad(vec![0; rank], more, PadMode::Constant(0.0)),
-            _ => Err(Error::shape(NAME, format!("output_shape {wanted:?} is smaller than {shape:?}, in which the indices count"))),
+        let implied = [&self.shape()[..2], &sizes].concat();
+        match output_shape {
+            None => self.put_flat(indices, &implied),
+            Some(shape) if shape.len() == rank && shape[..2] == implied[..2] => self.put_flat(indices, shape),
+            Some(shape) => Err(Error::shape(NAME, format!("output_shape {shape:?} has other images or channels than {}", self.ty()))),
         }
     }
 

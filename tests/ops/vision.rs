@@ -212,8 +212,13 @@ fn moved() {
     let pooled = |output_shape| MaxUnpool { kernel: vec![1, 2], stride: vec![1, 2], before: vec![0; 2], after: vec![0; 2], output_shape };
     let plain = Array::new([1, 2, 1, 4], vec![0.0f32, 1.0, 2.0, 0.0, 3.0, 0.0, 0.0, 4.0]).unwrap();
     same("unpool", &inputs, &[plain], |v| Ok(vec![v[0].max_unpool(&v[1], &pooled(None))?]));
-    let larger = Array::new([1, 2, 1, 5], vec![0.0f32, 1.0, 2.0, 0.0, 0.0, 3.0, 0.0, 0.0, 4.0, 0.0]).unwrap();
+    // The same places in channels of 1 x 5.
+    let larger = Array::new([1, 2, 1, 5], vec![0.0f32, 1.0, 2.0, 0.0, 3.0, 0.0, 0.0, 4.0, 0.0, 0.0]).unwrap();
     same("unpool larger", &inputs, &[larger], |v| Ok(vec![v[0].max_unpool(&v[1], &pooled(Some(vec![1, 2, 1, 5])))?]));
+    let graph = Graph::new();
+    let [x, at] = inputs.map(|array| graph.constant(array).unwrap());
+    let refused = x.max_unpool(&at, &pooled(Some(vec![1, 3, 1, 5]))).unwrap_err();
+    assert!(refused.to_string().contains("[1, 3, 1, 5] has other images or channels"), "{refused}");
 }
 
 #[test]

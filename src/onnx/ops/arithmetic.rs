@@ -72,12 +72,12 @@ fn modulo(node: &Node<'_>) -> Result<Vec<Value>> {
     pair(node, if truncated { Var::fmod } else { Var::remainder })
 }
 
-/// Before version 9, slopes of one dimension are those of the channels.
+/// Before version 7, slopes of one dimension are those of the channels.
 fn prelu(node: &Node<'_>) -> Result<Vec<Value>> {
     node.ignore(&["consumed_inputs"]);
     let (input, slope) = (node.var(0)?, node.var(1)?);
     let behind = input.shape().len().saturating_sub(2);
-    let of_channels = node.opset < 9 && slope.shape().len() == 1 && input.shape().get(1) == slope.shape().first();
+    let of_channels = node.opset < 7 && slope.shape().len() == 1 && input.shape().get(1) == slope.shape().first();
     let slope = if of_channels { slope.reshape([slope.shape(), &vec![1; behind]].concat())? } else { slope };
     node.same(input.prelu(&slope)?)
 }

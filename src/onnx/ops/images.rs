@@ -162,8 +162,14 @@ fn upsample(node: &Node<'_>) -> Result<Vec<Value>> {
     }
     let mode = if linear { ResizeMode::Bilinear } else { ResizeMode::Nearest };
     let options = Resize { mode, coordinates: Coordinates::Asymmetric, rounding: NearestRounding::Floor, ..Resize::to(Hw::square(1)) };
-    let sides: Vec<ResizeAxis> = scales.iter().enumerate().map(|(axis, &scale)| by_scale(axis, shape[axis], scale)).collect();
-    apply(node, &sides, options)
+    let sides = scales.iter().enumerate().map(|(axis, &scale)| by_scale(axis, shape[axis], scale));
+    // The text of version 10 does not say which point is nearest; ONNX's case and ONNX Runtime take the next one where an axis shrinks.
+    let (down, up): (Vec<ResizeAxis>, Vec<ResizeAxis>) = sides.partition(|side| !linear && side.scale.is_some_and(|scale| scale < 1.0));
+    if down.is_empty() {
+        return apply(node, &up, options);
+    }
+    let larger = node.var(0)?.resize_axes(&up, options)?;
+    node.same(larger.resize_axes(&down, Resize { rounding: NearestRounding::Ceil, ..options })?)
 }
 
 fn roi_align(node: &Node<'_>) -> Result<Vec<Value>> {

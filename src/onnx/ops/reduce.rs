@@ -34,7 +34,7 @@ fn reduce(node: &Node<'_>, f: Function, nothing: f32) -> Result<Vec<Value>> {
     let identity = node.opset >= since && node.flag("noop_with_empty_axes", false)? && axes.is_empty();
     let axes = axes.iter().map(|&a| node.axis(a, shape.len())).collect::<Result<Vec<usize>>>()?;
     if identity {
-        return Ok(vec![node.value(0)?.clone()]);
+        return of_one(node);
     }
     if shape.contains(&0) {
         return reduce_nothing(node, &shape, &axes, keepdims, nothing);
@@ -49,6 +49,19 @@ fn reduce(node: &Node<'_>, f: Function, nothing: f32) -> Result<Vec<Value>> {
         return node.same(f(&input.cast(DType::I32)?, &axes, keepdims)?.cast(DType::Bool)?);
     }
     node.wrapped(f(&input, &axes, keepdims)?)
+}
+
+/// Reductions of each element by itself: what their formula does beside the sum, as ONNX Runtime and newer texts of version 18 have it.
+fn of_one(node: &Node<'_>) -> Result<Vec<Value>> {
+    match node.message.op_type.as_str() {
+        "ReduceL1" | "ReduceL2" => node.wrapped(node.var(0)?.abs()?),
+        "ReduceLogSum" => node.same(node.var(0)?.log()?),
+        "ReduceSumSquare" => {
+            let x = node.var(0)?;
+            node.wrapped(x.mul(&x)?)
+        }
+        _ => Ok(vec![node.value(0)?.clone()]),
+    }
 }
 
 fn reduce_nothing(node: &Node<'_>, shape: &[usize], axes: &[usize], keepdims: bool, nothing: f32) -> Result<Vec<Value>> {

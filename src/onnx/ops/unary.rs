@@ -96,7 +96,7 @@ fn clip(node: &Node<'_>) -> Result<Vec<Value>> {
     node.ignore(&["consumed_inputs"]);
     let input = node.var(0)?;
     if node.opset < 11 {
-        return node.same(input.clip(node.optional_float("min")?, node.optional_float("max")?)?);
+        return node.same(input.clip(Some(node.float("min", f32::MIN)?), Some(node.float("max", f32::MAX)?))?);
     }
     let bound = |index: usize| -> Result<Option<f64>> {
         let numbers = if node.has(index) { node.constants(index)? } else { None };
