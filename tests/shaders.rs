@@ -31,13 +31,23 @@ fn validated(kernel: &Kernel, text: &str) -> Result<(naga::Module, ModuleInfo), 
     Ok((module, info))
 }
 
+/// The text of a kernel that notes the largest magnitude of what it stores, if it can.
+fn noting(kernel: &Kernel) -> Option<String> {
+    const WORD: &str = "@group(0) @binding(20) var<storage, read_write> largest_stored: atomic<u32>;\n";
+    let text = expand(&format!("#set NOTES 1\n{}{WORD}", kernel.header), kernel.source);
+    text.contains("fn noted()").then_some(text)
+}
+
 /// For `scripts/browser-check.sh`: the texts as a browser would get them.
 #[test]
 fn texts_can_be_written_out() {
     let Some(folder) = std::env::var_os("FOVEATE_WGSL_DIR") else { return };
     for kernel in kernels().iter().filter(|k| k.needs().is_empty()) {
-        let path = Path::new(&folder).join(kernel.name.replace('/', "-")).with_extension("wgsl");
-        std::fs::write(path, expand(kernel.header, kernel.source)).unwrap();
+        let path = Path::new(&folder).join(kernel.name.replace('/', "-"));
+        std::fs::write(path.with_extension("wgsl"), expand(kernel.header, kernel.source)).unwrap();
+        if let Some(text) = noting(kernel) {
+            std::fs::write(path.with_extension("noting.wgsl"), text).unwrap();
+        }
     }
 }
 
@@ -51,15 +61,12 @@ fn every_kernel_validates() {
 /// So do those that can note the largest magnitude of what they store, when they are told to.
 #[test]
 fn kernels_that_note_validate() {
-    const WORD: &str = "@group(0) @binding(20) var<storage, read_write> largest_stored: atomic<u32>;\n";
     let mut count = 0;
     for kernel in kernels() {
-        let text = expand(&format!("#set NOTES 1\n{}{WORD}", kernel.header), kernel.source);
-        if text.contains("fn noted()") {
-            count += 1;
-            assert!(text.contains("atomicMax(&largest_stored"), "{}:\n{text}", kernel.name);
-            validated(kernel, &text).unwrap_or_else(|e| panic!("{}:\n{e}", kernel.name));
-        }
+        let Some(text) = noting(kernel) else { continue };
+        count += 1;
+        assert!(text.contains("atomicMax(&largest_stored"), "{}:\n{text}", kernel.name);
+        validated(kernel, &text).unwrap_or_else(|e| panic!("{}:\n{e}", kernel.name));
     }
     assert!(count >= 20, "{count} kernels note");
 }
