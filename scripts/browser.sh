@@ -9,6 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target=${CARGO_TARGET_DIR:-target}
+case "$*" in '' | --build) ;; *) echo "usage: scripts/browser.sh [--build]" >&2; exit 2 ;; esac
 
 version=$(sed -n '/^name = "wasm-bindgen"$/{n;s/.*"\(.*\)"/\1/p}' Cargo.lock)
 bindgen=$target/wasm-bindgen/bin/wasm-bindgen

@@ -34,8 +34,7 @@ fi
 # What a browser runs is built of the same sources; `scripts/browser-check.sh` runs it.
 if command -v rustup >/dev/null && rustup target add wasm32-unknown-unknown; then
     step "The library alone, for a browser"
-    cargo check --locked --lib --no-default-features --target wasm32-unknown-unknown
-    cargo check --locked --example browser --no-default-features --target wasm32-unknown-unknown
+    cargo check --locked --lib --example browser --no-default-features --target wasm32-unknown-unknown
 fi
 
 step "Documentation"

@@ -33,35 +33,24 @@ fn reduce(node: &Node<'_>, f: Function, nothing: f32) -> Result<Vec<Value>> {
     let keepdims = node.flag("keepdims", true)?;
     let identity = node.opset >= since && node.flag("noop_with_empty_axes", false)? && axes.is_empty();
     let axes = axes.iter().map(|&a| node.axis(a, shape.len())).collect::<Result<Vec<usize>>>()?;
-    if identity {
-        return of_one(node);
+    // Each element by itself: what a formula does beside its sum is done, as ONNX Runtime and newer texts of version 18 have it.
+    let more = matches!(node.message.op_type.as_str(), "ReduceL1" | "ReduceL2" | "ReduceLogSum" | "ReduceSumSquare");
+    if identity && (!more || shape.contains(&0)) {
+        return Ok(vec![node.value(0)?.clone()]);
     }
     if shape.contains(&0) {
         return reduce_nothing(node, &shape, &axes, keepdims, nothing);
     }
     let input = node.var(0)?;
-    if shape.is_empty() && axes.is_empty() {
-        // One number: what remains of the function is its formula. A dimension of size 1 lets it be computed.
-        return node.wrapped(f(&input.reshape([1])?, &[], false)?);
+    if identity || shape.is_empty() && axes.is_empty() {
+        // Of one number the function's formula remains. A dimension of size 1 lets it be computed.
+        return node.wrapped(f(&input.reshape([&shape[..], &[1]].concat())?, &[-1], false)?);
     }
     let axes: Vec<isize> = axes.into_iter().map(|a| isize::try_from(a).unwrap_or(isize::MAX)).collect();
     if input.dtype() == DType::Bool {
         return node.same(f(&input.cast(DType::I32)?, &axes, keepdims)?.cast(DType::Bool)?);
     }
     node.wrapped(f(&input, &axes, keepdims)?)
-}
-
-/// Reductions of each element by itself: what their formula does beside the sum, as ONNX Runtime and newer texts of version 18 have it.
-fn of_one(node: &Node<'_>) -> Result<Vec<Value>> {
-    match node.message.op_type.as_str() {
-        "ReduceL1" | "ReduceL2" => node.wrapped(node.var(0)?.abs()?),
-        "ReduceLogSum" => node.same(node.var(0)?.log()?),
-        "ReduceSumSquare" => {
-            let x = node.var(0)?;
-            node.wrapped(x.mul(&x)?)
-        }
-        _ => Ok(vec![node.value(0)?.clone()]),
-    }
 }
 
 fn reduce_nothing(node: &Node<'_>, shape: &[usize], axes: &[usize], keepdims: bool, nothing: f32) -> Result<Vec<Value>> {
