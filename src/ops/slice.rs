@@ -70,12 +70,14 @@ pub struct Slice {
 }
 
 impl Var {
-    /// The part in `ranges`; dimensions without one are kept whole.
+    /// The part in `ranges`; dimensions without one are kept whole. Nothing is added to the graph where that is all there is.
     ///
     /// # Errors
     /// If a dimension does not exist or is named twice, a step is 0, or nothing is left.
     pub fn slice(&self, ranges: impl Into<Vec<AxisRange>>) -> Result<Self> {
-        self.apply1(Slice { ranges: ranges.into() }, &[])
+        let slice = Slice { ranges: ranges.into() };
+        let whole = slice.resolve(self.ty())?.iter().zip(self.shape()).all(|(range, size)| *range == (0, 1, *size));
+        if whole { Ok(self.clone()) } else { self.apply1(slice, &[]) }
     }
 
     /// `length` elements of dimension `axis`, from `start` on.
