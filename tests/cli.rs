@@ -149,6 +149,7 @@ fn published_systems_are_listed_with_size_and_cost() {
         "fcn8s 134362751 180992697408 500 x 500",
         "fcn-alexnet 56954261 20997741088",
         "deconvnet 251805653 32745979904",
+        "unet 31030658 150428424448 572 x 572",
     ] {
         assert!(listed.contains(line), "{line}: {listed}");
     }

@@ -230,19 +230,31 @@ batch = 2
 steps = 2
 "#;
 
+/// Whether an element of an image of 40 x 40 lies in the square that masks are about.
+fn in_square(i: usize) -> bool {
+    (8..24).contains(&(i / 40 % 40)) && (8..24).contains(&(i % 40))
+}
+
+/// Folders `photos`, with `a.png` and `b.png` of a light square, and `masks`, with nothing.
+fn squares(folder: &Path) {
+    ["photos", "masks"].iter().for_each(|name| std::fs::create_dir(folder.join(name)).unwrap());
+    for name in ["a.png", "b.png"] {
+        write_png(folder.join("photos").join(name), &Array::from_fn([1, 3, 40, 40], |i| f32::from(u8::from(in_square(i))))).unwrap();
+    }
+}
+
+/// The mask of one of these photos.
+fn mask(folder: &Path, name: &str, class: i32) {
+    let classes = Array::from_fn([1, 1, 40, 40], |i| if in_square(i) { class } else { 0 });
+    write_indexed_png(folder.join("masks").join(name), &classes, |class| [class; 3]).unwrap();
+}
+
 #[test]
 fn masks_are_trained_on_and_what_is_wrong_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    ["photos", "masks"].iter().for_each(|name| std::fs::create_dir(at(name)).unwrap());
-    let inside = |i: usize| (8..24).contains(&(i / 40 % 40)) && (8..24).contains(&(i % 40));
-    for name in ["a", "b"] {
-        write_png(at("photos").join(format!("{name}.png")), &Array::from_fn([1, 3, 40, 40], |i| f32::from(u8::from(inside(i))))).unwrap();
-    }
-    let mask = |name: &str, class: i32| {
-        let classes = Array::from_fn([1, 1, 40, 40], |i| if inside(i) { class } else { 0 });
-        write_indexed_png(at("masks").join(name), &classes, |class| [class; 3]).unwrap();
-    };
+    squares(folder.path());
+    let mask = |name: &str, class: i32| mask(folder.path(), name, class);
     mask("a.png", 1);
     let refused = |recipe: &str, reason: &str| {
         let output = train(folder.path(), recipe, &["--device", "cpu"]);
@@ -276,4 +288,41 @@ fn masks_are_trained_on_and_what_is_wrong_is_said() {
     let said = text(&segmented.stdout);
     assert!(said.contains("a.png: 40x40, ") && ["ground ", "square ", "disc "].iter().any(|class| said.contains(class)), "{said}");
     assert!(at("found/classes.png").exists() && at("found/overlay.png").exists());
+}
+
+#[test]
+fn a_unet_learns_from_masks_in_grey() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    squares(folder.path());
+    ["a.png", "b.png"].iter().for_each(|name| mask(folder.path(), name, 1));
+    let network = "system = \"unet\"\nchannels = [4, 6]\npadded = false\ndropout = 0.2\n";
+    let begin = MASKS.find("system").unwrap();
+    let data = MASKS.find("[data]").unwrap();
+    let recipe = format!("{}{network}\n{}", &MASKS[..begin], &MASKS[data..]);
+    let recipe = recipe.replace("mean = [0.4, 0.5, 0.6]", "channels = 1").replace("steps = 2", "steps = 60");
+    let done = train(folder.path(), &recipe, &[]);
+    assert_code(&done, 0);
+    let said = text(&done.stdout);
+    assert!(said.contains("2 classes in pictures of 32 x 32, U-Net of [4, 6] channels: 1290 parameters"), "{said}");
+    let log = std::fs::read_to_string(at("run/log.csv")).unwrap();
+    let last: Vec<f64> = log.lines().last().unwrap().split(',').map(|cell| cell.parse().unwrap()).collect();
+    assert!(log.starts_with("step,loss,rate,batch_accuracy,mean_iu,pixel_accuracy\n") && last[4] > 0.9, "{log}");
+    // A photo with colours, as large as it is, by what the weights say of themselves.
+    let segmented = foveate(&["segment", &at("photos/a.png"), "--model", &at("run/weights.safetensors"), "--output", &at("found")]);
+    assert_code(&segmented, 0);
+    let said = text(&segmented.stdout);
+    assert!(said.contains("a.png: 40x40, ground 8") && said.contains("square 1"), "16 of 100 pixels are the square's: {said}");
+    let named = foveate(&["classify", &at("photos/a.png"), "--model", &at("run/weights.safetensors")]);
+    assert!(text(&named.stderr).contains("gives each pixel a class"), "{}", text(&named.stderr));
+    for (from, to, reason) in [
+        ("channels = [4, 6]", "channels = [4]", "1 to 8 poolings"),
+        ("channels = [4, 6]", "channels = [4, 6, 8, 8]", "too small to be mirrored by"),
+        ("dropout = 0.2", "dropout = 1.0", "less than 1"),
+    ] {
+        std::fs::remove_dir_all(at("run")).unwrap_or_default();
+        let refused = train(folder.path(), &recipe.replace(from, to), &["--device", "cpu"]);
+        let said = text(&refused.stderr);
+        assert!(refused.status.code() == Some(1) && said.contains(reason), "{said}");
+    }
 }

@@ -15,11 +15,12 @@ use foveate::models::deconvnet::{DeconvNet, FOLDED};
 use foveate::models::digit_scenes::{CLASSES, Scenes, VOID};
 use foveate::models::fcn::Variant;
 use foveate::models::narrow_fcn::NarrowFcn;
-use foveate::nn::Weights;
+use foveate::models::pixelwise::Pixelwise;
 use foveate::nn::loss::{CrossEntropy, cross_entropy};
 use foveate::nn::metrics::Confusion;
 use foveate::nn::optimiser::{Adam, Optimiser};
 use foveate::nn::schedule::Schedule;
+use foveate::nn::{Random, Weights};
 use foveate::plan::{Device, Plan};
 use foveate::train::{Batch, Loader, Objective, Trainer};
 use program::{assert_code, foveate, text};
@@ -50,10 +51,11 @@ fn learned(fcn: NarrowFcn) -> Confusion {
     let image = |graph: &Graph| graph.input("image", TensorType::f32([BATCH, 3, SIDE, SIDE])).unwrap();
     let graph = Graph::new();
     let label = graph.input("label", TensorType::new(DType::I32, [BATCH, SIDE, SIDE])).unwrap();
-    let network = fcn.trainable(&fcn.initial(1).unwrap(), &image(&graph)).unwrap();
+    let mut random = Random::new(&graph, 1).unwrap();
+    let (scores, parameters) = fcn.trainable(&fcn.initial(1).unwrap(), &image(&graph), &mut random).unwrap();
     let options = CrossEntropy { ignore_index: Some(VOID), ..CrossEntropy::default() };
-    let loss = cross_entropy(&NarrowFcn::score(&network).unwrap(), &label, &options).unwrap();
-    let objective = Objective { loss, metrics: Vec::new(), parameters: network.learned };
+    let loss = cross_entropy(&scores, &label, &options).unwrap();
+    let objective = Objective { loss, metrics: Vec::new(), parameters };
     let schedule = Schedule::Cosine { base: 5e-3, last: 0.0, warm_up: 10, steps: STEPS };
     let mut trainer = Trainer::new(gpu(), &objective, &Optimiser::Adam(Adam::default()), schedule, None).unwrap();
     let losses: Vec<f64> = (0..STEPS).map(|_| trainer.step(&scenes.inputs()).unwrap().loss).collect();
@@ -124,7 +126,7 @@ fn a_network_starts_by_saying_what_the_one_with_fewer_skips_says() {
     let image = graph.constant(random(&[1, 3, 64, 64], 1)).unwrap();
     let networks = VARIANTS.map(|variant| {
         let fcn = NarrowFcn { variant, ..coarse };
-        fcn.forward(&fcn.after(&weights).unwrap(), &image).unwrap()
+        fcn.forward(&fcn.after(&weights, 1).unwrap(), &image).unwrap()
     });
     let output = |network: usize, name: &str| networks[network].layer(name).unwrap().output.clone();
     let wanted = [
@@ -142,7 +144,7 @@ fn a_network_starts_by_saying_what_the_one_with_fewer_skips_says() {
     for (same, as_this) in [(1, 0), (3, 2), (4, 3), (6, 5)] {
         assert_eq!(found[same], found[as_this], "{:?} and {:?}", wanted[same], wanted[as_this]);
     }
-    let error = coarse.after(&drawn.replaced("wider", [("fc6.bias".to_owned(), random(&[5], 1))])).unwrap_err().to_string();
+    let error = coarse.after(&drawn.replaced("wider", [("fc6.bias".to_owned(), random(&[5], 1))]), 1).unwrap_err().to_string();
     assert!(error.contains("'fc6.bias'"), "{error}");
 }
 
@@ -162,11 +164,14 @@ fn what_does_not_fit_is_refused() {
 
 const RECIPE: &str = r#"# A small run
 [network]
-system = "fcn-digits"
+system = "fcn"
 variant = "fcn8s"
 convolutions = [1, 2, 1, 1, 1]
 channels = [2, 2, 4, 4, 4]
 hidden = 8
+
+[data]
+kind = "digit-scenes"
 train_examples = 20
 test_examples = 5
 
@@ -208,7 +213,7 @@ fn a_recipe_is_run_and_draws_what_it_found() {
     assert!(log.starts_with("step,loss,rate,batch_accuracy,mean_iu,pixel_accuracy\n") && log.lines().count() == 3, "{log}");
     for name in ["scenes.png", "truth.png"] {
         let picture = foveate::array::picture::Picture::open(folder.path().join("run").join(name)).unwrap();
-        assert_eq!(picture.size.w, 2 * 2 * 3 * SIDE, "four scenes, two beside each other, and again with classes");
+        assert_eq!(picture.size.w, 2 * 2 * 384, "four scenes, two beside each other, and again with classes");
     }
     let weights = Weights::open(folder.path().join("run/checkpoint.safetensors")).unwrap();
     assert_eq!(NarrowFcn::of(&weights).unwrap().stages, [(1, 2), (2, 2), (1, 4), (1, 4), (1, 4)]);
@@ -225,13 +230,16 @@ convolutions = [1, 1, 1, 1, 2]
 channels = [4, 4, 4, 4, 4]
 hidden = 8
 statistics = 2
+{more}
+
+[data]
+kind = "digit-scenes"
 side = 96
 digits = 2
 scales = [1.5, 2.0]
 apart = true
 train_examples = 20
 test_examples = 4
-{more}
 
 [train]
 batch = 4
@@ -274,9 +282,9 @@ fn deconvnet_is_trained_in_two_stages() {
     assert_code(&done, 0);
     let said = text(&done.stdout);
     assert!(said.contains("stage 2") && said.contains("mean_iu") && said.contains("20 examples, 4 for tests"), "{said}");
-    for (stage, side) in [("one", 32), ("two", 96)] {
+    for stage in ["one", "two"] {
         let picture = foveate::array::picture::Picture::open(at(&format!("{stage}/scenes.png"))).unwrap();
-        assert_eq!(picture.size.w, 2 * 2 * 3 * side, "crops, then scenes: two beside each other, and again with classes");
+        assert_eq!(picture.size.w, 2 * 2 * 384, "crops, then scenes: two beside each other, and again with classes");
     }
 
     for (stage, more, reason) in [

@@ -1,6 +1,6 @@
 //! The published systems that give each pixel a class, and their weights: `--model fcn8s --weights FILE`.
 
-use super::trained::TrainedFcn;
+use super::trained::TrainedPixels;
 use clap::{Args, ValueEnum};
 use foveate::array::TensorType;
 use foveate::graph::Graph;
@@ -118,7 +118,7 @@ pub(super) struct Classifier {
 pub(super) enum Network {
     Fcn(Whole),
     DeconvNet(Regional, Option<(Whole, Ensemble)>),
-    Trained(Box<TrainedFcn>),
+    Trained(Box<TrainedPixels>),
 }
 
 /// FCN, which sees the whole photo.

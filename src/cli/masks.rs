@@ -3,7 +3,7 @@
 use super::classifiers::{self, Classifier, Published, SystemArgs};
 use super::photos::{self, BuiltIn};
 use super::pictures::{PictureArgs, Pixels};
-use super::trained::{self, TrainedFcn};
+use super::trained::{self, TrainedPixels};
 use clap::Args;
 use foveate::array::{Array, DType, Hw, TensorType};
 use foveate::graph::{Graph, Var};
@@ -70,9 +70,9 @@ impl MaskArgs {
             return self.system.load(kind).map(|classifier| Network::Classes(Box::new(classifier)));
         }
         self.system.none(&format!("a published system ({}), and '{name}' is none", Published::names()))?;
-        if TrainedFcn::is_named(&name) {
+        if TrainedPixels::is_named(&name) {
             self.none("a --model in an ONNX file")?;
-            let network = classifiers::Network::Trained(Box::new(TrainedFcn::named(&name)?));
+            let network = classifiers::Network::Trained(Box::new(TrainedPixels::named(&name)?));
             return Ok(Network::Classes(Box::new(Classifier { network, regions: None })));
         }
         let file = Path::new(&name);

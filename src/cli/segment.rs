@@ -27,7 +27,7 @@ Examples:
   foveate segment street.jpg --model fcn8s --weights fcn8s-heavy-pascal.safetensors
   foveate segment street.jpg --model deconvnet --weights deconvnet.safetensors --regions edge-boxes.txt
   foveate segment --model digits                      handwritten digits, 40 to 70 pixels high
-  foveate segment yard.jpg --model runs/masks-fcn8s/weights.safetensors
+  foveate segment yard.jpg --model runs/masks-unet/weights.safetensors
   foveate segment page.png --model text-detector.onnx \\
       --mean 123.675,116.28,103.53 --scale 0.017125,0.017507,0.017429   (ImageNet's)")]
 pub(super) struct Segment {

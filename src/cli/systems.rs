@@ -4,9 +4,11 @@ use foveate::array::{Array, TensorType};
 use foveate::graph::{Graph, Var};
 use foveate::models::deconvnet::{self, DeconvNet};
 use foveate::models::fcn::{Fcn, Variant};
+use foveate::models::pixelwise::Pixelwise;
 use foveate::models::rnn_captioning::{self, Form};
 use foveate::models::show_attend_tell::{self, Attention, Decoder};
 use foveate::models::stn::{Classifier, Layers, Mnist, Network, Placement, Svhn, Task, Transform};
+use foveate::models::unet::{self, UNet};
 use foveate::models::vgg::{self, Depth, Top, Vgg};
 use foveate::models::{self, Normalisation, Parameter, selfie};
 use foveate::nn::Weights;
@@ -19,6 +21,7 @@ pub(super) enum System {
     Selfie,
     Fcn(Variant),
     DeconvNet,
+    Unet,
     /// Of the MNIST experiments, at the paper's 400,000 parameters: a name, the task, transformers, and whether it convolves.
     Mnist(&'static str, Task, &'static [Transform], bool),
     Svhn(&'static str, Placement),
@@ -41,7 +44,7 @@ impl System {
         const RTS: Task = Task::RotatedTranslatedScaled;
         let mut all = vec![Self::Selfie];
         all.extend(Variant::ALL.map(Self::Fcn));
-        all.push(Self::DeconvNet);
+        all.extend([Self::DeconvNet, Self::Unet]);
         all.extend([
             Self::Mnist("st-fcn", RTS, &[Transform::Affine], false),
             Self::Mnist("st-cnn", RTS, &[Transform::Affine], true),
@@ -70,6 +73,7 @@ impl System {
             Self::Selfie => "selfie",
             Self::Fcn(variant) => variant.name(),
             Self::DeconvNet => "deconvnet",
+            Self::Unet => "unet",
             Self::ShowAttendTell => "show-attend-tell",
             Self::NeuralTalk => "neuraltalk",
             Self::Mnist(name, ..) | Self::Svhn(name, _) => name,
@@ -81,6 +85,7 @@ impl System {
             Self::Selfie => "Google MediaPipe 2021; its weights are part of foveate",
             Self::Fcn(_) => "Long, Shelhamer, Darrell, CVPR 2015",
             Self::DeconvNet => "Noh, Hong, Han, ICCV 2015",
+            Self::Unet => "Ronneberger, Fischer, Brox, MICCAI 2015",
             Self::ShowAttendTell => "Xu et al., ICML 2015: COCO's sizes on VGG-19, 13 words",
             Self::NeuralTalk => "Karpathy, Fei-Fei, CVPR 2015: on VGG-16, 13 words",
             Self::Mnist(..) | Self::Svhn(..) => "Jaderberg, Simonyan, Zisserman, Kavukcuoglu, NIPS 2015",
@@ -103,6 +108,10 @@ impl System {
                 let net = DeconvNet::new();
                 let data = Graph::new().input("data", TensorType::f32([1, 3, net.size().h, net.size().w]))?;
                 caffe(&net.outline(&data, Normalisation::Inference)?, deconvnet::SCORE, &data)
+            }
+            Self::Unet => {
+                let data = Graph::new().input("image", TensorType::f32([1, 1, 572, 572]))?;
+                caffe(&UNet::new().outline(&data)?, unet::SCORE, &data)
             }
             Self::Mnist(_, task, transforms, convolves) => transformer(&mnist(task, transforms, convolves)?),
             Self::Svhn(_, placement) => transformer(&Svhn::new(64, placement)),
@@ -140,6 +149,7 @@ impl System {
             (_, Some(_)) => Err(Error::unsupported("--trunk", format!("with {}, which starts from random weights", self.name()))),
             (Self::Mnist(_, task, transforms, convolves), None) => mnist(task, transforms, convolves)?.init(seed),
             (Self::Svhn(_, placement), None) => Svhn::new(64, placement).init(seed),
+            (Self::Unet, None) => UNet::new().initial(seed),
             (Self::Selfie, None) => selfie::weights(),
         }
     }

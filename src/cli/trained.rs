@@ -4,7 +4,9 @@ use foveate::array::TensorType;
 use foveate::graph::{Graph, Var};
 use foveate::models::digit_scenes;
 use foveate::models::narrow_fcn::NarrowFcn;
+use foveate::models::pixelwise::Pixelwise;
 use foveate::models::stn::{Mnist, Network, PlainCnn};
+use foveate::models::unet::UNet;
 use foveate::nn::Weights;
 use foveate::train::{About, Frame};
 use foveate::{Error, Result};
@@ -12,18 +14,15 @@ use std::path::Path;
 
 /// The name of the network that finds digits and is part of the program.
 pub(super) const DIGITS: &str = "digits";
-/// A tensor of every network that gives each pixel a class.
-const SCORES: &str = "score_fr.weight";
-
 /// A network that gives each pixel a class.
-#[derive(Clone, Debug)]
-pub(super) struct TrainedFcn {
-    fcn: NarrowFcn,
+#[derive(Debug)]
+pub(super) struct TrainedPixels {
+    network: Box<dyn Pixelwise>,
     weights: Weights,
     pub(super) about: About,
 }
 
-impl TrainedFcn {
+impl TrainedPixels {
     /// Whether `name` names one: the one of digits, or a file.
     pub(super) fn is_named(name: &str) -> bool {
         name == DIGITS || Path::new(name).extension().is_some_and(|extension| extension == "safetensors")
@@ -33,24 +32,35 @@ impl TrainedFcn {
     /// If the file cannot be read or is of another network.
     pub(super) fn named(name: &str) -> Result<Self> {
         let weights = if name == DIGITS { digit_scenes::weights()? } else { Weights::open(name)? };
-        if !weights.contains(SCORES) {
+        let Some(network) = pixelwise(&weights)? else {
             let reason = match System::of(&weights) {
-                Some(_) => "has no 'score_fr.weight': it gives each picture a class, so it is for `foveate classify`",
+                Some(_) => "gives each picture a class, so it is for `foveate classify`",
                 None if weights.contains("seg-score-voc.weight") => "is a DeconvNet, for `foveate segment --model deconvnet --weights`",
-                None => "has no 'score_fr.weight': it is no network of `foveate train` that gives each pixel a class",
+                None => "has neither 'score_fr.weight' nor 'conv_u0d-score.weight': it is no network that gives each pixel a class",
             };
             return Err(Error::model(weights.source(), reason));
-        }
-        let own = Self { fcn: NarrowFcn::of(&weights)?, about: About::of(&weights)?, weights };
+        };
+        let own = Self { network, about: About::of(&weights)?, weights };
         // What is wrong with the weights is said before the first photo is read.
-        own.classes(&Graph::new().input("photo", TensorType::f32([1, 3, 32, 32]))?)?;
+        own.classes(&Graph::new().input("photo", TensorType::f32([1, 3, 512, 512]))?)?;
         Ok(own)
     }
 
     /// The class of each pixel, i32 (1, 1, h, w), of a photo (1, 3, h, w) with RGB in 0..1.
     pub(super) fn classes(&self, photo: &Var) -> Result<Var> {
-        self.fcn.photo_classes(&self.weights, &self.about, photo)
+        self.network.photo_classes(&self.weights, &self.about, photo)
     }
+}
+
+/// The network that gives each pixel a class and has layers as `weights` do.
+fn pixelwise(weights: &Weights) -> Result<Option<Box<dyn Pixelwise>>> {
+    Ok(if weights.contains("score_fr.weight") {
+        Some(Box::new(NarrowFcn::of(weights)?))
+    } else if weights.contains("conv_u0d-score.weight") {
+        Some(Box::new(UNet::of(weights)?))
+    } else {
+        None
+    })
 }
 
 /// A network that gives each picture a class.
@@ -72,7 +82,7 @@ impl TrainedClassifier {
         let wrong = |reason: String| Error::model(weights.source(), reason);
         let system = match System::of(&weights) {
             Some(system) => system,
-            None if weights.contains(SCORES) => {
+            None if pixelwise(&weights)?.is_some() => {
                 return Err(wrong("gives each pixel a class, so it is for `foveate segment --model`".to_owned()));
             }
             None => {

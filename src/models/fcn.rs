@@ -17,7 +17,7 @@
 //! Sources: Long, Shelhamer, Darrell, CVPR 2015, sections 3 and 4, and their PAMI version of 2016; layers and names of
 //! github.com/shelhamer/fcn.berkeleyvision.org (`voc-fcn32s`, `voc-fcn16s`, `voc-fcn8s`, `voc-fcn8s-atonce`, `voc-fcn-alexnet`).
 
-use super::caffe::{self, Layer, Net, Network, Parameter, Window};
+use super::caffe::{self, Initial, Layer, Net, Network, Parameter, Window};
 use super::{photo, vgg16};
 use crate::array::TensorType;
 use crate::error::{Error, Result};
@@ -174,7 +174,7 @@ impl Fcn {
         if self.classes == 0 || self.divisor == 0 || 32 % self.divisor != 0 {
             return Err(Error::shape("fcn", format!("{self:?}: there must be classes, and the divisor must divide 32")));
         }
-        let (mut net, data) = Net::new(weights, data)?;
+        let (mut net, data) = Net::new(weights, data, 3)?;
         if learning {
             net.learn(if self.variant == Variant::FcnAlexNet { [1.0, 1.0] } else { [2.0, 0.0] });
         }
@@ -214,7 +214,7 @@ impl Fcn {
     /// Doubles `x` and adds the scores of `pool` where both lie over the same pixels.
     fn skip(&self, net: &mut Net<'_>, up: &str, x: &Layer, pool: &str, features: &Layer) -> Result<Layer> {
         let up = net.upscore(up, x, 4, 2)?;
-        let scores = net.score(&format!("score_{pool}"), features, self.classes)?;
+        let scores = net.score(&format!("score_{pool}"), features, self.classes, Initial::Zero)?;
         let cropped = net.crop(&format!("score_{pool}c"), &scores, &up)?;
         net.fuse(&format!("fuse_{pool}"), &up, &cropped)
     }
@@ -223,7 +223,7 @@ impl Fcn {
     fn classifier(&self, net: &mut Net<'_>, x: &Layer, kernel: usize) -> Result<Layer> {
         let fc6 = net.conv_relu("fc6", x, 4096 / self.divisor, Window::new(kernel, 0))?;
         let fc7 = net.conv_relu("fc7", &fc6, 4096 / self.divisor, Window::new(1, 0))?;
-        net.score("score_fr", &fc7, self.classes)
+        net.score("score_fr", &fc7, self.classes, Initial::Zero)
     }
 
     /// `CaffeNet`: Krizhevsky et al. 2012 on one GPU's memory, pooling before normalising.

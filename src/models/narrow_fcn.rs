@@ -13,14 +13,15 @@
 //! was upsampled is cropped to a pooling's scores, which are the smaller ones here. Stages have as many
 //! convolutions and channels as one likes. The image's RGB of 0..1 becomes 4 (v - 0.5), about -1 to 1, as there is no trunk that wants something else.
 
-use super::{digit_scenes, photo};
+use super::digit_scenes;
 use crate::array::{Hw, TensorType};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
-use crate::models::caffe::{self, Layer, Net, Network, Parameter, Window};
+use crate::models::caffe::{self, Initial, Layer, Net, Network, Parameter, Window};
 use crate::models::fcn::Variant;
+use crate::models::pixelwise::Pixelwise;
 use crate::models::vgg16;
-use crate::nn::{Weights, init};
+use crate::nn::{Random, Weights, init, optimiser};
 use crate::ops::{PadMode, Resize, concat, number, scaled};
 use crate::train::About;
 
@@ -58,26 +59,6 @@ impl NarrowFcn {
         Ok(Self { variant, classes: outputs("score_fr")?, stages: vgg16::stages_of(weights)?, hidden: outputs("fc6")? })
     }
 
-    /// What training starts from: He's normal kernels, zero biases and score layers. Upsampling is not among them, as it does not
-    /// change.
-    ///
-    /// # Errors
-    /// If the network's numbers make no sense.
-    pub fn initial(&self, seed: u64) -> Result<Weights> {
-        let learned = self.learned()?;
-        let trunk = caffe::random_trunk(learned.clone(), seed);
-        caffe::initial(learned, &trunk, seed)
-    }
-
-    /// What training starts from after a network with fewer skips, of whose weights it takes all that it has itself; further score layers
-    /// are zero, so that it starts by saying what that one says.
-    ///
-    /// # Errors
-    /// If a layer of the trunk is missing from `weights`, or has another shape, by name.
-    pub fn after(&self, weights: &Weights) -> Result<Weights> {
-        caffe::initial(self.learned()?, weights, 0)
-    }
-
     fn learned(&self) -> Result<Vec<Parameter>> {
         Ok(self.parameters()?.into_iter().filter(Parameter::learned).collect())
     }
@@ -98,40 +79,6 @@ impl NarrowFcn {
     /// If `image` has another shape, its sides are no multiples of 32, or a tensor is missing from `weights` or has another shape.
     pub fn forward(&self, weights: &Weights, image: &Var) -> Result<Network> {
         self.build(Some(&self.complete(weights)?), image, false)
-    }
-
-    /// The same for training: what is learned is a state of the graph, and in [`Network::learned`] with its multipliers.
-    ///
-    /// # Errors
-    /// As [`NarrowFcn::forward`]; if the graph has states of these names.
-    pub fn trainable(&self, weights: &Weights, image: &Var) -> Result<Network> {
-        self.build(Some(&self.complete(weights)?), image, true)
-    }
-
-    /// The class of each pixel, i32 (n, 1, h, w), of a photo (n, 3, h, w) of any size with RGB in 0..1. The network sees it at the scale of
-    /// what it was trained on ([`About::seen`]), its last row and column repeated up to a multiple of 32.
-    ///
-    /// # Errors
-    /// As [`NarrowFcn::forward`]; if `photo` has another shape, or `about` other channels.
-    pub fn photo_classes(&self, weights: &Weights, about: &About, photo: &Var) -> Result<Var> {
-        let &[_, 3, h, w] = photo.shape() else {
-            return Err(Error::shape("fcn", format!("a photo is (n, 3, h, w), not {}", photo.ty())));
-        };
-        let (size, seen) = (Hw::new(h, w), about.seen(Hw::new(h, w)));
-        let image = self.image(about, &photo::scaled(photo, seen)?)?;
-        let missing = |side: usize| (side.next_multiple_of(32) - side).cast_signed();
-        let image = image.pad([0; 4], [0, 0, missing(seen.h), missing(seen.w)], PadMode::Edge)?;
-        let scores = Self::score(&self.forward(weights, &image)?)?;
-        photo::labels(&scores.narrow(2, 0, seen.h)?.narrow(3, 0, seen.w)?, size)
-    }
-
-    /// An image of 0..1 as [`NarrowFcn::forward`] takes it, so that the network sees it normalised as `about` says: forward makes
-    /// 4 (v - 1/2) of what it is given.
-    ///
-    /// # Errors
-    /// If it has other channels than `about`.
-    pub fn image(&self, about: &About, image: &Var) -> Result<Var> {
-        about.normalised(image, 0.25, 0.5)
     }
 
     /// What attention looks at, (n, channels, h / 16, w / 16): the fifth stage before its pooling, as Show, Attend and Tell has it of VGG; fc7, which
@@ -188,7 +135,7 @@ impl NarrowFcn {
             return Err(Error::shape("fcn", format!("the sides of {} are no multiples of 32", image.ty())));
         }
         let data = scaled(&image.sub(&number(image, 0.5)?)?, 4.0)?;
-        let (mut net, data) = Net::new(weights, &data)?;
+        let (mut net, data) = Net::new(weights, &data, 3)?;
         if learning {
             net.learn([2.0, 0.0]);
         }
@@ -204,7 +151,7 @@ impl NarrowFcn {
         let [_, _, pool3, pool4, pool5] = vgg16::stages(net, data, self.stages, 1, conv, pool)?;
         let fc6 = net.conv_relu("fc6", &pool5, self.hidden, Window::new(3, 1))?;
         let fc7 = net.conv_relu("fc7", &fc6, self.hidden, Window::new(1, 0))?;
-        let score_fr = net.score("score_fr", &fc7, self.classes)?;
+        let score_fr = net.score("score_fr", &fc7, self.classes, Initial::Zero)?;
         if self.variant == Variant::Fcn32s {
             return net.upscore("upscore", &score_fr, 64, 32);
         }
@@ -219,8 +166,56 @@ impl NarrowFcn {
     /// Doubles `x` and adds the scores of `pool` where both lie over the same pixels.
     fn skip(&self, net: &mut Net<'_>, up: &str, x: &Layer, pool: &str, features: &Layer) -> Result<Layer> {
         let upsampled = net.upscore(up, x, 4, 2)?;
-        let scores = net.score(&format!("score_{pool}"), features, self.classes)?;
+        let scores = net.score(&format!("score_{pool}"), features, self.classes, Initial::Zero)?;
         let cropped = net.crop(&format!("{up}c"), &upsampled, &scores)?;
         net.fuse(&format!("fuse_{pool}"), &cropped, &scores)
+    }
+}
+
+impl Pixelwise for NarrowFcn {
+    fn name(&self) -> String {
+        let channels = self.stages.map(|(_, channels)| channels);
+        format!("{} of {channels:?} and {} channels", self.variant.name(), self.hidden)
+    }
+
+    fn classes(&self) -> usize {
+        self.classes
+    }
+
+    fn channels(&self) -> usize {
+        3
+    }
+
+    /// [`NarrowFcn::forward`] makes 4 (v - 1/2) of what it is given.
+    fn image(&self, about: &About, image: &Var) -> Result<Var> {
+        about.normalised(image, 0.25, 0.5)
+    }
+
+    /// He's normal kernels, zero biases and score layers. Upsampling is not among them, as it does not change.
+    fn initial(&self, seed: u64) -> Result<Weights> {
+        let learned = self.learned()?;
+        let trunk = caffe::random_trunk(learned.clone(), seed);
+        caffe::initial(learned, &trunk, seed)
+    }
+
+    /// After a network with fewer skips further score layers are zero, so that it starts by saying what that one says.
+    fn after(&self, start: &Weights, seed: u64) -> Result<Weights> {
+        let layers = caffe::without_other_scores(start, &["score_fr", "score_pool4", "score_pool3"], self.classes)?;
+        caffe::initial(self.learned()?, &Weights::from_arrays(start.source(), layers), seed)
+    }
+
+    /// The last row and column are repeated up to a multiple of 32.
+    fn scores(&self, weights: &Weights, image: &Var) -> Result<Var> {
+        let &[_, _, h, w] = image.shape() else {
+            return Err(Error::shape("fcn", format!("an image is (n, 3, h, w), not {}", image.ty())));
+        };
+        let missing = |side: usize| (side.next_multiple_of(32) - side).cast_signed();
+        let image = image.pad([0; 4], [0, 0, missing(h), missing(w)], PadMode::Edge)?;
+        Self::score(&self.forward(weights, &image)?)?.narrow(2, 0, h)?.narrow(3, 0, w)
+    }
+
+    fn trainable(&self, weights: &Weights, image: &Var, _: &mut Random) -> Result<(Var, Vec<optimiser::Parameter>)> {
+        let network = self.build(Some(&self.complete(weights)?), image, true)?;
+        Ok((Self::score(&network)?, network.learned))
     }
 }

@@ -1,6 +1,6 @@
 //! Photos at the sizes that networks take.
 
-use crate::array::{DType, Hw};
+use crate::array::{Array, DType, Hw};
 use crate::error::{Error, Result};
 use crate::graph::Var;
 use crate::ops::Resize;
@@ -15,6 +15,18 @@ pub fn scaled(photo: &Var, size: Hw) -> Result<Var> {
     // pixel that often.
     let higher = if from.h == size.h { photo.clone() } else { photo.resize(Resize::smooth(Hw::new(size.h, from.w)))? };
     if from.w == size.w { Ok(higher) } else { higher.resize(Resize::smooth(size)) }
+}
+
+/// A `photo` (n, 3, h, w), RGB, in grey, (n, 1, h, w): the luma of ITU-R BT.601, as of a [`Frame`](crate::train::Frame) of one channel.
+///
+/// # Errors
+/// If `photo` has another shape.
+pub fn grey(photo: &Var) -> Result<Var> {
+    if photo.shape().get(1) != Some(&3) || photo.shape().len() != 4 {
+        return Err(Error::shape("photo", format!("a photo with colours is (n, 3, h, w), not {}", photo.ty())));
+    }
+    let factors = photo.graph().constant(Array::new([1, 3, 1, 1], vec![0.299f32, 0.587, 0.114])?)?;
+    photo.mul(&factors)?.reduce_sum(&[1], true)
 }
 
 /// The mask, (n, 1, h, w), of a photo of any size, by a network that makes one, of any size, of images of `size`.

@@ -143,7 +143,7 @@ impl Vgg {
         if self.divisor == 0 || 64 % self.divisor != 0 {
             return Err(Error::shape(NAME, format!("{self:?}: the divisor must divide 64")));
         }
-        let (mut net, layer) = Net::new(weights, data)?;
+        let (mut net, layer) = Net::new(weights, data, 3)?;
         let conv = |net: &mut Net<'_>, name: &str, x: &Layer, channels| net.conv_relu(name, x, channels, Window::new(3, 1));
         let pool = |net: &mut Net<'_>, name: &str, x: &Layer| net.max_pool(name, x, 2);
         let [_, _, _, _, pool5] = vgg16::stages(&mut net, &layer, self.stages(), self.divisor, conv, pool)?;

@@ -9,7 +9,7 @@ use foveate::graph::{Graph, Var};
 use foveate::models::stn::{Layers, Network, Output, PlainCnn, Transform};
 use foveate::nn::metrics::Confusion;
 use foveate::nn::{Random, Weights};
-use foveate::train::{About, Batch, Dataset, Objective};
+use foveate::train::{Batch, Dataset, Objective};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -110,8 +110,8 @@ impl Experiment for Classes {
         looks::scores(confusion)
     }
 
-    fn about(&self) -> Option<About> {
-        Some(self.sets.about.clone())
+    fn metadata(&self) -> Vec<(&'static str, String)> {
+        self.sets.about.metadata()
     }
 
     fn draw(&self, batch: &Batch, answers: &[Array], folder: &Path) -> Result<()> {

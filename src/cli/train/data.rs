@@ -1,5 +1,6 @@
-//! Pictures of one's own, as a recipe names them: `[data]`.
+//! Pictures of one's own, or made ones, as a recipe names them: `[data]`.
 
+use super::scenes::DigitScenes;
 use foveate::array::{DType, Hw};
 use foveate::train::{About, Dataset, Fit, Frame, ImageFolder, MaskFolder, Pictures, VOID};
 use foveate::{Error, Result};
@@ -9,9 +10,19 @@ use std::sync::Arc;
 
 /// `[data]`
 #[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub(super) enum DataRecipe {
+    Folders(Files),
+    Masks(Files),
+    Npz(Files),
+    Idx(Files),
+    DigitScenes(DigitScenes),
+}
+
+/// Where the pictures are, and what becomes of them.
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct DataRecipe {
-    kind: Kind,
+pub(super) struct Files {
     /// What is learnt from: a folder of class folders, a folder of photos, an `.npz` file, or the IDX file of pictures.
     train: PathBuf,
     /// What it is measured by.
@@ -33,8 +44,7 @@ pub(super) struct DataRecipe {
     std: Vec<f32>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Folders,
     Masks,
@@ -87,15 +97,27 @@ pub(super) struct Sets {
 }
 
 impl DataRecipe {
-    /// The data in `folder`.
-    pub(super) fn open(&self, folder: &Path) -> Result<Sets> {
-        let labelled = matches!(self.kind, Kind::Masks | Kind::Idx);
+    /// The data in `folder`. `seed` decides what those are that are made.
+    pub(super) fn open(&self, folder: &Path, seed: u64) -> Result<Sets> {
+        match self {
+            Self::Folders(files) => files.open(Kind::Folders, folder),
+            Self::Masks(files) => files.open(Kind::Masks, folder),
+            Self::Npz(files) => files.open(Kind::Npz, folder),
+            Self::Idx(files) => files.open(Kind::Idx, folder),
+            Self::DigitScenes(scenes) => scenes.open(folder, seed),
+        }
+    }
+}
+
+impl Files {
+    fn open(&self, kind: Kind, folder: &Path) -> Result<Sets> {
+        let labelled = matches!(kind, Kind::Masks | Kind::Idx);
         if [&self.train_labels, &self.test_labels].iter().any(|labels| labels.is_some() != labelled) {
             let who = if labelled { "needs train_labels and test_labels" } else { "has no train_labels and test_labels" };
-            return Err(wrong(format!("kind = {:?} {who}: they are of masks and idx", self.kind)));
+            return Err(wrong(format!("kind = {kind:?} {who}: they are of masks and idx")));
         }
-        let (learnt, classes) = self.part(folder, &self.train, self.train_labels.as_deref(), self.classes.clone())?;
-        let (test, _) = self.part(folder, &self.test, self.test_labels.as_deref(), Some(classes.clone()))?;
+        let (learnt, classes) = self.part(kind, folder, &self.train, self.train_labels.as_deref(), self.classes.clone())?;
+        let (test, _) = self.part(kind, folder, &self.test, self.test_labels.as_deref(), Some(classes.clone()))?;
         if learnt.tensors() != test.tensors() {
             let types = |data: &dyn Dataset| data.tensors().iter().map(|(name, ty)| format!("{name} {ty}")).collect::<Vec<_>>().join(", ");
             return Err(wrong(format!("train has {}, test {}; size and channels make them one", types(&*learnt), types(&*test))));
@@ -119,6 +141,7 @@ impl DataRecipe {
     /// One part of the data, and the names of its classes.
     fn part(
         &self,
+        kind: Kind,
         folder: &Path,
         from: &Path,
         labels: Option<&Path>,
@@ -134,7 +157,7 @@ impl DataRecipe {
             let size = size.ok_or_else(|| wrong("needs a size: photos have any"))?;
             Frame::new(size, self.channels.or(own.map(|(_, channels)| channels)).unwrap_or(3), self.fit.into())
         };
-        let pictures = match self.kind {
+        let pictures = match kind {
             Kind::Folders => {
                 let data = match &classes {
                     Some(classes) => ImageFolder::with_classes(path, frame(None)?, classes)?,

@@ -7,7 +7,7 @@ use foveate::graph::{Graph, Var};
 use foveate::models::stn::{Classifier, Distorted, Layers, Mnist, Network, Output, Task, Transform};
 use foveate::nn::metrics::Confusion;
 use foveate::nn::{Random, Weights};
-use foveate::train::{About, Batch, Dataset, Objective};
+use foveate::train::{Batch, Dataset, Objective};
 use foveate::{Error, Result};
 use serde::Deserialize;
 use std::path::Path;
@@ -128,8 +128,8 @@ impl Experiment for Digits {
         looks::scores(confusion)
     }
 
-    fn about(&self) -> Option<About> {
-        Some(self.task().about())
+    fn metadata(&self) -> Vec<(&'static str, String)> {
+        self.task().about().metadata()
     }
 
     fn draw(&self, batch: &Batch, answers: &[Array], folder: &Path) -> Result<()> {

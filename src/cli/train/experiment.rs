@@ -5,7 +5,7 @@ use foveate::graph::{Graph, Var};
 use foveate::nn::metrics::Confusion;
 use foveate::nn::{Random, Weights};
 use foveate::plan::Device;
-use foveate::train::{About, Batch, Dataset, Objective};
+use foveate::train::{Batch, Dataset, Objective};
 use foveate::{Error, Result};
 use std::path::Path;
 use std::sync::Arc;
@@ -44,10 +44,8 @@ pub(super) trait Experiment {
     /// What the confusion of labels comes down to, by name, the most telling one first. The names are always the same.
     fn scores(&self, confusion: &Confusion) -> Vec<(&'static str, Option<f64>)>;
 
-    /// What checkpoints say of the pictures, if there is something to say.
-    fn about(&self) -> Option<About> {
-        None
-    }
+    /// What checkpoints say of the pictures and of the network.
+    fn metadata(&self) -> Vec<(&'static str, String)>;
 
     /// Draws what there is to see of the first batch of an evaluation.
     fn draw(&self, batch: &Batch, answers: &[Array], folder: &Path) -> Result<()>;

@@ -11,7 +11,7 @@ mod objects;
 mod pixels;
 mod recipe;
 mod run;
-mod segments;
+mod scenes;
 mod settings;
 
 use super::DeviceArgs;
@@ -41,7 +41,8 @@ the node that made it so is named.
 Data: for the digits' recipes MNIST's four IDX files in one folder, train-images-idx3-ubyte
 and so on; scripts/mnist.sh fetches them to target/mnist. Pictures of your own:
   folders-cnn   a class for each picture   train/cat/1.jpg, train/dog/2.png, test/cat/3.jpg
-  masks-fcn8s   a class for each pixel     train/photos/1.jpg with train/masks/1.png
+  masks-unet    a class for each pixel     train/photos/1.jpg with train/masks/1.png
+  masks-fcn8s   the same, coarser and with less to compute
 or .npz and IDX files; examples/recipes/folders-cnn.toml says what a recipe may have.
 
 Examples:

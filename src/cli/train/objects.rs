@@ -1,19 +1,19 @@
 //! `DeconvNet` on scenes of digits, one region after the other, as a recipe names it.
 
 use super::experiment::{Experiment, Inputs};
-use super::segments::{ENLARGED, Look, about};
+use super::scenes::{DigitScenes, about};
 use super::{looks, pixels};
 use foveate::array::{Array, Hw};
 use foveate::graph::{Graph, Var};
 use foveate::models::deconvnet::{Classifier, DeconvNet, FOLDED, Region, Statistics, scores_by_regions, squares};
-use foveate::models::digit_scenes::{CLASSES, Crops, Seen, name};
+use foveate::models::digit_scenes::{CLASSES, Crops, Seen};
 use foveate::models::{Normalisation, data};
 use foveate::nn::loss::{CrossEntropy, cross_entropy};
 use foveate::nn::metrics::Confusion;
 use foveate::nn::{Random, Weights};
 use foveate::ops::concat;
 use foveate::plan::Device;
-use foveate::train::{About, Batch, Dataset, Loader, Objective};
+use foveate::train::{Batch, Dataset, Loader, Objective};
 use foveate::{Error, Result};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ const PART: usize = 3;
 /// `system = "deconvnet-digits"`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Objects {
+pub(super) struct ObjectsRecipe {
     /// 0: the layers up to fc7 learn to name the digit in a crop; 1: a digit in the middle of each crop, and the test has such crops;
     /// 2: proposals, and the test has whole scenes.
     stage: u8,
@@ -46,30 +46,33 @@ pub(super) struct Objects {
     squares: Vec<usize>,
     /// The checkpoint of the stage before.
     start: Option<PathBuf>,
-    /// Pixels of a scene's side, its digits at most, whether they must not overlap, and by how much they are scaled.
-    side: usize,
-    digits: usize,
-    #[serde(default)]
-    apart: bool,
-    scales: [f64; 2],
-    /// The first so many digits of the files alone.
-    train_examples: Option<usize>,
-    test_examples: Option<usize>,
+}
+
+/// The network with the scenes it looks at.
+pub(super) struct Objects {
+    recipe: ObjectsRecipe,
+    scenes: DigitScenes,
+}
+
+impl ObjectsRecipe {
+    pub(super) fn on(&self, scenes: &DigitScenes) -> Objects {
+        Objects { recipe: self.clone(), scenes: scenes.clone() }
+    }
 }
 
 impl Objects {
     fn net(&self) -> DeconvNet {
-        let stages = std::array::from_fn(|stage| (self.convolutions[stage], self.channels[stage]));
-        DeconvNet { classes: CLASSES, stages, hidden: self.hidden, window: self.window }
+        let stages = std::array::from_fn(|stage| (self.recipe.convolutions[stage], self.recipe.channels[stage]));
+        DeconvNet { classes: CLASSES, stages, hidden: self.recipe.hidden, window: self.recipe.window }
     }
 
     fn seen(&self) -> Result<Seen> {
-        match self.stage {
+        match self.recipe.stage {
             0 => Ok(Seen::Names),
             1 => Ok(Seen::Objects),
             2 if self.regions().is_empty() => Err(Error::shape(
                 "deconvnet-digits",
-                format!("stage 2 needs squares that fit {0} x {0}, not {1:?}", self.side, self.squares),
+                format!("stage 2 needs squares that fit {0} x {0}, not {1:?}", self.scenes.side, self.recipe.squares),
             )),
             2 => Ok(Seen::Proposals),
             other => Err(Error::shape("deconvnet-digits", format!("there are stages 0, 1 and 2, not {other}"))),
@@ -78,37 +81,38 @@ impl Objects {
 
     /// Where in a scene digits are looked for.
     fn regions(&self) -> Vec<Region> {
-        self.squares.iter().flat_map(|side| squares(Hw::square(self.side), *side, PART)).collect()
+        self.recipe.squares.iter().flat_map(|side| squares(Hw::square(self.scenes.side), *side, PART)).collect()
     }
 }
 
 impl Experiment for Objects {
     fn name(&self) -> String {
-        let (size, channels, hidden) = (self.net().size().h, self.channels, self.hidden);
-        format!("crops of {size} x {size} of digits over textures, stage {} of DeconvNet of {channels:?} and {hidden} channels", self.stage)
+        let (size, channels, hidden) = (self.net().size().h, self.recipe.channels, self.recipe.hidden);
+        format!(
+            "crops of {size} x {size} of digits over textures, stage {} of DeconvNet of {channels:?} and {hidden} channels",
+            self.recipe.stage
+        )
     }
 
     fn initial(&self, seed: u64) -> Result<Weights> {
-        let (net, trunk) = (self.net(), self.start.as_ref().map_or_else(|| self.net().random_trunk(seed), Weights::open)?);
+        let (net, trunk) = (self.net(), self.recipe.start.as_ref().map_or_else(|| self.net().random_trunk(seed), Weights::open)?);
         if trunk.flag(FOLDED)? == Some(true) {
             let reason = "is ready for inference, with averages in place of the batch's statistics; checkpoint.safetensors can learn";
             return Err(Error::model(trunk.source(), reason));
         }
-        if self.stage == 0 { Classifier(net).initial(&trunk, seed) } else { net.passing_on(&trunk, seed) }
+        if self.recipe.stage == 0 { Classifier(net).initial(&trunk, seed) } else { net.passing_on(&trunk, seed) }
     }
 
     fn data(&self, folder: &Path, seed: u64) -> Result<[Arc<dyn Dataset>; 2]> {
         let (seen, side) = (self.seen()?, self.net().size().h);
-        let look = Look { side: self.side, digits: self.digits, scales: self.scales, apart: self.apart };
-        let learnt = Crops::new(look.open(folder, "train", self.train_examples, seed)?, side, seen, true)?;
-        // Every run is measured by the same scenes.
-        let test = look.open(folder, "t10k", self.test_examples, 0)?;
+        let learnt = Crops::new(self.scenes.learnt(folder, seed)?, side, seen, true)?;
+        let test = self.scenes.test(folder)?;
         Ok([Arc::new(learnt), if seen == Seen::Proposals { Arc::new(test) } else { Arc::new(Crops::new(test, side, seen, false)?) }])
     }
 
     fn objective(&self, _: &Graph, weights: &Weights, inputs: &Inputs, _: &mut Random) -> Result<Objective> {
         let image = data(inputs.get("image")?)?;
-        if self.stage == 0 {
+        if self.recipe.stage == 0 {
             let network = Classifier(self.net()).trainable(weights, &image)?;
             let loss = cross_entropy(&Classifier::score(&network)?, inputs.get("label")?, &CrossEntropy::default())?;
             return Ok(Objective { loss, metrics: Vec::new(), parameters: network.learned });
@@ -119,11 +123,11 @@ impl Experiment for Objects {
 
     fn ready(&self, device: &Device, learnt: Weights, examples: &Arc<dyn Dataset>, batch: usize) -> Result<Weights> {
         let size = self.net().size();
-        let mut statistics = Statistics::of_crops(device, &learnt, [batch, 3, size.h, size.w], |image| match self.stage {
+        let mut statistics = Statistics::of_crops(device, &learnt, [batch, 3, size.h, size.w], |image| match self.recipe.stage {
             0 => Classifier(self.net()).forward(&learnt, image, Normalisation::Learn),
             _ => self.net().forward(&learnt, image, Normalisation::Learn),
         })?;
-        for batch in Loader::shuffled(Arc::clone(examples), batch, 0, 0)?.take(self.statistics) {
+        for batch in Loader::shuffled(Arc::clone(examples), batch, 0, 0)?.take(self.recipe.statistics) {
             statistics.add(batch?.get("image")?)?;
         }
         statistics.folded()
@@ -146,28 +150,28 @@ impl Experiment for Objects {
     }
 
     fn at_once(&self, batch: usize) -> usize {
-        if self.stage == 2 { SCENES } else { batch }
+        if self.recipe.stage == 2 { SCENES } else { batch }
     }
 
     fn classes(&self) -> usize {
-        if self.stage == 0 { CLASSES - 1 } else { CLASSES }
+        if self.recipe.stage == 0 { CLASSES - 1 } else { CLASSES }
     }
 
     fn scores(&self, confusion: &Confusion) -> Vec<(&'static str, Option<f64>)> {
-        if self.stage == 0 {
+        if self.recipe.stage == 0 {
             return looks::scores(confusion);
         }
         pixels::scores(confusion)
     }
 
-    fn about(&self) -> Option<About> {
-        Some(about())
+    fn metadata(&self) -> Vec<(&'static str, String)> {
+        about().metadata()
     }
 
     fn draw(&self, batch: &Batch, answers: &[Array], folder: &Path) -> Result<()> {
-        if self.stage == 0 {
+        if self.recipe.stage == 0 {
             return Ok(());
         }
-        pixels::draw(batch, answers, folder, ENLARGED, name)
+        pixels::draw(batch, answers, folder, &about().classes)
     }
 }

@@ -1,52 +1,86 @@
-//! What recipes share whose networks give each pixel a class.
+//! Networks that give each pixel of a picture a class.
 
+use super::data::Sets;
+use super::experiment::{Experiment, Inputs};
 use foveate::Result;
 use foveate::array::{Array, DType, Hw, Literal, picture};
-use foveate::graph::Var;
-use foveate::models::fcn::Variant;
-use foveate::models::narrow_fcn::NarrowFcn;
+use foveate::graph::{Graph, Var};
+use foveate::models::pixelwise::Pixelwise;
 use foveate::models::voc;
 use foveate::nn::loss::{CrossEntropy, cross_entropy};
 use foveate::nn::metrics::Confusion;
 use foveate::nn::optimiser::Parameter;
-use foveate::train::{Batch, Objective, VOID};
-use serde::Deserialize;
-use std::path::Path;
+use foveate::nn::{Random, Weights};
+use foveate::train::{Batch, Dataset, Objective, VOID};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Pictures that are drawn: two beside each other.
 const DRAWN: usize = 4;
+/// About how many pixels of the picture of what was found a photo's longer side takes.
+const DRAWN_SIDE: usize = 384;
 
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum VariantName {
-    Fcn32s,
-    Fcn16s,
-    Fcn8s,
+/// A network with its data.
+pub(super) struct Pixels {
+    network: Box<dyn Pixelwise>,
+    start: Option<PathBuf>,
+    sets: Sets,
 }
 
-/// The network that a recipe asks for; what it leaves out is as for scenes of digits.
-pub(super) fn network(
-    variant: VariantName,
-    classes: usize,
-    convolutions: Option<[usize; 5]>,
-    channels: Option<[usize; 5]>,
-    hidden: Option<usize>,
-) -> NarrowFcn {
-    let usual = NarrowFcn::new(match variant {
-        VariantName::Fcn32s => Variant::Fcn32s,
-        VariantName::Fcn16s => Variant::Fcn16s,
-        VariantName::Fcn8s => Variant::Fcn8s,
-    });
-    let convolutions = convolutions.unwrap_or(usual.stages.map(|(convolutions, _)| convolutions));
-    let channels = channels.unwrap_or(usual.stages.map(|(_, channels)| channels));
-    let stages = std::array::from_fn(|stage| (convolutions[stage], channels[stage]));
-    NarrowFcn { stages, classes, hidden: hidden.unwrap_or(usual.hidden), ..usual }
+impl Pixels {
+    /// `network` on `sets`; `start` is a checkpoint to go on from.
+    pub(super) fn new(network: impl Pixelwise + 'static, start: Option<&PathBuf>, sets: Sets) -> Self {
+        Self { network: Box::new(network), start: start.cloned(), sets }
+    }
+
+    fn image(&self, inputs: &Inputs) -> Result<Var> {
+        self.network.image(&self.sets.about, inputs.get("image")?)
+    }
 }
 
-/// The network in a line.
-pub(super) fn name(network: &NarrowFcn) -> String {
-    let channels = network.stages.map(|(_, channels)| channels);
-    format!("{} of {channels:?} and {} channels", network.variant.name(), network.hidden)
+impl Experiment for Pixels {
+    fn name(&self) -> String {
+        let (classes, Hw { h, w }) = (self.network.classes(), self.sets.size);
+        format!("{classes} classes in pictures of {h} x {w}, {}", self.network.name())
+    }
+
+    fn initial(&self, seed: u64) -> Result<Weights> {
+        match &self.start {
+            Some(path) => self.network.after(&Weights::open(path)?, seed),
+            None => self.network.initial(seed),
+        }
+    }
+
+    fn data(&self, _: &Path, _: u64) -> Result<[Arc<dyn Dataset>; 2]> {
+        Ok([Arc::clone(&self.sets.learnt), Arc::clone(&self.sets.test)])
+    }
+
+    fn objective(&self, _: &Graph, weights: &Weights, inputs: &Inputs, random: &mut Random) -> Result<Objective> {
+        let (scores, parameters) = self.network.trainable(weights, &self.image(inputs)?, random)?;
+        objective(&scores, parameters, inputs.get("label")?)
+    }
+
+    fn answers(&self, _: &Graph, weights: &Weights, inputs: &Inputs) -> Result<Vec<Var>> {
+        Ok(vec![self.network.scores(weights, &self.image(inputs)?)?.argmax(1, false, false)?])
+    }
+
+    fn classes(&self) -> usize {
+        self.network.classes()
+    }
+
+    fn scores(&self, confusion: &Confusion) -> Vec<(&'static str, Option<f64>)> {
+        scores(confusion)
+    }
+
+    fn metadata(&self) -> Vec<(&'static str, String)> {
+        let mut all = self.sets.about.metadata();
+        all.extend(self.network.metadata());
+        all
+    }
+
+    fn draw(&self, batch: &Batch, answers: &[Array], folder: &Path) -> Result<()> {
+        draw(batch, answers, folder, &self.sets.about.classes)
+    }
 }
 
 /// The cross-entropy of the pixels that have a class.
@@ -65,25 +99,27 @@ pub(super) fn scores(confusion: &Confusion) -> Vec<(&'static str, Option<f64>)> 
 }
 
 /// The first pictures, beside them what was found; and in another picture what is there.
-pub(super) fn draw(batch: &Batch, answers: &[Array], folder: &Path, factor: usize, name: impl Fn(u8) -> String) -> Result<()> {
+pub(super) fn draw(batch: &Batch, answers: &[Array], folder: &Path, classes: &[String]) -> Result<()> {
     let (image, Some(found)) = (batch.get("image")?, answers.first()) else { return Ok(()) };
     let &[_, channels, h, w] = image.shape() else { return Ok(()) };
-    let size = Hw::new(h, w);
-    let photo = enlarged(image.values::<f32>()?, channels, size, batch.count, factor);
-    for (file, classes) in [("scenes.png", found), ("truth.png", batch.get("label")?)] {
-        let classes = enlarged(classes.values::<i32>()?, 1, size, batch.count, factor);
-        picture::write_png(folder.join(file), &voc::sheet(&photo, &classes, &name)?)?;
+    let (size, factor) = (Hw::new(h, w), (DRAWN_SIDE / h.max(w).max(1)).max(1));
+    let photo = enlarged(image.values::<f32>()?, channels, 3, size, batch.count, factor);
+    let name = |class: u8| classes.get(usize::from(class)).cloned().unwrap_or_else(|| "none".to_owned());
+    for (file, found) in [("scenes.png", found), ("truth.png", batch.get("label")?)] {
+        let found = enlarged(found.values::<i32>()?, 1, 1, size, batch.count, factor);
+        picture::write_png(folder.join(file), &voc::sheet(&photo, &found, name)?)?;
     }
     Ok(())
 }
 
-/// The first [`DRAWN`] of `count` values (count, channels, size), two beside each other, each pixel `factor` wide and high: (1, channels, h, w).
-fn enlarged<T: Literal + Default>(values: &[T], channels: usize, size: Hw, count: usize, factor: usize) -> Array {
+/// The first [`DRAWN`] of `count` values (count, channels, size), two beside each other, each pixel `factor` wide and high: (1, drawn, h, w).
+/// Of one channel all that are drawn are the same.
+fn enlarged<T: Literal + Default>(values: &[T], channels: usize, drawn: usize, size: Hw, count: usize, factor: usize) -> Array {
     let columns = count.clamp(1, 2);
     let rows = count.min(DRAWN).div_ceil(columns);
     let (h, w) = (rows * size.h * factor, columns * size.w * factor);
-    Array::from_fn([1, channels, h, w], |i| {
-        let (channel, y, x) = (i / (h * w), i / w % h / factor, i % w / factor);
+    Array::from_fn([1, drawn, h, w], |i| {
+        let (channel, y, x) = (i / (h * w) % channels, i / w % h / factor, i % w / factor);
         let picture = y / size.h * columns + x / size.w;
         // A place without a picture stays empty.
         let at = ((picture * channels + channel) * size.h + y % size.h) * size.w + x % size.w;

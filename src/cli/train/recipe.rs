@@ -5,9 +5,9 @@ use super::cnn::Cnn;
 use super::data::DataRecipe;
 use super::digits::Digits;
 use super::experiment::Experiment;
-use super::fcn::Fcn;
-use super::objects::Objects;
-use super::segments::Segments;
+use super::fcn::{FcnRecipe, UnetRecipe};
+use super::objects::ObjectsRecipe;
+use super::pixels::Pixels;
 use super::settings::{OptimiserRecipe, ScheduleRecipe};
 use foveate::nn::optimiser::Parameter;
 use foveate::train::{Augmented, Clip, Dataset};
@@ -37,11 +37,13 @@ pub(super) const BUILT_IN: &[(&str, &str)] = &[
     ("digits-fcn32s", include_str!("../../../examples/recipes/digits-fcn32s.toml")),
     ("digits-fcn16s", include_str!("../../../examples/recipes/digits-fcn16s.toml")),
     ("digits-fcn8s", include_str!("../../../examples/recipes/digits-fcn8s.toml")),
+    ("digits-unet", include_str!("../../../examples/recipes/digits-unet.toml")),
     ("digits-deconvnet-0", include_str!("../../../examples/recipes/digits-deconvnet-0.toml")),
     ("digits-deconvnet-1", include_str!("../../../examples/recipes/digits-deconvnet-1.toml")),
     ("digits-deconvnet-2", include_str!("../../../examples/recipes/digits-deconvnet-2.toml")),
     ("folders-cnn", include_str!("../../../examples/recipes/folders-cnn.toml")),
     ("masks-fcn8s", include_str!("../../../examples/recipes/masks-fcn8s.toml")),
+    ("masks-unet", include_str!("../../../examples/recipes/masks-unet.toml")),
 ];
 
 /// A run.
@@ -66,10 +68,10 @@ pub(super) struct Recipe {
 #[serde(tag = "system", rename_all = "kebab-case")]
 enum Network {
     Stn(Digits),
-    FcnDigits(Segments),
-    DeconvnetDigits(Objects),
     Cnn(Cnn),
-    Fcn(Fcn),
+    Fcn(FcnRecipe),
+    Unet(UnetRecipe),
+    DeconvnetDigits(ObjectsRecipe),
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -178,29 +180,30 @@ impl Recipe {
         if clip_norm.is_some() && clip_value.is_some() {
             return Err(Error::model(name, "clip_norm and clip_value exclude each other"));
         }
-        match (&recipe.network, &recipe.data) {
-            (Network::Cnn(_) | Network::Fcn(_), None) => {
-                Err(Error::model(name, "systems 'cnn' and 'fcn' learn from [data], which is missing"))
-            }
-            (Network::Stn(_) | Network::FcnDigits(_), Some(_)) => {
-                Err(Error::model(name, "systems 'stn' and 'fcn-digits' make their own data; 'cnn' and 'fcn' learn from [data]"))
-            }
-            _ => Ok(recipe),
-        }
+        Ok(recipe)
     }
 
     /// What is trained, on the data in `folder`.
     pub(super) fn experiment(&self, folder: &Path) -> Result<Box<dyn Experiment>> {
-        let sets = |name: &str| match &self.data {
-            Some(data) => data.open(folder),
-            None => Err(Error::model("the recipe", format!("has no [data] for '{name}'"))),
-        };
-        Ok(match &self.network {
-            Network::Stn(digits) => Box::new(digits.clone()),
-            Network::FcnDigits(segments) => Box::new(segments.clone()),
-            Network::DeconvnetDigits(objects) => Box::new(objects.clone()),
-            Network::Cnn(cnn) => Box::new(cnn.on(sets("cnn")?)?),
-            Network::Fcn(fcn) => Box::new(fcn.on(sets("fcn")?)?),
+        let open = |data: &DataRecipe| data.open(folder, self.train.seed);
+        let wrong = |reason: &str| Err(Error::model("the recipe", reason));
+        Ok(match (&self.network, &self.data) {
+            (Network::Stn(digits), None) => Box::new(digits.clone()),
+            (Network::Stn(_), Some(_)) => return wrong("has [data], but system 'stn' makes its own data"),
+            (_, None) => return wrong("has no [data], which its system learns from; 'stn' alone makes its own"),
+            (Network::Cnn(cnn), Some(data)) => Box::new(cnn.on(open(data)?)?),
+            (Network::Fcn(fcn), Some(data)) => {
+                let sets = open(data)?.labelled("fcn", 2)?;
+                Box::new(Pixels::new(fcn.network(sets.about.classes.len()), fcn.start.as_ref(), sets))
+            }
+            (Network::Unet(unet), Some(data)) => {
+                let sets = open(data)?.labelled("unet", 2)?;
+                Box::new(Pixels::new(unet.network(sets.channels, sets.about.classes.len()), unet.start.as_ref(), sets))
+            }
+            (Network::DeconvnetDigits(objects), Some(DataRecipe::DigitScenes(scenes))) => Box::new(objects.on(scenes)),
+            (Network::DeconvnetDigits(_), Some(_)) => {
+                return wrong("has other [data] than 'deconvnet-digits' learns from: kind = \"digit-scenes\"");
+            }
         })
     }
 
@@ -251,13 +254,14 @@ mod tests {
             ("batch = 256", "batch = 0", "at least 1"),
             ("kind = \"sgd\"", "kind = \"sdg\"", "sdg"),
             ("task = \"rotated\"", "task = \"rotten\"", "rotten"),
-            ("[train]", "[data]\nkind = \"npz\"\ntrain = \"a\"\ntest = \"b\"\n[train]", "make their own data"),
+            ("[train]", "[data]\nkind = \"npz\"\ntrain = \"a\"\ntest = \"b\"\n[train]", "makes its own data"),
             ("[train]", "[[augmentation]]\nkind = \"random-rotation\"\n[train]", "degrees"),
             ("[train]", "[[augmentation]]\nkind = \"random-flip\"\n[train]", "random-horizontal-flip"),
             ("[train]", "[train]\nclip_norm = 1.0\nclip_value = 1.0", "exclude"),
         ] {
             assert!(text.contains(from), "{from}");
-            let error = Recipe::parse("recipe.toml", &text.replacen(from, to, 1)).unwrap_err().to_string();
+            let recipe = Recipe::parse("recipe.toml", &text.replacen(from, to, 1));
+            let error = recipe.and_then(|recipe| recipe.experiment(Path::new("nowhere")).map(|_| ())).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");
         }
     }

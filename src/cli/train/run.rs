@@ -154,8 +154,7 @@ impl Run {
         let objective = Objective { parameters: recipe.multiplied(objective.parameters), ..objective };
         let schedule = recipe.schedule.of(recipe.train.steps);
         let trainer = Trainer::new(&self.device, &objective, &recipe.optimiser.optimiser(), schedule, recipe.clip())?;
-        let about = experiment.about().map_or_else(Vec::new, |about| about.metadata());
-        Ok(about.iter().fold(trainer, |trainer, (key, value)| trainer.with_metadata(key, value)))
+        Ok(experiment.metadata().iter().fold(trainer, |trainer, (key, value)| trainer.with_metadata(key, value)))
     }
 
     fn save(&self, trainer: &mut Trainer, weights: &Weights, log: &Log) -> Result<()> {

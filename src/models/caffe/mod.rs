@@ -16,10 +16,10 @@ mod normalised;
 mod parameter;
 
 pub(super) use net::{Net, Window};
-pub(super) use normalised::{EPS, Names};
+pub(super) use normalised::{EPS, GAUSSIAN, Names};
 pub use normalised::{Moments, Normalisation};
 pub use parameter::{Initial, Parameter};
-pub(super) use parameter::{initial, random_trunk};
+pub(super) use parameter::{initial, random_trunk, without_other_scores};
 
 use crate::array::{Array, Hw};
 use crate::error::{Error, Result};
@@ -35,15 +35,15 @@ pub const MEAN: [f32; 3] = [104.00699, 116.66877, 122.67892];
 /// # Errors
 /// If `rgb` has another shape.
 pub fn data(rgb: &Var) -> Result<Var> {
-    check_data("data", rgb)?;
+    check_data("data", rgb, 3)?;
     let constant = |values: Vec<f32>| rgb.graph().constant(Array::new([1, values.len(), 1, 1], values)?);
     rgb.flip(&[1])?.mul(&constant(vec![255.0])?)?.sub(&constant(MEAN.to_vec())?)
 }
 
-fn check_data(op: &'static str, data: &Var) -> Result<()> {
-    match data.shape() {
-        [_, 3, _, _] => Ok(()),
-        other => Err(Error::shape(op, format!("expected (n, 3, h, w), got {other:?}"))),
+fn check_data(op: &'static str, data: &Var, channels: usize) -> Result<()> {
+    match *data.shape() {
+        [_, c, _, _] if c == channels => Ok(()),
+        _ => Err(Error::shape(op, format!("expected (n, {channels}, h, w), got {:?}", data.shape()))),
     }
 }
 

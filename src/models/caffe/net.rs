@@ -6,7 +6,7 @@ use crate::array::{Array, Hw, Pads, TensorType};
 use crate::error::{Error, Result};
 use crate::graph::Var;
 use crate::nn::{Weights, optimiser};
-use crate::ops::{Conv2d, ConvTranspose2d, MaxPool2d};
+use crate::ops::{Conv2d, ConvTranspose2d, MaxPool2d, concat};
 
 /// A convolution's kernel, stride, padding and groups.
 #[derive(Clone, Copy, Debug)]
@@ -37,8 +37,9 @@ pub(in crate::models) struct Net<'a> {
 }
 
 impl<'a> Net<'a> {
-    pub(in crate::models) fn new(weights: Option<&'a Weights>, data: &Var) -> Result<(Self, Layer)> {
-        check_data("network", data)?;
+    /// Of `data` (n, channels, h, w).
+    pub(in crate::models) fn new(weights: Option<&'a Weights>, data: &Var, channels: usize) -> Result<(Self, Layer)> {
+        check_data("network", data, channels)?;
         let data = Layer { name: "data".to_owned(), output: data.clone(), offset: None, switches: None, grid: Grid::DATA };
         let built = Network { layers: vec![data.clone()], parameters: Vec::new(), learned: Vec::new(), moments: Vec::new() };
         Ok((Self { weights, learning: None, built }, data))
@@ -97,9 +98,23 @@ impl<'a> Net<'a> {
         Ok(self.add(name, output.relu()?, grid))
     }
 
-    /// A score per class and pixel, zero at first.
-    pub(in crate::models) fn score(&mut self, name: &str, x: &Layer, classes: usize) -> Result<Layer> {
-        let (output, grid) = self.conv(name, x, classes, Window::new(1, 0), [Initial::Zero; 2])?;
+    /// A score per class and pixel.
+    pub(in crate::models) fn score(&mut self, name: &str, x: &Layer, classes: usize, initial: Initial) -> Result<Layer> {
+        let (output, grid) = self.conv(name, x, classes, Window::new(1, 0), [initial, Initial::Zero])?;
+        Ok(self.add(name, output, grid))
+    }
+
+    /// A deconvolution of 2 x 2 by 2, whose weight is (inputs, outputs, 2, 2), and its `ReLU`. As it makes each value of one place, its
+    /// kernels are normal numbers of variance 2 / inputs at first.
+    pub(in crate::models) fn up_relu(&mut self, name: &str, x: &Layer, outputs: usize) -> Result<Layer> {
+        let inputs = x.output.shape()[1];
+        let initial = Initial::Gaussian((2.0 / inputs as f32).sqrt());
+        let weight = self.parameter(x, &format!("{name}.weight"), &[inputs, outputs, 2, 2], initial)?;
+        let bias = self.parameter(x, &format!("{name}.bias"), &[outputs], Initial::Zero)?;
+        let attributes = ConvTranspose2d { stride: Hw::square(2), ..Default::default() };
+        let output = x.output.conv_transpose2d(&weight, Some(&bias), attributes)?.relu()?;
+        let grid = x.grid.upsampled(2, 2, 0);
+        let grid = grid.ok_or_else(|| Error::unsupported("deconvolution", format!("'{name}' by 2 beyond the data's resolution")))?;
         Ok(self.add(name, output, grid))
     }
 
@@ -167,6 +182,11 @@ impl<'a> Net<'a> {
 
     pub(in crate::models) fn fuse(&mut self, name: &str, x: &Layer, y: &Layer) -> Result<Layer> {
         Ok(self.add(name, x.output.add(&y.output)?, x.grid))
+    }
+
+    /// The channels of `x`, then those of `y`.
+    pub(in crate::models) fn concat(&mut self, name: &str, x: &Layer, y: &Layer) -> Result<Layer> {
+        Ok(self.add(name, concat(&[&x.output, &y.output], 1)?, x.grid))
     }
 }
 

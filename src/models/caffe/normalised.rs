@@ -113,12 +113,6 @@ impl Net<'_> {
         Ok(self.add(name, output, grid))
     }
 
-    /// A score per class and pixel, normal numbers at first.
-    pub(in crate::models) fn gaussian_score(&mut self, name: &str, x: &Layer, classes: usize) -> Result<Layer> {
-        let (output, grid) = self.conv(name, x, classes, Window::new(1, 0), [GAUSSIAN, Initial::Zero])?;
-        Ok(self.add(name, output, grid))
-    }
-
     fn normalise(&mut self, name: &str, x: &Layer, y: &Var, by: Normalisation) -> Result<Var> {
         let [n, channels, h, w] = *y.shape() else {
             return Err(Error::shape("normalise", format!("'{name}' takes (n, c, h, w), not {}", y.ty())));
@@ -138,4 +132,4 @@ impl Net<'_> {
 }
 
 /// What the decoder's kernels start as.
-const GAUSSIAN: Initial = Initial::Gaussian(0.01);
+pub(in crate::models) const GAUSSIAN: Initial = Initial::Gaussian(0.01);

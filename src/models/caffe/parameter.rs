@@ -91,3 +91,10 @@ pub(in crate::models) fn random_trunk(parameters: Vec<Parameter>, seed: u64) -> 
     });
     Weights::from_arrays("random trunk", arrays)
 }
+
+/// The tensors of `start`, but for those of score layers of this name that are of other classes.
+pub(in crate::models) fn without_other_scores(start: &Weights, layers: &[&str], classes: usize) -> Result<Vec<(String, Array)>> {
+    let other = |layer: &str| start.get(&format!("{layer}.bias")).is_ok_and(|bias| bias.len() != classes);
+    let left_out = |name: &str| name.rsplit_once('.').is_some_and(|(layer, _)| layers.contains(&layer) && other(layer));
+    start.names().filter(|name| !left_out(name)).map(|name| Ok((name.to_owned(), Array::clone(start.get(name)?)))).collect()
+}

@@ -49,7 +49,7 @@ pub use photos::{Photos, scores_by_regions};
 pub use regions::{MOST_REGIONS, Region, parse, read, resampled, selected, squares, windows};
 pub use statistics::{FOLDED, Statistics};
 
-use super::caffe::{self, Layer, Names, Net, Network, Normalisation, Parameter, Window};
+use super::caffe::{self, GAUSSIAN, Layer, Names, Net, Network, Normalisation, Parameter, Window};
 use super::vgg16;
 use crate::array::{Array, Hw, TensorType};
 use crate::error::{Error, Result};
@@ -222,7 +222,7 @@ impl DeconvNet {
     fn build(&self, weights: Option<&Weights>, data: &Var, by: Normalisation, learning: bool, ending: Ending) -> Result<Network> {
         self.check()?;
         let Self { classes, stages, hidden, window } = *self;
-        let (mut net, data) = Net::new(weights, data)?;
+        let (mut net, data) = Net::new(weights, data, 3)?;
         if learning {
             net.learn([2.0, 0.0]);
         }
@@ -242,12 +242,12 @@ impl DeconvNet {
         let fc6 = net.conv_bn_relu(names("fc6", "bnfc6"), &pools[4], hidden, all, by)?;
         let fc7 = net.conv_bn_relu(names("fc7", "bnfc7"), &fc6, hidden, Window::new(1, 0), by)?;
         if ending == Ending::Names {
-            net.gaussian_score(classifier::NAMES, &fc7, classes - 1)?;
+            net.score(classifier::NAMES, &fc7, classes - 1, GAUSSIAN)?;
             return Ok(net.finish());
         }
         let x = net.deconv_bn_relu(names("fc6-deconv", "fc6-deconv-bn"), &fc7, stages[4].1, all, by)?;
         let x = self.decoder(&mut net, x, &pools, by)?;
-        net.gaussian_score(SCORE, &x, classes)?;
+        net.score(SCORE, &x, classes, GAUSSIAN)?;
         Ok(net.finish())
     }
 

@@ -1,0 +1,70 @@
+//! Scenes made of MNIST's digits, as a recipe names them: `[data]` of `kind = "digit-scenes"`.
+
+use super::data::Sets;
+use foveate::Result;
+use foveate::array::Hw;
+use foveate::models::digit_scenes::{CLASSES, Scenes, name};
+use foveate::train::{About, Dataset};
+use serde::Deserialize;
+use std::path::Path;
+use std::sync::Arc;
+
+/// `kind = "digit-scenes"`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DigitScenes {
+    /// Pixels of a scene's side.
+    #[serde(default = "sixty_four")]
+    pub(super) side: usize,
+    /// Digits of a scene at most.
+    #[serde(default = "three")]
+    digits: usize,
+    /// Whether boxes around them do not overlap.
+    #[serde(default)]
+    apart: bool,
+    /// By how much they are scaled, the least and the most: 28 pixels by 1.
+    #[serde(default = "usual_scales")]
+    scales: [f64; 2],
+    /// The first so many digits of the files alone.
+    train_examples: Option<usize>,
+    test_examples: Option<usize>,
+}
+
+fn sixty_four() -> usize {
+    64
+}
+
+fn three() -> usize {
+    3
+}
+
+fn usual_scales() -> [f64; 2] {
+    [0.8, 2.0]
+}
+
+impl DigitScenes {
+    /// The scenes to learn from.
+    pub(super) fn learnt(&self, folder: &Path, seed: u64) -> Result<Scenes> {
+        self.part(folder, "train", self.train_examples, seed)
+    }
+
+    /// Those to be measured by, which are the same for every run.
+    pub(super) fn test(&self, folder: &Path) -> Result<Scenes> {
+        self.part(folder, "t10k", self.test_examples, 0)
+    }
+
+    fn part(&self, folder: &Path, part: &str, most: Option<usize>, seed: u64) -> Result<Scenes> {
+        let scenes = Scenes::open(self.side, folder, part, most.unwrap_or(usize::MAX), seed)?.with(self.digits, self.scales)?;
+        Ok(if self.apart { scenes.apart() } else { scenes })
+    }
+
+    pub(super) fn open(&self, folder: &Path, seed: u64) -> Result<Sets> {
+        let (learnt, test): (Arc<dyn Dataset>, Arc<dyn Dataset>) = (Arc::new(self.learnt(folder, seed)?), Arc::new(self.test(folder)?));
+        Ok(Sets { learnt, test, about: about(), size: Hw::square(self.side), channels: 3 })
+    }
+}
+
+/// What checkpoints say: digits have the scale of the scene's pixels, however large a scene is.
+pub(super) fn about() -> About {
+    About { classes: (0..).map(name).take(CLASSES).collect(), ..About::new(3) }
+}

@@ -1,0 +1,73 @@
+//! Networks that give each pixel of an image a class.
+
+use super::photo;
+use crate::array::Hw;
+use crate::error::{Error, Result};
+use crate::graph::Var;
+use crate::nn::optimiser::Parameter;
+use crate::nn::{Random, Weights};
+use crate::train::About;
+use std::fmt::Debug;
+
+/// A network that gives each pixel of an image a class.
+pub trait Pixelwise: Debug + Send + Sync {
+    /// In a line, for people.
+    fn name(&self) -> String;
+
+    /// How many classes there are.
+    fn classes(&self) -> usize;
+
+    /// Channels of its images.
+    fn channels(&self) -> usize;
+
+    /// An `image` (n, channels, h, w) of 0..1 as [`Pixelwise::scores`] takes it, so that the network sees it normalised as `about` says.
+    ///
+    /// # Errors
+    /// If it has other channels than `about`.
+    fn image(&self, about: &About, image: &Var) -> Result<Var>;
+
+    /// What training starts with.
+    ///
+    /// # Errors
+    /// If the network's numbers make no sense.
+    fn initial(&self, seed: u64) -> Result<Weights>;
+
+    /// The same after another network, of whose weights it takes all that it has itself. Scores of other classes are those of the start.
+    ///
+    /// # Errors
+    /// As [`Pixelwise::initial`]; if a layer that it takes has another shape, by name.
+    fn after(&self, start: &Weights, seed: u64) -> Result<Weights>;
+
+    /// Scores (n, classes, h, w) of an `image` (n, channels, h, w) of any size.
+    ///
+    /// # Errors
+    /// If `image` has another shape, or a tensor is missing from `weights` or has another shape.
+    fn scores(&self, weights: &Weights, image: &Var) -> Result<Var>;
+
+    /// The same scores as training makes them, `random` dropping values if the network has that, and what is learned: states of the graph
+    /// with their multipliers.
+    ///
+    /// # Errors
+    /// As [`Pixelwise::scores`]; if the graph has states of these names.
+    fn trainable(&self, weights: &Weights, image: &Var, random: &mut Random) -> Result<(Var, Vec<Parameter>)>;
+
+    /// What its weights say of themselves, that their shapes do not tell.
+    fn metadata(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    /// The class of each pixel, i32 (n, 1, h, w), of a photo (n, 3, h, w) of any size with RGB in 0..1. The network sees it at the scale of
+    /// what it was trained on ([`About::seen`]), and in grey if its images are.
+    ///
+    /// # Errors
+    /// As [`Pixelwise::scores`]; if `photo` has another shape, or `about` other channels.
+    fn photo_classes(&self, weights: &Weights, about: &About, photo: &Var) -> Result<Var> {
+        let &[_, 3, h, w] = photo.shape() else {
+            return Err(Error::shape("segment", format!("a photo is (n, 3, h, w), not {}", photo.ty())));
+        };
+        let size = Hw::new(h, w);
+        let seen = photo::scaled(photo, about.seen(size))?;
+        let seen = if self.channels() == 1 { photo::grey(&seen)? } else { seen };
+        photo::labels(&self.scores(weights, &self.image(about, &seen)?)?, size)
+    }
+}
