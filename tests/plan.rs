@@ -349,6 +349,13 @@ fn an_executor_may_compile_and_run_it() {
         let _ = run.poll(&mut context);
     }
     assert_eq!(awaited, plan.run(&[("x", &x)]).unwrap());
+
+    let mut cache = PlanCache::new(&gpu, 2, |_, inputs| Ok(vec![inputs[0].add(&inputs[0])?]));
+    for (size, plans) in [(3, 1), (4, 2), (3, 2)] {
+        let x = random(&[size], 1);
+        let awaited = on_any_thread(cache.run_async(&[("x", &x)])).unwrap();
+        assert_eq!((awaited, cache.len()), (cache.run(&[("x", &x)]).unwrap(), plans));
+    }
 }
 
 #[test]

@@ -95,6 +95,38 @@ fn a_run_that_was_stopped_goes_on_as_if_it_had_not_been() {
 }
 
 #[test]
+fn an_executor_may_train() {
+    let numbers = |awaited: bool| {
+        let graph = Graph::new();
+        let x = graph.input("x", TensorType::f32([3])).unwrap();
+        let weights = Weights::from_arrays("one", [("w".to_owned(), Array::full([3], 2.0f32))]).as_states();
+        let loss = x.mul(&weights.var(&graph, "w").unwrap()).unwrap().sqrt().unwrap().reduce_sum(&[], false).unwrap();
+        let objective = Objective { loss, metrics: Vec::new(), parameters: weights.states(&graph) };
+        let sgd = Optimiser::Sgd(Sgd { momentum: 0.9, ..Sgd::default() });
+        let schedule = Schedule::Step { base: 0.1, gamma: 0.5, size: 1 };
+        let x = Array::new([3], vec![1.0f32, 2.0, 3.0]).unwrap();
+        let wrong = Array::new([3], vec![1.0f32, -2.0, 3.0]).unwrap();
+        pollster::block_on(async {
+            let mut trainer = match awaited {
+                true => Trainer::new_async(gpu(), &objective, &sgd, schedule, None).await.unwrap(),
+                false => Trainer::new(gpu(), &objective, &sgd, schedule, None).unwrap(),
+            };
+            let mut steps = Vec::new();
+            for given in [&x, &wrong, &x] {
+                let inputs = [("x", given)];
+                let step = if awaited { trainer.step_async(&inputs).await } else { trainer.step(&inputs) };
+                steps.push(step.map_err(|e| e.to_string()));
+            }
+            let weights = if awaited { trainer.weights_async().await } else { trainer.weights() };
+            (steps, weights.unwrap().get("w").unwrap().clone())
+        })
+    };
+    let (steps, weights) = numbers(true);
+    assert_eq!((&steps, &weights), (&numbers(false).0, &numbers(false).1));
+    assert!(steps[0].as_ref().unwrap().loss > steps[2].as_ref().unwrap().loss && steps[1].is_err(), "{steps:?}");
+}
+
+#[test]
 fn a_loss_that_is_no_number_changes_nothing_and_names_its_node() {
     let graph = Graph::new();
     let x = graph.input("x", TensorType::f32([3])).unwrap();

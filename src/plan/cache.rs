@@ -1,6 +1,6 @@
 //! Plans for inputs whose shapes change: one per combination of types, the most recent ones kept.
 
-use super::{Device, Plan};
+use super::{Device, Options, Plan};
 use crate::array::{Array, TensorType};
 use crate::error::Result;
 use crate::graph::{Graph, Var};
@@ -36,25 +36,51 @@ impl PlanCache {
     /// # Errors
     /// What the builder, [`Plan::compile`] or [`Plan::run`] refuse.
     pub fn run(&mut self, inputs: &[(&str, &Array)]) -> Result<Vec<Array>> {
+        if !self.take(inputs) {
+            let outputs = self.outputs(inputs)?;
+            let plan = Plan::compile(&self.device, &outputs.iter().collect::<Vec<_>>())?;
+            self.keep(inputs, plan);
+        }
+        let Some((_, plan)) = self.plans.last_mut() else { return Ok(Vec::new()) };
+        plan.run(&used(plan, inputs))
+    }
+
+    /// [`PlanCache::run`] for callers with an executor, and for the browser, as [`Plan::compile_async`] and [`Plan::run_async`].
+    ///
+    /// # Errors
+    /// As [`PlanCache::run`].
+    pub async fn run_async(&mut self, inputs: &[(&str, &Array)]) -> Result<Vec<Array>> {
+        if !self.take(inputs) {
+            let outputs = self.outputs(inputs)?;
+            let plan = Plan::compile_async(&self.device, &outputs.iter().collect::<Vec<_>>(), Options::default()).await?;
+            self.keep(inputs, plan);
+        }
+        let Some((_, plan)) = self.plans.last_mut() else { return Ok(Vec::new()) };
+        plan.run_async(&used(plan, inputs)).await
+    }
+
+    /// Makes the plan for such inputs the most recent one, if there is one.
+    fn take(&mut self, inputs: &[(&str, &Array)]) -> bool {
         let key = key(inputs);
-        let (key, mut plan) = match self.plans.iter().position(|(k, _)| *k == key) {
-            Some(found) => self.plans.remove(found),
-            None => {
-                let graph = Graph::new();
-                let vars = key.iter().map(|(name, ty)| graph.input(name, ty.clone())).collect::<Result<Vec<_>>>()?;
-                let outputs = (self.build)(&graph, &vars)?;
-                let plan = Plan::compile(&self.device, &outputs.iter().collect::<Vec<_>>())?;
-                (key, plan)
-            }
-        };
-        // An input that the outputs do not depend on is no input of the plan.
-        let used: Vec<_> = inputs.iter().copied().filter(|(name, _)| plan.inputs().any(|(n, _)| n == *name)).collect();
-        let outputs = plan.run(&used);
+        let found = self.plans.iter().position(|(k, _)| *k == key);
+        if let Some(found) = found {
+            self.plans[found..].rotate_left(1);
+        }
+        found.is_some()
+    }
+
+    fn keep(&mut self, inputs: &[(&str, &Array)], plan: Plan) {
         if self.plans.len() >= self.capacity {
             self.plans.remove(0);
         }
-        self.plans.push((key, plan));
-        outputs
+        self.plans.push((key(inputs), plan));
+    }
+
+    /// What is made of such inputs.
+    fn outputs(&self, inputs: &[(&str, &Array)]) -> Result<Vec<Var>> {
+        let graph = Graph::new();
+        let vars = inputs.iter().map(|(name, array)| graph.input(name, array.ty())).collect::<Result<Vec<_>>>()?;
+        (self.build)(&graph, &vars)
     }
 
     /// Whether inputs of these names and types have a plan already.
@@ -72,6 +98,11 @@ impl PlanCache {
     pub fn is_empty(&self) -> bool {
         self.plans.is_empty()
     }
+}
+
+/// An input that the outputs do not depend on is no input of the plan.
+fn used<'a>(plan: &Plan, inputs: &[(&'a str, &'a Array)]) -> Vec<(&'a str, &'a Array)> {
+    inputs.iter().copied().filter(|(name, _)| plan.inputs().any(|(n, _)| n == *name)).collect()
 }
 
 fn key(inputs: &[(&str, &Array)]) -> Vec<(String, TensorType)> {

@@ -37,6 +37,7 @@ use crate::ops::Precision;
 use choose::Chooser;
 use layout::Layout;
 use program::Program;
+use readback::Waiting;
 use std::ops::ControlFlow;
 
 /// Where a plan runs.
@@ -244,6 +245,18 @@ impl Plan {
         let index = self.program.state(name)?;
         match &mut self.backend {
             Backend::Gpu(compiled) => compiled.read(&self.program, self.program.states[index].value),
+            Backend::Cpu(interpreter) => Ok(interpreter.states[index].clone()),
+        }
+    }
+
+    /// [`Plan::state`] for callers with an executor, and for the browser, as [`Plan::run_async`].
+    ///
+    /// # Errors
+    /// As [`Plan::state`].
+    pub async fn state_async(&mut self, name: &str) -> Result<Array> {
+        let index = self.program.state(name)?;
+        match &mut self.backend {
+            Backend::Gpu(compiled) => compiled.read_async(&self.program, self.program.states[index].value, Waiting::Elsewhere).await,
             Backend::Cpu(interpreter) => Ok(interpreter.states[index].clone()),
         }
     }

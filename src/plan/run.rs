@@ -68,10 +68,14 @@ impl Compiled {
 
     /// A value as it lies on the device now.
     pub(super) fn read(&self, program: &Program, value: usize) -> Result<Array> {
+        waited(self.read_async(program, value, Waiting::Here))
+    }
+
+    pub(super) async fn read_async(&self, program: &Program, value: usize, waiting: Waiting) -> Result<Array> {
         let source = self.values[value].clone().ok_or_else(|| Error::Device("a value has no buffer".to_owned()))?;
         let output = Output { source, ty: Arc::clone(&program.values[value].ty), held: self.types[value].dtype };
         let (mut readback, mut found) = (Readback::new(&self.gpu, vec![output])?, Vec::new());
-        waited(readback.carry(&self.gpu, self.encoder(), |_| {}, &mut found, Waiting::Here))?;
+        readback.carry(&self.gpu, self.encoder(), |_| {}, &mut found, waiting).await?;
         found.pop().ok_or_else(|| Error::Device("a value was not read".to_owned()))
     }
 }

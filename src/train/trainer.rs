@@ -2,6 +2,7 @@
 
 use crate::array::{Array, TensorType};
 use crate::error::{Error, Result};
+use crate::gpu::waited;
 use crate::graph::{Graph, Var};
 use crate::nn::Weights;
 use crate::nn::optimiser::{Optimiser, Parameter, clip_by_global_norm, clip_by_value};
@@ -79,6 +80,20 @@ impl Trainer {
         schedule: Schedule,
         clip: Option<Clip>,
     ) -> Result<Self> {
+        waited(Self::new_async(device, objective, optimiser, schedule, clip))
+    }
+
+    /// [`Trainer::new`] for the browser, as [`Plan::compile_async`].
+    ///
+    /// # Errors
+    /// As [`Trainer::new`].
+    pub async fn new_async(
+        device: impl Into<Device>,
+        objective: &Objective,
+        optimiser: &Optimiser,
+        schedule: Schedule,
+        clip: Option<Clip>,
+    ) -> Result<Self> {
         let Objective { loss, metrics, parameters } = objective;
         let graph = loss.graph();
         let rate = graph.input(RATE, TensorType::f32([]))?;
@@ -93,7 +108,7 @@ impl Trainer {
         keep_finite(graph, loss)?;
         let outputs: Vec<&Var> = std::iter::once(loss).chain(metrics.iter().map(|(_, var)| var)).collect();
         Ok(Self {
-            plan: Plan::compile_with(device, &outputs, Options { tuned: false, ..Options::default() })?,
+            plan: Plan::compile_async(device, &outputs, Options { tuned: false, ..Options::default() }).await?,
             parameters: parameters.iter().map(|p| p.name.clone()).collect(),
             metrics: metrics.iter().map(|(name, _)| name.clone()).collect(),
             schedule,
@@ -137,16 +152,38 @@ impl Trainer {
     /// If an input is missing or of another type, the device fails, or the loss is not finite: then the error names the first node that
     /// made such a number of finite ones, and the states are those before the step.
     pub fn step(&mut self, inputs: &[(&str, &Array)]) -> Result<Progress> {
-        let rate = self.schedule.rate(self.step);
-        #[expect(clippy::cast_possible_truncation, reason = "rounded to f32 once")]
-        let given = Array::scalar(rate as f32);
-        let all: Vec<(&str, &Array)> = inputs.iter().copied().chain([(RATE, &given)]).collect();
+        let rate = self.rate();
+        let all: Vec<(&str, &Array)> = inputs.iter().copied().chain([(RATE, &rate)]).collect();
         let made = self.plan.run(&all)?;
+        self.progress(&all, &made)
+    }
+
+    /// [`Trainer::step`] for callers with an executor, and for the browser, as [`Plan::run_async`]. A browser is not told which node made a
+    /// number that is not finite.
+    ///
+    /// # Errors
+    /// As [`Trainer::step`].
+    pub async fn step_async(&mut self, inputs: &[(&str, &Array)]) -> Result<Progress> {
+        let rate = self.rate();
+        let all: Vec<(&str, &Array)> = inputs.iter().copied().chain([(RATE, &rate)]).collect();
+        let made = self.plan.run_async(&all).await?;
+        self.progress(&all, &made)
+    }
+
+    /// The rate of the next step.
+    #[expect(clippy::cast_possible_truncation, reason = "rounded to f32 once")]
+    fn rate(&self) -> Array {
+        Array::scalar(self.schedule.rate(self.step) as f32)
+    }
+
+    /// Counts a step that made these numbers of these inputs.
+    fn progress(&mut self, inputs: &[(&str, &Array)], made: &[Array]) -> Result<Progress> {
         let numbers: Vec<f64> = made.iter().filter_map(|a| a.to_f64().first().copied()).collect();
         let loss = numbers.first().copied().unwrap_or(f64::NAN);
         if !loss.is_finite() {
-            return Err(self.blame(&all, loss));
+            return Err(self.blame(inputs, loss));
         }
+        let rate = self.schedule.rate(self.step);
         self.step += 1;
         self.losses = (self.losses.0 + loss, self.losses.1 + 1);
         Ok(Progress { step: self.step, loss, rate, metrics: numbers.get(1..).unwrap_or_default().to_vec() })
@@ -168,6 +205,18 @@ impl Trainer {
     pub fn weights(&mut self) -> Result<Weights> {
         let names = self.parameters.clone();
         let arrays = names.into_iter().map(|name| self.plan.state(&name).map(|array| (name, array))).collect::<Result<Vec<_>>>()?;
+        Ok(self.described(Weights::from_arrays("the trained network", arrays)))
+    }
+
+    /// [`Trainer::weights`] for callers with an executor, and for the browser, as [`Plan::state_async`].
+    ///
+    /// # Errors
+    /// As [`Trainer::weights`].
+    pub async fn weights_async(&mut self) -> Result<Weights> {
+        let mut arrays = Vec::with_capacity(self.parameters.len());
+        for name in &self.parameters {
+            arrays.push((name.clone(), self.plan.state_async(name).await?));
+        }
         Ok(self.described(Weights::from_arrays("the trained network", arrays)))
     }
 
