@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # What a browser makes of foveate, by Dawn, the WebGPU implementation of Chromium, without a window: it compiles every shader (it is
-# stricter than naga about uniform control flow, literals and precedence), then runs examples/browser on the built-in photo, and the mask
-# has to be the one that the program writes. Needs Node.js, and a Vulkan adapter that Dawn accepts (Mesa 25 or newer, or a real GPU).
+# stricter than naga about uniform control flow, literals and precedence), then runs examples/browser on the built-in photo: the mask has to
+# be the one that the program writes, and a U-Net has to learn it from some of its pixels. Needs Node.js, and a Vulkan adapter that Dawn
+# accepts (Mesa 25 or newer, or a real GPU).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target=$(realpath "${CARGO_TARGET_DIR:-target}")
@@ -27,3 +28,7 @@ scripts/browser.sh --build
 cp "$target"/browser/* "$work/"
 on_dawn browser-segment.mjs "$PWD/assets/astronaut.png" native/mask.png
 grep -q '^the same mask$' "$work/report"
+
+echo "== A U-Net learns in the module (a minute or two on software adapters)"
+on_dawn browser-learn.mjs "$PWD/assets/astronaut.png" native/mask.png
+grep -q '^it has learnt$' "$work/report"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The default model in a browser: builds examples/browser for WebAssembly into target/browser and serves the page.
+# foveate in a browser: builds examples/browser for WebAssembly into target/browser and serves its two pages.
 #
 #   scripts/browser.sh            builds, then serves on http://localhost:8000 until Ctrl-C
 #   scripts/browser.sh --build    builds only
@@ -22,7 +22,7 @@ echo "== Building examples/browser for WebAssembly"
 rustup target add wasm32-unknown-unknown
 cargo build --release --locked --example browser --no-default-features --target wasm32-unknown-unknown
 "$bindgen" --target web --out-name foveate --out-dir "$target/browser" "$target/wasm32-unknown-unknown/release/examples/browser.wasm"
-cp examples/browser/index.html "$target/browser/"
+cp examples/browser/*.html assets/astronaut.png "$target/browser/"
 ls -l "$target/browser"
 
 [ "${1:-}" = --build ] || python3 -m http.server --directory "$target/browser" 8000
