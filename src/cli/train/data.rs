@@ -1,6 +1,6 @@
 //! Pictures of one's own, or made ones, as a recipe names them: `[data]`.
 
-use super::scenes::DigitScenes;
+use super::scenes::{self, DigitScenes};
 use foveate::array::{DType, Hw};
 use foveate::train::{About, Dataset, Fit, Frame, ImageFolder, MaskFolder, Pictures, VOID};
 use foveate::{Error, Result};
@@ -104,7 +104,13 @@ impl DataRecipe {
             Self::Masks(files) => files.open(Kind::Masks, folder),
             Self::Npz(files) => files.open(Kind::Npz, folder),
             Self::Idx(files) => files.open(Kind::Idx, folder),
-            Self::DigitScenes(scenes) => scenes.open(folder, seed),
+            Self::DigitScenes(scenes) => Ok(Sets {
+                learnt: Arc::new(scenes.learnt(folder, seed)?),
+                test: Arc::new(scenes.test(folder)?),
+                about: scenes::about(),
+                size: Hw::square(scenes.side),
+                channels: 3,
+            }),
         }
     }
 }

@@ -37,7 +37,6 @@ pub(super) const BUILT_IN: &[(&str, &str)] = &[
     ("digits-fcn32s", include_str!("../../../examples/recipes/digits-fcn32s.toml")),
     ("digits-fcn16s", include_str!("../../../examples/recipes/digits-fcn16s.toml")),
     ("digits-fcn8s", include_str!("../../../examples/recipes/digits-fcn8s.toml")),
-    ("digits-unet", include_str!("../../../examples/recipes/digits-unet.toml")),
     ("digits-deconvnet-0", include_str!("../../../examples/recipes/digits-deconvnet-0.toml")),
     ("digits-deconvnet-1", include_str!("../../../examples/recipes/digits-deconvnet-1.toml")),
     ("digits-deconvnet-2", include_str!("../../../examples/recipes/digits-deconvnet-2.toml")),

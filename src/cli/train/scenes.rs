@@ -1,13 +1,10 @@
 //! Scenes made of MNIST's digits, as a recipe names them: `[data]` of `kind = "digit-scenes"`.
 
-use super::data::Sets;
 use foveate::Result;
-use foveate::array::Hw;
 use foveate::models::digit_scenes::{CLASSES, Scenes, name};
-use foveate::train::{About, Dataset};
+use foveate::train::About;
 use serde::Deserialize;
 use std::path::Path;
-use std::sync::Arc;
 
 /// `kind = "digit-scenes"`.
 #[derive(Clone, Debug, Deserialize)]
@@ -56,11 +53,6 @@ impl DigitScenes {
     fn part(&self, folder: &Path, part: &str, most: Option<usize>, seed: u64) -> Result<Scenes> {
         let scenes = Scenes::open(self.side, folder, part, most.unwrap_or(usize::MAX), seed)?.with(self.digits, self.scales)?;
         Ok(if self.apart { scenes.apart() } else { scenes })
-    }
-
-    pub(super) fn open(&self, folder: &Path, seed: u64) -> Result<Sets> {
-        let (learnt, test): (Arc<dyn Dataset>, Arc<dyn Dataset>) = (Arc::new(self.learnt(folder, seed)?), Arc::new(self.test(folder)?));
-        Ok(Sets { learnt, test, about: about(), size: Hw::square(self.side), channels: 3 })
     }
 }
 
