@@ -122,7 +122,7 @@ fn classifiers_are_told_apart_from_what_classifies_pixels() {
 
     let path = save(&own, folder.path());
     let error = refused("segment", &path);
-    assert!(error.contains("weights.safetensors: has no 'score_fr.weight'") && error.contains("`foveate classify`"), "{error}");
+    assert!(error.contains("weights.safetensors: gives each picture a class") && error.contains("`foveate classify`"), "{error}");
     let whole = std::fs::read(&path).unwrap();
     std::fs::write(&path, &whole[..whole.len() - 3]).unwrap();
     let error = refused("classify", &path);

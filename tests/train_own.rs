@@ -315,6 +315,12 @@ fn a_unet_learns_from_masks_in_grey() {
     assert!(said.contains("a.png: 40x40, ground 8") && said.contains("square 1"), "16 of 100 pixels are the square's: {said}");
     let named = foveate(&["classify", &at("photos/a.png"), "--model", &at("run/weights.safetensors")]);
     assert!(text(&named.stderr).contains("gives each pixel a class"), "{}", text(&named.stderr));
+    // The released network has no metadata, so how its images are normalised is not known.
+    let silent = Weights::open(at("run/weights.safetensors")).unwrap();
+    let arrays = silent.names().map(|name| (name.to_owned(), Array::clone(silent.get(name).unwrap())));
+    Weights::from_arrays("silent", arrays).save(at("silent.safetensors")).unwrap();
+    let refused = foveate(&["segment", &at("photos/a.png"), "--model", &at("silent.safetensors"), "--output", &at("found")]);
+    assert!(text(&refused.stderr).contains("images (n, 1, h, w), and its metadata do not give"), "{}", text(&refused.stderr));
     for (from, to, reason) in [
         ("channels = [4, 6]", "channels = [4]", "1 to 8 poolings"),
         ("channels = [4, 6]", "channels = [4, 6, 8, 8]", "too small to be mirrored by"),

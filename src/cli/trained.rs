@@ -40,7 +40,12 @@ impl TrainedPixels {
             };
             return Err(Error::model(weights.source(), reason));
         };
-        let own = Self { network, about: About::of(&weights)?, weights };
+        let (about, channels) = (About::of(&weights)?, network.channels());
+        if about.mean.len() != channels {
+            let reason = format!("is for images (n, {channels}, h, w), and its metadata do not give a 'mean' and a 'std' for each channel");
+            return Err(Error::model(weights.source(), reason));
+        }
+        let own = Self { network, about, weights };
         // What is wrong with the weights is said before the first photo is read.
         own.classes(&Graph::new().input("photo", TensorType::f32([1, 3, 512, 512]))?)?;
         Ok(own)
