@@ -5,13 +5,13 @@ mod cnn;
 mod data;
 mod digits;
 mod experiment;
-mod fcn;
 mod looks;
 mod objects;
 mod pixels;
 mod recipe;
 mod run;
 mod scenes;
+mod segmenters;
 mod settings;
 
 use super::DeviceArgs;
