@@ -1,17 +1,6 @@
 // Has the Learner of examples/browser learn on Dawn: node browser-learn.mjs PHOTO.png MASK.png paints a sixteenth of a smaller photo's pixels
 // by the mask and says whether a U-Net finds the rest of it. See browser-check.sh.
-import { create, globals } from 'webgpu';
-import { readFileSync, writeSync } from 'node:fs';
-import pngjs from 'pngjs';
-
-const [photo, mask] = process.argv.slice(2, 4).map((path) => pngjs.PNG.sync.read(readFileSync(path)));
-const says = (text) => writeSync(1, `${text}\n`);
-
-// What a page has: WebGPU's classes, and a window with a navigator.
-Object.assign(globalThis, globals, { Window: class {} });
-Object.defineProperty(globalThis, 'navigator', { value: { gpu: create([]) }, configurable: true });
-const { default: init, Learner } = await import('./foveate.js');
-await init({ module_or_path: readFileSync('foveate_bg.wasm') });
+import { mask, module, photo, says } from './browser-module.mjs';
 
 const [factor, steps, least] = [4, 60, 0.85];
 const [width, height] = [photo.width, photo.height].map((side) => Math.floor(side / factor));
@@ -23,7 +12,7 @@ const wanted = pixels.map((at) => Number(mask.data[place(at)] > 127));
 const painted = ([x, y]) => Math.imul(Math.imul(x + 1, 374761393) ^ Math.imul(y + 1, 668265263), 2654435769) >>> 28 === 0;
 const labels = new Uint8Array(pixels.map((at, i) => (painted(at) ? wanted[i] : 255)));
 
-const learner = await Learner.open(rgba, width, height, 1);
+const learner = await module.Learner.open(rgba, width, height, 1);
 let [likely, losses] = [undefined, []];
 const begin = performance.now();
 for (let step = 0; step <= steps; step += 1) {

@@ -1,19 +1,8 @@
 // Runs the module of examples/browser on Dawn: node browser-segment.mjs PHOTO.png MASK.png says whether it finds that mask, up to a rounding.
 // See browser-check.sh.
-import { create, globals } from 'webgpu';
-import { readFileSync, writeSync } from 'node:fs';
-import pngjs from 'pngjs';
+import { mask as wanted, module, photo, says } from './browser-module.mjs';
 
-const [photo, wanted] = process.argv.slice(2, 4).map((path) => pngjs.PNG.sync.read(readFileSync(path)));
-const says = (text) => writeSync(1, `${text}\n`);
-
-// What a page has: WebGPU's classes, and a window with a navigator.
-Object.assign(globalThis, globals, { Window: class {} });
-Object.defineProperty(globalThis, 'navigator', { value: { gpu: create([]) }, configurable: true });
-const { default: init, Segmenter } = await import('./foveate.js');
-await init({ module_or_path: readFileSync('foveate_bg.wasm') });
-
-const segmenter = await Segmenter.open();
+const segmenter = await module.Segmenter.open();
 says(segmenter.adapter());
 let mask;
 for (const run of ['first', 'second']) {
