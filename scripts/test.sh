@@ -20,8 +20,9 @@ if rustfmt --version >/dev/null 2>&1; then
     find src tests benches examples -name '*.rs' -print0 | xargs -0 rustfmt --edition 2024 --check
 fi
 
-step "Tests and examples build"
+step "Tests, examples and benches build"
 cargo test --locked --no-run
+cargo build --locked --bench ops
 
 step "Tests"
 cargo test --locked
@@ -29,9 +30,6 @@ cargo test --locked
 if cargo clippy --version >/dev/null 2>&1; then
     step "Lints"
     cargo clippy --locked --all-targets -- -D warnings
-else
-    step "Benches"
-    cargo check --locked --benches
 fi
 
 # What a browser runs is built of the same sources; `scripts/browser-check.sh` runs it.

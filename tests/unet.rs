@@ -152,6 +152,9 @@ fn weights_tell_the_network() {
     let wider = UNet { channels: vec![4, 4, 5], ..narrow(true) };
     let error = wider.after(&narrow(true).initial(1).unwrap(), 1).unwrap_err().to_string();
     assert!(error.contains("'conv_d0a-b.weight'"), "{error}");
+    let shallow = UNet { channels: vec![3, 4], last_up: 3, ..narrow(true) };
+    let error = narrow(true).after(&shallow.initial(1).unwrap(), 1).unwrap_err().to_string();
+    assert!(error.contains("'conv_d2a-b.weight'"), "what else there is to learn is not begun anew unseen: {error}");
 }
 
 #[test]

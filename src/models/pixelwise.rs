@@ -35,7 +35,7 @@ pub trait Pixelwise: Debug + Send + Sync {
     /// The same after another network, of whose weights it takes all that it has itself. Scores of other classes are those of the start.
     ///
     /// # Errors
-    /// As [`Pixelwise::initial`]; if a layer that it takes has another shape, by name.
+    /// As [`Pixelwise::initial`]; if a layer but for scores is missing from `start` or has another shape, by name.
     fn after(&self, start: &Weights, seed: u64) -> Result<Weights>;
 
     /// Scores (n, classes, h, w) of an `image` (n, channels, h, w) of any size.

@@ -217,8 +217,15 @@ impl Pixelwise for UNet {
     }
 
     fn after(&self, start: &Weights, seed: u64) -> Result<Weights> {
-        let layers = caffe::without_other_scores(start, &[SCORE], self.classes)?;
-        caffe::initial(self.parameters()?, &self.initial(seed)?.replaced(start.source(), layers), seed)
+        let taken = Weights::from_arrays(start.source(), caffe::without_other_scores(start, &[SCORE], self.classes)?);
+        let fresh = self.initial(seed)?;
+        let first = |p: Parameter| {
+            let from = if p.name.starts_with(SCORE) && !taken.contains(&p.name) { &fresh } else { &taken };
+            let array = from.shaped(&p.name, &p.shape)?.as_ref().clone();
+            Ok((p.name, array))
+        };
+        let arrays = self.parameters()?.into_iter().map(first).collect::<Result<Vec<_>>>()?;
+        Ok(Weights::from_arrays("initial weights", arrays))
     }
 
     fn scores(&self, weights: &Weights, image: &Var) -> Result<Var> {
