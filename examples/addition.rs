@@ -16,7 +16,8 @@
 use foveate::array::{Array, DType, Hw, TensorType};
 use foveate::gpu::Gpu;
 use foveate::graph::{Graph, Var};
-use foveate::models::stn::{Layers, Localisation, Stage, Transform, Transformer, Warp};
+use foveate::models::Layers;
+use foveate::models::stn::{Localisation, Stage, Transform, Transformer, Warp};
 use foveate::nn::Weights;
 use foveate::nn::init::{Draws, fan_in_uniform};
 use foveate::nn::loss::{CrossEntropy, cross_entropy};

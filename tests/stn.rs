@@ -6,8 +6,9 @@ mod common;
 use common::{Bound, check_composed, compare, fixture, gpu, random, refusal};
 use foveate::array::{Array, Hw, TensorType};
 use foveate::graph::{Graph, Var};
+use foveate::models::Layers;
 use foveate::models::stn::{
-    Birds, Classifier, Layers, Localisation, Mnist, Network, Output, Placement, PlainCnn, Svhn, Task, Transform, Transformer,
+    Birds, Classifier, Localisation, Mnist, Network, Output, Placement, PlainCnn, Svhn, Task, Transform, Transformer,
     before_and_after,
 };
 use foveate::nn::Weights;

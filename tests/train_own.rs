@@ -5,8 +5,10 @@
 mod program;
 
 use foveate::array::Array;
-use foveate::array::picture::{write_indexed_png, write_png};
+use foveate::array::Hw;
+use foveate::array::picture::{Picture, write_indexed_png, write_png};
 use foveate::graph::Graph;
+use foveate::models::draw::Glimpses;
 use foveate::models::stn::{Network, PlainCnn};
 use foveate::nn::Weights;
 use foveate::plan::{Device, Plan};
@@ -72,16 +74,21 @@ fn train(folder: &Path, recipe: &str, more: &[&str]) -> Output {
     foveate(&[&["train", &at("own.toml"), "--data", &at(""), "--output", &at("run")], more].concat())
 }
 
-#[test]
-fn a_folder_of_classes_is_learnt() {
-    let folder = tempfile::tempdir().unwrap();
+/// 48 bars to learn from, half of them lying, and 16 for tests.
+fn bars(folder: &Path) {
     for (part, count) in [("train", 24), ("test", 8)] {
         for (class, lies) in [("lies", true), ("stands", false)] {
-            let inside = folder.path().join(part).join(class);
+            let inside = folder.join(part).join(class);
             std::fs::create_dir_all(&inside).unwrap();
             (0..count).for_each(|i| bar(&inside.join(format!("{i}.png")), lies, i + if part == "test" { 100 } else { 0 }));
         }
     }
+}
+
+#[test]
+fn a_folder_of_classes_is_learnt() {
+    let folder = tempfile::tempdir().unwrap();
+    bars(folder.path());
     let begun = train(folder.path(), BARS, &["--steps", "30"]);
     assert_code(&begun, 0);
     let said = text(&begun.stdout);
@@ -92,7 +99,7 @@ fn a_folder_of_classes_is_learnt() {
     let last: Vec<f64> = log.lines().last().unwrap().split(',').map(|cell| cell.parse().unwrap()).collect();
     assert!(log.starts_with("step,loss,rate,batch_error,test_error\n") && last[0] == 60.0, "{log}");
     assert!(last[4] <= 1.0 / 16.0, "more than one of 16 is wrong: {log}");
-    classified(folder.path(), last[4]);
+    classified(folder.path(), last[4], |weights, about| PlainCnn::of(weights, about).unwrap());
     let weights = Weights::open(folder.path().join("run/checkpoint.safetensors")).unwrap();
     assert_eq!((&*weights.metadata()["classes"], &*weights.metadata()["mean"]), (r#"["lies","stands"]"#, "[0.5]"));
 
@@ -103,7 +110,7 @@ fn a_folder_of_classes_is_learnt() {
 }
 
 /// What the run wrote names the pictures of the tests as its last evaluation did, and they are as likely as the library says.
-fn classified(folder: &Path, error: f64) {
+fn classified<N: Network>(folder: &Path, error: f64, of: impl Fn(&Weights, &About) -> N) {
     let at = |name: &str| folder.join(name).display().to_string();
     std::fs::write(at("broken.png"), b"no picture").unwrap();
     let model = at("run/weights.safetensors");
@@ -118,7 +125,7 @@ fn classified(folder: &Path, error: f64) {
 
     let weights = Weights::open(&model).unwrap();
     let about = About::of(&weights).unwrap();
-    let network = PlainCnn::of(&weights, &about).unwrap();
+    let network = of(&weights, &about);
     let (graph, image) = (Graph::new(), about.frame().unwrap().open(photo(&all[0])).unwrap());
     let input = graph.input("image", network.input(1)).unwrap();
     let seen = about.normalised(&input, 1.0, 0.0).unwrap();
@@ -247,6 +254,71 @@ fn squares(folder: &Path) {
 fn mask(folder: &Path, name: &str, class: i32) {
     let classes = Array::from_fn([1, 1, 40, 40], |i| if in_square(i) { class } else { 0 });
     write_indexed_png(folder.join("masks").join(name), &classes, |class| [class; 3]).unwrap();
+}
+
+/// [`BARS`] by another network.
+fn bars_by(network: &str) -> String {
+    BARS.replace("system = \"cnn\"\nchannels = [6]\n", network)
+}
+
+#[test]
+fn what_has_learnt_to_draw_draws() {
+    let folder = tempfile::tempdir().unwrap();
+    bars(folder.path());
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let recipe = bars_by("system = \"draw\"\nglimpses = 3\nhidden = 12\nlatent = 2\nread = 3\nwrite = 4\nbinary = true\n");
+    assert_code(&train(folder.path(), &recipe, &["--steps", "30"]), 0);
+    let done = train(folder.path(), &recipe, &["--resume", "--steps", "60"]);
+    assert_code(&done, 0);
+    assert!(text(&done.stdout).contains("pictures of 1 x 12 x 12 in 3 steps"), "{}", text(&done.stdout));
+    let log = std::fs::read_to_string(folder.path().join("run/log.csv")).unwrap();
+    assert!(log.starts_with("step,loss,rate,divergence,test_nats\n"), "{log}");
+    let last: Vec<f64> = log.lines().last().unwrap().split(',').map(|cell| cell.parse().unwrap()).collect();
+    // 144 pixels that nothing is known of are 144 ln 2 = 99.8 nats.
+    assert!(last[0] == 60.0 && last[1] < 97.0 && last[3] > 0.0 && last[4] < 150.0, "{log}");
+    for picture in ["seen.png", "drawn.png"] {
+        assert!(folder.path().join("run").join(picture).is_file(), "{picture}");
+    }
+
+    let model = at("run/weights.safetensors");
+    let draw = |output: &str, more: &[&str]| foveate(&[&["draw", "--model", &model, "-o", &at(output)], more].concat());
+    let size = |file: &str| Picture::open(at(file)).unwrap().size;
+    let drawn = draw("all.png", &["--count", "5"]);
+    assert_code(&drawn, 0);
+    assert!(text(&drawn.stdout).contains("5 drawings of 3 steps"), "{}", text(&drawn.stdout));
+    // Pictures of 7 x 12 pixels with 4 around them: 3 in a row; and a row of 3 moments for each.
+    assert_eq!(size("all.png"), Hw::new(2 * 88 + 4, 3 * 88 + 4));
+    assert_code(&draw("moments.png", &["--moments", "--count", "5"]), 0);
+    assert_eq!(size("moments.png"), Hw::new(5 * 88 + 4, 3 * 88 + 4));
+    assert_code(&draw("film.gif", &["--count", "2", "--seed", "3"]), 0);
+    let film = std::fs::read(at("film.gif")).unwrap();
+    // Each frame has a graphic control extension.
+    assert!(film.starts_with(b"GIF89a") && film.windows(3).filter(|part| part == b"\x21\xf9\x04").count() == 3);
+    for (output, reason) in [(draw("film.gif", &["--moments"]), "rows of a .png"), (draw("film.jpg", &[]), "neither a .png nor a .gif")] {
+        assert_code(&output, 1);
+        assert!(text(&output.stderr).contains(reason), "{}", text(&output.stderr));
+    }
+    let named = foveate(&["classify", &at("all.png"), "--model", &model]);
+    assert_code(&named, 1);
+    assert!(text(&named.stderr).contains("for `foveate draw`"), "{}", text(&named.stderr));
+    std::fs::remove_dir_all(folder.path().join("run")).unwrap();
+    let normalised = train(folder.path(), &recipe.replace("channels = 1\n", "channels = 1\nmean = [0.5]\n"), &[]);
+    assert_code(&normalised, 1);
+    assert!(text(&normalised.stderr).contains("'draw' sees values of 0 to 1"), "{}", text(&normalised.stderr));
+}
+
+#[test]
+fn glimpses_are_learnt_and_used() {
+    let folder = tempfile::tempdir().unwrap();
+    bars(folder.path());
+    let recipe = bars_by("system = \"glimpses\"\nglimpses = 2\nside = 4\nhidden = 12\n");
+    let done = train(folder.path(), &recipe, &[]);
+    assert_code(&done, 0);
+    assert!(text(&done.stdout).contains("2 glimpses of 4 x 4"), "{}", text(&done.stdout));
+    let log = std::fs::read_to_string(folder.path().join("run/log.csv")).unwrap();
+    let error = log.lines().last().unwrap().rsplit(',').next().unwrap().parse().unwrap();
+    classified(folder.path(), error, |weights, about| Glimpses::of(weights, about).unwrap());
+    assert!(folder.path().join("run/glimpses.png").is_file());
 }
 
 #[test]

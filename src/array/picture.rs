@@ -1,4 +1,4 @@
-//! Pictures: PNG, JPEG and WebP as arrays of 0..1, and arrays as PNG.
+//! Pictures: PNG, JPEG and WebP as arrays of 0..1, and arrays as PNG and GIF.
 
 use super::file::replace;
 use super::{Array, Hw};
@@ -148,6 +148,40 @@ pub fn write_png(path: impl AsRef<Path>, array: &Array) -> Result<()> {
     replace(path, |file| {
         let encoder = PngEncoder::new_with_quality(file, CompressionType::Fast, FilterType::Adaptive);
         encoder.write_image(&bytes, width, height, color).map_err(std::io::Error::other)
+    })
+}
+
+/// Writes pictures (1, 3, h, w) of 0..1 and of one size as a GIF that repeats itself, through a temporary file; each is seen for `ms`
+/// milliseconds, the last one `last_ms`.
+///
+/// # Errors
+/// [`Error::Shape`] for another shape or dtype, or if there are none; [`Error::Io`].
+pub fn write_gif(path: impl AsRef<Path>, pictures: &[Array], ms: u32, last_ms: u32) -> Result<()> {
+    let path = path.as_ref();
+    let Some(&[1, 3, h, w]) = pictures.first().map(Array::shape) else {
+        return Err(Error::shape("write_gif", format!("expected (1, 3, h, w), got {} pictures", pictures.len())));
+    };
+    let most = |length: usize| u16::try_from(length).map_err(|_| Error::shape("write_gif", format!("a side of {length}; 65535 at most")));
+    let (width, height) = (most(w)?, most(h)?);
+    let frame = |(number, picture): (usize, &Array)| {
+        if picture.shape() != [1, 3, h, w] {
+            return Err(Error::shape("write_gif", format!("{} among pictures of {w} x {h}", picture.ty())));
+        }
+        let values = picture.values::<f32>()?;
+        let pixels: Vec<u8> = (0..h * w).flat_map(|at| [0, 1, 2].map(|channel| to_byte(values[channel * h * w + at]))).collect();
+        let seen = if number + 1 == pictures.len() { last_ms } else { ms };
+        // Frames count hundredths of a second.
+        let delay = u16::try_from(seen.div_ceil(10)).unwrap_or(u16::MAX);
+        Ok(gif::Frame { delay, ..gif::Frame::from_rgb_speed(width, height, &pixels, 10) })
+    };
+    let frames = pictures.iter().enumerate().map(frame).collect::<Result<Vec<_>>>()?;
+    replace(path, |file| {
+        let write = || {
+            let mut encoder = gif::Encoder::new(file, width, height, &[])?;
+            encoder.set_repeat(gif::Repeat::Infinite)?;
+            frames.iter().try_for_each(|frame| encoder.write_frame(frame))
+        };
+        write().map_err(std::io::Error::other)
     })
 }
 

@@ -23,7 +23,7 @@ const NUMBERS: usize = 1 << 22;
 #[command(after_help = "\
 Weights are a file of `foveate train`: weights.safetensors or checkpoint.safetensors of a run
 whose network gives each picture a class, by the recipe folders-cnn, one of the digits' (but
-addition), or one of yours of the systems cnn and stn. It says what classes are called, and
+addition), or one of yours of the systems cnn, stn and glimpses. It says what classes are called, and
 how pictures come to the size that the network has learnt from. The digits' networks want a
 digit as in MNIST, light on dark, and as large. What gives each pixel a class is for
 `foveate segment --model`.

@@ -14,6 +14,8 @@ mod classifiers;
 mod classify;
 mod cutter;
 mod devices;
+mod draw;
+mod film;
 mod init;
 mod inputs;
 mod inspect;
@@ -52,6 +54,8 @@ enum Command {
     Classify(classify::Classify),
     /// Say what photos show, word by word, with the weights of a published captioner
     Caption(Box<caption::Caption>),
+    /// Draw pictures as a network that `foveate train` made has learnt to, stroke by stroke
+    Draw(draw::Draw),
     /// Run an ONNX model on arrays or pictures, and time it
     Run(run::Run),
     /// Say what an ONNX model takes, costs and needs that is not supported
@@ -78,6 +82,7 @@ impl Cli {
             Command::Segment(command) => command.run(),
             Command::Classify(command) => command.run(),
             Command::Caption(command) => command.run(),
+            Command::Draw(command) => command.run(),
             Command::Run(command) => command.run(),
             Command::Inspect(command) => command.run(),
             Command::Check(command) => command.run(),

@@ -2,12 +2,14 @@
 
 use foveate::array::{Array, TensorType};
 use foveate::graph::{Graph, Var};
+use foveate::models::Layers;
 use foveate::models::deconvnet::{self, DeconvNet};
+use foveate::models::draw::{Draw, Glimpses};
 use foveate::models::fcn::{Fcn, Variant};
 use foveate::models::pixelwise::Pixelwise;
 use foveate::models::rnn_captioning::{self, Form};
 use foveate::models::show_attend_tell::{self, Attention, Decoder};
-use foveate::models::stn::{Classifier, Layers, Mnist, Network, Placement, Svhn, Task, Transform};
+use foveate::models::stn::{Classifier, Mnist, Network, Placement, Svhn, Task, Transform};
 use foveate::models::unet::{self, UNet};
 use foveate::models::vgg::{self, Depth, Top, Vgg};
 use foveate::models::{self, Normalisation, Parameter, selfie};
@@ -25,6 +27,8 @@ pub(super) enum System {
     /// Of the MNIST experiments, at the paper's 400,000 parameters: a name, the task, transformers, and whether it convolves.
     Mnist(&'static str, Task, &'static [Transform], bool),
     Svhn(&'static str, Placement),
+    Draw,
+    Glimpses,
     ShowAttendTell,
     NeuralTalk,
 }
@@ -52,6 +56,8 @@ impl System {
             Self::Mnist("st-fcn-addition", Task::Addition, &[Transform::Affine; 2], false),
             Self::Svhn("st-cnn-single", Placement::Single),
             Self::Svhn("st-cnn-multi", Placement::Multi),
+            Self::Draw,
+            Self::Glimpses,
             Self::ShowAttendTell,
             Self::NeuralTalk,
         ]);
@@ -74,6 +80,8 @@ impl System {
             Self::Fcn(variant) => variant.name(),
             Self::DeconvNet => "deconvnet",
             Self::Unet => "unet",
+            Self::Draw => "draw",
+            Self::Glimpses => "draw-glimpses",
             Self::ShowAttendTell => "show-attend-tell",
             Self::NeuralTalk => "neuraltalk",
             Self::Mnist(name, ..) | Self::Svhn(name, _) => name,
@@ -86,6 +94,8 @@ impl System {
             Self::Fcn(_) => "Long, Shelhamer, Darrell, CVPR 2015",
             Self::DeconvNet => "Noh, Hong, Han, ICCV 2015",
             Self::Unet => "Ronneberger, Fischer, Brox, MICCAI 2015",
+            Self::Draw => "Gregor et al., ICML 2015: binarised MNIST, 64 steps; looking at a digit and drawing it again",
+            Self::Glimpses => "Gregor et al., ICML 2015: cluttered MNIST, 8 glimpses",
             Self::ShowAttendTell => "Xu et al., ICML 2015: COCO's sizes on VGG-19, 13 words",
             Self::NeuralTalk => "Karpathy, Fei-Fei, CVPR 2015: on VGG-16, 13 words",
             Self::Mnist(..) | Self::Svhn(..) => "Jaderberg, Simonyan, Zisserman, Kavukcuoglu, NIPS 2015",
@@ -113,8 +123,17 @@ impl System {
                 let data = Graph::new().input("image", TensorType::f32([1, 1, 572, 572]))?;
                 caffe(&UNet::new().outline(&data)?, unet::SCORE, &data)
             }
-            Self::Mnist(_, task, transforms, convolves) => transformer(&mnist(task, transforms, convolves)?),
-            Self::Svhn(_, placement) => transformer(&Svhn::new(64, placement)),
+            Self::Mnist(_, task, transforms, convolves) => looking(&mnist(task, transforms, convolves)?),
+            Self::Svhn(_, placement) => looking(&Svhn::new(64, placement)),
+            Self::Draw => {
+                let (graph, net) = (Graph::new(), Draw::MNIST);
+                let image = graph.input("image", TensorType::f32([1, net.channels, net.size.h, net.size.w]))?;
+                let noise = graph.input("noise", TensorType::f32([net.glimpses, 1, net.latent]))?;
+                let weights = net.init(0)?;
+                let seen = net.seen(&mut Layers::load(&graph, &weights), &image, &noise)?;
+                Ok(Size::new(weights.parameters(), Cost::of(&[&seen.nats])?, image.shape()))
+            }
+            Self::Glimpses => looking(&Glimpses::CLUTTERED),
             Self::ShowAttendTell => {
                 let (config, top) = (show_attend_tell::Config::COCO, Top::Conv5);
                 let seen = Seen::new(VGG19, top)?;
@@ -150,9 +169,16 @@ impl System {
             (Self::Mnist(_, task, transforms, convolves), None) => mnist(task, transforms, convolves)?.init(seed),
             (Self::Svhn(_, placement), None) => Svhn::new(64, placement).init(seed),
             (Self::Unet, None) => UNet::new().initial(seed),
+            (Self::Draw, None) => Ok(described(Draw::MNIST.init(seed)?, Draw::MNIST.metadata())),
+            (Self::Glimpses, None) => Ok(described(Glimpses::CLUTTERED.init(seed)?, Glimpses::CLUTTERED.metadata())),
             (Self::Selfie, None) => selfie::weights(),
         }
     }
+}
+
+/// What weights do not tell, beside them.
+fn described(weights: Weights, metadata: Vec<(&'static str, String)>) -> Weights {
+    metadata.into_iter().fold(weights, |weights, (key, value)| weights.with_metadata(key, &value))
 }
 
 const VGG16: Vgg = Vgg::new(Depth::Vgg16);
@@ -218,7 +244,7 @@ fn mnist(task: Task, transforms: &[Transform], convolves: bool) -> Result<Mnist>
     Mnist { task, transforms: transforms.to_vec(), classifier }.fitted(400_000)
 }
 
-fn transformer(network: &impl Network) -> Result<Size> {
+fn looking(network: &impl Network) -> Result<Size> {
     let (graph, weights) = (Graph::new(), network.init(0)?);
     let image = graph.input("image", network.input(1))?;
     let output = network.build(&mut Layers::load(&graph, &weights), &image)?;

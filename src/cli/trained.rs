@@ -3,6 +3,7 @@
 use foveate::array::TensorType;
 use foveate::graph::{Graph, Var};
 use foveate::models::digit_scenes;
+use foveate::models::draw::Glimpses;
 use foveate::models::narrow_fcn::NarrowFcn;
 use foveate::models::pixelwise::Pixelwise;
 use foveate::models::stn::{Mnist, Network, PlainCnn};
@@ -35,6 +36,7 @@ impl TrainedPixels {
         let Some(network) = pixelwise(&weights)? else {
             let reason = match System::of(&weights) {
                 Some(_) => "gives each picture a class, so it is for `foveate classify`",
+                None if weights.contains("first.canvas") => "draws pictures, so it is for `foveate draw`",
                 None if weights.contains("seg-score-voc.weight") => "is a DeconvNet, for `foveate segment --model deconvnet --weights`",
                 None => "has neither 'score_fr.weight' nor 'conv_u0d-score.weight': it is no network that gives each pixel a class",
             };
@@ -90,9 +92,9 @@ impl TrainedClassifier {
             None if pixelwise(&weights)?.is_some() => {
                 return Err(wrong("gives each pixel a class, so it is for `foveate segment --model`".to_owned()));
             }
+            None if weights.contains("first.canvas") => return Err(wrong("draws pictures, so it is for `foveate draw`".to_owned())),
             None => {
-                let reason =
-                    "is no network that gives each picture a class: recipes of the systems cnn and stn make `foveate train` write such";
+                let reason = "is no network that gives each picture a class: recipes of the systems cnn, stn and glimpses make `foveate train` write such";
                 return Err(wrong(reason.to_owned()));
             }
         };
@@ -136,6 +138,7 @@ impl TrainedClassifier {
 enum System {
     Cnn,
     Stn,
+    Glimpses,
 }
 
 impl System {
@@ -145,6 +148,9 @@ impl System {
         if has(["conv1_1", "fc"]) {
             return Some(Self::Cnn);
         }
+        if has(["glimpse", "fc"]) {
+            return Some(Self::Glimpses);
+        }
         (has(["conv1", "fc1"]) || has(["fc1", "fc3"])).then_some(Self::Stn)
     }
 
@@ -152,6 +158,7 @@ impl System {
         Ok(match self {
             Self::Cnn => Box::new(PlainCnn::of(weights, about)?),
             Self::Stn => Box::new(Mnist::of(weights, about)?),
+            Self::Glimpses => Box::new(Glimpses::of(weights, about)?),
         })
     }
 }

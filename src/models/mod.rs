@@ -7,7 +7,9 @@ pub mod captioning;
 pub mod deconvnet;
 pub mod digit_scenes;
 mod digits;
+pub mod draw;
 pub mod fcn;
+mod layers;
 pub mod narrow_fcn;
 pub mod photo;
 pub mod pixelwise;
@@ -22,3 +24,4 @@ pub mod voc;
 pub mod vocabulary;
 
 pub use caffe::{Initial, Layer, MEAN, Moments, Network, Normalisation, Parameter, Switches, data};
+pub use layers::Layers;

@@ -1,13 +1,13 @@
 //! A plain CNN on pictures of one's own, behind spatial transformers if they are asked for.
 
 use super::data::Sets;
-use super::experiment::{Experiment, Inputs};
+use super::experiment::{Experiment, Inputs, Tally};
 use super::looks::{self, TransformName};
 use foveate::Result;
 use foveate::array::Array;
 use foveate::graph::{Graph, Var};
-use foveate::models::stn::{Layers, Network, Output, PlainCnn, Transform};
-use foveate::nn::metrics::Confusion;
+use foveate::models::Layers;
+use foveate::models::stn::{Network, Output, PlainCnn, Transform};
 use foveate::nn::{Random, Weights};
 use foveate::train::{Batch, Dataset, Objective};
 use serde::Deserialize;
@@ -102,12 +102,8 @@ impl Experiment for Classes {
         looks::answers(&self.output(graph, weights, inputs)?, &self.network.transforms, inputs.get("image")?)
     }
 
-    fn classes(&self) -> usize {
-        self.network.classes
-    }
-
-    fn scores(&self, confusion: &Confusion) -> Vec<(&'static str, Option<f64>)> {
-        looks::scores(confusion)
+    fn tally(&self) -> Result<Tally> {
+        Tally::labels(self.network.classes, looks::scores)
     }
 
     fn metadata(&self) -> Vec<(&'static str, String)> {

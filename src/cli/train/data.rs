@@ -1,6 +1,6 @@
 //! Pictures of one's own, or made ones, as a recipe names them: `[data]`.
 
-use super::scenes::{self, DigitScenes};
+use super::scenes::{self, ClutteredDigits, DigitScenes};
 use foveate::array::{DType, Hw};
 use foveate::train::{About, Dataset, Fit, Frame, ImageFolder, MaskFolder, Pictures, VOID};
 use foveate::{Error, Result};
@@ -17,6 +17,7 @@ pub(super) enum DataRecipe {
     Npz(Files),
     Idx(Files),
     DigitScenes(DigitScenes),
+    ClutteredDigits(ClutteredDigits),
 }
 
 /// Where the pictures are, and what becomes of them.
@@ -37,11 +38,9 @@ pub(super) struct Files {
     fit: FitName,
     /// What labels mean, in their order.
     classes: Option<Vec<String>>,
-    /// Networks see (value - mean) / std, values being 0 to 1: one number, or one for each channel.
-    #[serde(default = "half")]
-    mean: Vec<f32>,
-    #[serde(default = "quarter")]
-    std: Vec<f32>,
+    /// Networks see (value - mean) / std, values being 0 to 1: one number, or one for each channel; 0.5 and 0.25 where nothing is said.
+    mean: Option<Vec<f32>>,
+    std: Option<Vec<f32>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,14 +76,6 @@ impl From<FitName> for Fit {
     }
 }
 
-fn half() -> Vec<f32> {
-    vec![0.5]
-}
-
-fn quarter() -> Vec<f32> {
-    vec![0.25]
-}
-
 /// Data that have been opened.
 #[derive(Clone)]
 pub(super) struct Sets {
@@ -111,6 +102,19 @@ impl DataRecipe {
                 size: Hw::square(scenes.side),
                 channels: 3,
             }),
+            Self::ClutteredDigits(digits) => digits.open(folder, seed),
+        }
+    }
+
+    /// Refuses mean and std where `system` sees values of 0 to 1.
+    pub(super) fn refuse_normalisation(&self, system: &str) -> Result<()> {
+        match self {
+            Self::Folders(files) | Self::Masks(files) | Self::Npz(files) | Self::Idx(files)
+                if files.mean.is_some() || files.std.is_some() =>
+            {
+                Err(wrong(format!("has mean or std, and '{system}' sees values of 0 to 1 as they are")))
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -130,12 +134,12 @@ impl Files {
         }
         let image = learnt.tensors().into_iter().find(|(name, _)| name == "image");
         let &[channels, h, w] = image.as_ref().map_or(&[][..], |(_, ty)| &ty.shape) else { return Err(wrong("has no image")) };
-        let each = |what: &str, numbers: &[f32]| match numbers {
+        let each = |what: &str, numbers: &Option<Vec<f32>>, usual: f32| match numbers.as_deref().unwrap_or(&[usual]) {
             [one] => Ok(vec![*one; channels]),
             all if all.len() == channels => Ok(all.to_vec()),
             all => Err(wrong(format!("{what} has {} numbers for {channels} channels", all.len()))),
         };
-        let (mean, std) = (each("mean", &self.mean)?, each("std", &self.std)?);
+        let (mean, std) = (each("mean", &self.mean, 0.5)?, each("std", &self.std, 0.25)?);
         if let Some(number) = std.iter().find(|n| !(n.is_finite() && **n > 0.0)) {
             return Err(wrong(format!("std has {number}, which nothing can be divided by")));
         }

@@ -1,11 +1,11 @@
 //! Spatial transformers on distorted digits, as a recipe names them.
 
-use super::experiment::{Experiment, Inputs};
+use super::experiment::{Experiment, Inputs, Tally};
 use super::looks::{self, TransformName};
 use foveate::array::Array;
 use foveate::graph::{Graph, Var};
-use foveate::models::stn::{Classifier, Distorted, Layers, Mnist, Network, Output, Task, Transform};
-use foveate::nn::metrics::Confusion;
+use foveate::models::Layers;
+use foveate::models::stn::{Classifier, Distorted, Mnist, Network, Output, Task, Transform};
 use foveate::nn::{Random, Weights};
 use foveate::train::{Batch, Dataset, Objective};
 use foveate::{Error, Result};
@@ -120,12 +120,8 @@ impl Experiment for Digits {
         looks::answers(&self.output(graph, weights, inputs)?, &self.transforms(), inputs.get("image")?)
     }
 
-    fn classes(&self) -> usize {
-        self.task().classes()
-    }
-
-    fn scores(&self, confusion: &Confusion) -> Vec<(&'static str, Option<f64>)> {
-        looks::scores(confusion)
+    fn tally(&self) -> Result<Tally> {
+        Tally::labels(self.task().classes(), looks::scores)
     }
 
     fn metadata(&self) -> Vec<(&'static str, String)> {

@@ -18,7 +18,7 @@ pub(super) trait Experiment {
     /// The weights that training begins with.
     fn initial(&self, seed: u64) -> Result<Weights>;
 
-    /// Examples to learn from and to be measured by, of the files in `folder`. Both have a tensor `label`.
+    /// Examples to learn from and to be measured by, of the files in `folder`.
     fn data(&self, folder: &Path, seed: u64) -> Result<[Arc<dyn Dataset>; 2]>;
 
     /// What is made small, what else a step reports, and what is changed.
@@ -35,20 +35,63 @@ pub(super) trait Experiment {
         batch
     }
 
-    /// First the label that is found for each of the batch's labels; what follows is for [`Experiment::draw`].
+    /// First what [`Experiment::tally`] counts of each example; what follows is for [`Experiment::draw`].
     fn answers(&self, graph: &Graph, weights: &Weights, inputs: &Inputs) -> Result<Vec<Var>>;
 
-    /// How many labels there are.
-    fn classes(&self) -> usize;
-
-    /// What the confusion of labels comes down to, by name, the most telling one first. The names are always the same.
-    fn scores(&self, confusion: &Confusion) -> Vec<(&'static str, Option<f64>)>;
+    /// What an evaluation begins with.
+    fn tally(&self) -> Result<Tally>;
 
     /// What checkpoints say of the pictures and of the network.
     fn metadata(&self) -> Vec<(&'static str, String)>;
 
     /// Draws what there is to see of the first batch of an evaluation.
     fn draw(&self, batch: &Batch, answers: &[Array], folder: &Path) -> Result<()>;
+}
+
+/// Numbers by name, the most telling one first; `None` if nothing was counted. The names are always the same.
+pub(super) type Scores = Vec<(&'static str, Option<f64>)>;
+
+/// What an evaluation adds up, batch by batch.
+pub(super) enum Tally {
+    /// Labels that were found, beside the batch's tensor `label`, and what their confusion comes down to.
+    Labels(Confusion, fn(&Confusion) -> Scores),
+    /// Numbers of each example: their names, their sums, and how many examples there were.
+    Means(&'static [&'static str], Vec<f64>, usize),
+}
+
+impl Tally {
+    pub(super) fn labels(classes: usize, scores: fn(&Confusion) -> Scores) -> Result<Self> {
+        Ok(Self::Labels(Confusion::new(classes)?, scores))
+    }
+
+    /// Of answers f32 (examples, names).
+    pub(super) fn means(names: &'static [&'static str]) -> Self {
+        Self::Means(names, vec![0.0; names.len()], 0)
+    }
+
+    /// Adds the first of a batch's answers.
+    pub(super) fn add(&mut self, batch: &Batch, found: &Array) -> Result<()> {
+        match self {
+            Self::Labels(confusion, _) => confusion.add(&batch.counted(batch.get("label")?)?, &batch.counted(found)?),
+            Self::Means(names, sums, count) => {
+                for row in batch.counted(found)?.to_f64().chunks_exact(names.len()) {
+                    sums.iter_mut().zip(row).for_each(|(sum, number)| *sum += number);
+                    *count += 1;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn scores(&self) -> Scores {
+        match self {
+            Self::Labels(confusion, scores) => scores(confusion),
+            Self::Means(names, sums, count) => {
+                let mean = |sum: &f64| (*count > 0).then(|| sum / *count as f64);
+                names.iter().copied().zip(sums.iter().map(mean)).collect()
+            }
+        }
+    }
 }
 
 /// A batch's tensors in a graph.

@@ -1,6 +1,6 @@
 //! What recipes share whose networks name pictures, and may look at them through spatial transformers first.
 
-use super::experiment::Inputs;
+use super::experiment::{Inputs, Scores};
 use foveate::array::{Array, DType, Hw, picture};
 use foveate::graph::{Graph, Var};
 use foveate::models::stn::{Output, Transform, before_and_after};
@@ -55,7 +55,7 @@ pub(super) fn answers(output: &Output, transforms: &[Transform], image: &Var) ->
     Ok(answers)
 }
 
-pub(super) fn scores(confusion: &Confusion) -> Vec<(&'static str, Option<f64>)> {
+pub(super) fn scores(confusion: &Confusion) -> Scores {
     vec![("test_error", confusion.pixel_accuracy().map(|right| 1.0 - right))]
 }
 

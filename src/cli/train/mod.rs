@@ -4,6 +4,7 @@ mod augmentations;
 mod cnn;
 mod data;
 mod digits;
+mod drawing;
 mod experiment;
 mod looks;
 mod objects;
@@ -43,12 +44,14 @@ and so on; scripts/mnist.sh fetches them to target/mnist. Pictures of your own:
   folders-cnn   a class for each picture   train/cat/1.jpg, train/dog/2.png, test/cat/3.jpg
   masks-unet    a class for each pixel     train/photos/1.jpg with train/masks/1.png
   masks-fcn8s   the same, coarser and with less to compute
-or .npz and IDX files; examples/recipes/folders-cnn.toml says what a recipe may have.
+or .npz and IDX files; examples/recipes/folders-cnn.toml says what a recipe may have. What
+mnist-draw has learnt to draw `foveate draw` draws.
 
 Examples:
   foveate train --list
   foveate train rotated-st-fcn --data target/mnist
   foveate train digits-fcn8s --data target/mnist
+  foveate train mnist-draw --data target/mnist
   foveate train folders-cnn --data pets
   foveate train mine.toml --data target/mnist --output runs/mine --steps 2000
   foveate train rotated-st-fcn --data target/mnist --resume

@@ -1,6 +1,6 @@
 //! `DeconvNet` on scenes of digits, one region after the other, as a recipe names it.
 
-use super::experiment::{Experiment, Inputs};
+use super::experiment::{Experiment, Inputs, Tally};
 use super::scenes::{DigitScenes, about};
 use super::{looks, pixels};
 use foveate::array::{Array, Hw};
@@ -9,7 +9,6 @@ use foveate::models::deconvnet::{Classifier, DeconvNet, FOLDED, Region, Statisti
 use foveate::models::digit_scenes::{CLASSES, Crops, Seen};
 use foveate::models::{Normalisation, data};
 use foveate::nn::loss::{CrossEntropy, cross_entropy};
-use foveate::nn::metrics::Confusion;
 use foveate::nn::{Random, Weights};
 use foveate::ops::concat;
 use foveate::plan::Device;
@@ -153,15 +152,11 @@ impl Experiment for Objects {
         if self.recipe.stage == 2 { SCENES } else { batch }
     }
 
-    fn classes(&self) -> usize {
-        if self.recipe.stage == 0 { CLASSES - 1 } else { CLASSES }
-    }
-
-    fn scores(&self, confusion: &Confusion) -> Vec<(&'static str, Option<f64>)> {
-        if self.recipe.stage == 0 {
-            return looks::scores(confusion);
+    fn tally(&self) -> Result<Tally> {
+        match self.recipe.stage {
+            0 => Tally::labels(CLASSES - 1, looks::scores),
+            _ => Tally::labels(CLASSES, pixels::scores),
         }
-        pixels::scores(confusion)
     }
 
     fn metadata(&self) -> Vec<(&'static str, String)> {

@@ -1,7 +1,7 @@
 //! Networks that give each pixel of a picture a class.
 
 use super::data::Sets;
-use super::experiment::{Experiment, Inputs};
+use super::experiment::{Experiment, Inputs, Scores, Tally};
 use foveate::Result;
 use foveate::array::{Array, DType, Hw, Literal, picture};
 use foveate::graph::{Graph, Var};
@@ -64,12 +64,8 @@ impl Experiment for Pixels {
         Ok(vec![self.network.scores(weights, &self.image(inputs)?)?.argmax(1, false, false)?])
     }
 
-    fn classes(&self) -> usize {
-        self.network.classes()
-    }
-
-    fn scores(&self, confusion: &Confusion) -> Vec<(&'static str, Option<f64>)> {
-        scores(confusion)
+    fn tally(&self) -> Result<Tally> {
+        Tally::labels(self.network.classes(), scores)
     }
 
     fn metadata(&self) -> Vec<(&'static str, String)> {
@@ -94,7 +90,7 @@ pub(super) fn objective(scores: &Var, parameters: Vec<Parameter>, label: &Var) -
     Ok(Objective { loss, metrics, parameters })
 }
 
-pub(super) fn scores(confusion: &Confusion) -> Vec<(&'static str, Option<f64>)> {
+pub(super) fn scores(confusion: &Confusion) -> Scores {
     vec![("mean_iu", confusion.mean_iou()), ("pixel_accuracy", confusion.pixel_accuracy())]
 }
 

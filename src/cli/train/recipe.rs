@@ -4,6 +4,7 @@ use super::augmentations::AugmentationRecipe;
 use super::cnn::Cnn;
 use super::data::DataRecipe;
 use super::digits::Digits;
+use super::drawing::{DrawRecipe, GlimpsesRecipe};
 use super::experiment::Experiment;
 use super::objects::ObjectsRecipe;
 use super::pixels::Pixels;
@@ -34,6 +35,8 @@ pub(super) const BUILT_IN: &[(&str, &str)] = &[
     ("addition-fcn", include_str!("../../../examples/recipes/addition-fcn.toml")),
     ("addition-st-fcn", include_str!("../../../examples/recipes/addition-st-fcn.toml")),
     ("addition-2st-fcn", include_str!("../../../examples/recipes/addition-2st-fcn.toml")),
+    ("cluttered-glimpses", include_str!("../../../examples/recipes/cluttered-glimpses.toml")),
+    ("mnist-draw", include_str!("../../../examples/recipes/mnist-draw.toml")),
     ("digits-fcn32s", include_str!("../../../examples/recipes/digits-fcn32s.toml")),
     ("digits-fcn16s", include_str!("../../../examples/recipes/digits-fcn16s.toml")),
     ("digits-fcn8s", include_str!("../../../examples/recipes/digits-fcn8s.toml")),
@@ -71,6 +74,8 @@ enum Network {
     Fcn(FcnRecipe),
     Unet(UnetRecipe),
     DeconvnetDigits(ObjectsRecipe),
+    Draw(DrawRecipe),
+    Glimpses(GlimpsesRecipe),
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -199,6 +204,11 @@ impl Recipe {
                 let sets = open(data)?.labelled("unet", 2)?;
                 Box::new(Pixels::new(unet.network(sets.channels, sets.about.classes.len()), unet.start.as_ref(), sets))
             }
+            (Network::Draw(draw), Some(data)) => {
+                data.refuse_normalisation("draw")?;
+                Box::new(draw.on(open(data)?))
+            }
+            (Network::Glimpses(glimpses), Some(data)) => Box::new(glimpses.on(open(data)?)?),
             (Network::DeconvnetDigits(objects), Some(DataRecipe::DigitScenes(scenes))) => Box::new(objects.on(scenes)),
             (Network::DeconvnetDigits(_), Some(_)) => {
                 return wrong("has other [data] than 'deconvnet-digits' learns from: kind = \"digit-scenes\"");

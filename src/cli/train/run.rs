@@ -3,12 +3,11 @@
 use super::experiment::{Experiment, Inputs};
 use super::recipe::Recipe;
 use crate::cli::photos::milliseconds;
-use foveate::array::file;
+use foveate::array::{Array, file};
 use foveate::graph::Graph;
-use foveate::nn::metrics::Confusion;
-use foveate::nn::{Random, Weights};
+use foveate::nn::{RANDOM_STEP, Random, Weights};
 use foveate::plan::{Device, KernelTime, Plan};
-use foveate::train::{Dataset, Loader, Log, Objective, Trainer};
+use foveate::train::{Batch, Dataset, Loader, Log, Objective, Trainer};
 use foveate::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::PathBuf;
@@ -66,7 +65,7 @@ impl Run {
             milliseconds(begin)
         );
         std::fs::create_dir_all(output).map_err(|e| Error::io(output, e))?;
-        let scores = experiment.scores(&Confusion::new(experiment.classes())?);
+        let scores = experiment.tally()?.scores();
         let of_steps = ["loss", "rate"].map(str::to_owned).into_iter().chain(trainer.metrics().iter().cloned());
         let mut log = Log::new(of_steps.chain(scores.into_iter().map(|(name, _)| name.to_owned())));
         if self.resume {
@@ -86,7 +85,8 @@ impl Run {
             if trainer.steps() >= recipe.train.steps || STOPPED.load(Ordering::Relaxed) {
                 break;
             }
-            let progress = match trainer.step(&batch?.inputs()) {
+            let batch = batch?;
+            let progress = match trainer.step(&asked(trainer.plan(), &batch)) {
                 Ok(progress) => progress,
                 Err(error) => {
                     // The states are those before the step: what was learnt until then is not lost.
@@ -130,9 +130,10 @@ impl Run {
     fn profile(&self, trainer: &mut Trainer, learnt: Arc<dyn Dataset>) -> Result<ExitCode> {
         let mut batches = Loader::shuffled(learnt, self.recipe.train.batch, self.recipe.train.seed, 0)?;
         let batch = batches.next().ok_or_else(|| Error::shape("train", "the data are empty"))??;
+        let inputs = asked(trainer.plan(), &batch);
         // The first run of a kernel may compile it.
-        trainer.profile(&batch.inputs())?;
-        let profile = trainer.profile(&batch.inputs())?;
+        trainer.profile(&inputs)?;
+        let profile = trainer.profile(&inputs)?;
         let total = profile.total_us();
         for KernelTime { kernel, dispatches, us, bytes } in profile.kernels() {
             let (ms, share, rate) = (us / 1e3, 100.0 * us / total, bytes as f64 / us.max(1e-3) / 1e3);
@@ -184,22 +185,26 @@ impl<'a> Evaluation<'a> {
 
     fn run(&mut self, weights: &Weights, run: &Run) -> Result<Vec<(&'static str, f64)>> {
         let names: Vec<String> = self.plan.states().map(|(name, _)| name.to_owned()).collect();
-        names.iter().try_for_each(|name| self.plan.set_state(name, weights.get(name)?))?;
-        let asked: Vec<String> = self.plan.inputs().map(|(name, _)| name.to_owned()).collect();
-        let mut confusion = Confusion::new(self.experiment.classes())?;
+        // What is drawn at random is the same in each evaluation.
+        let zero = Arc::new(Array::scalar(0u32));
+        names.iter().try_for_each(|name| self.plan.set_state(name, if name == RANDOM_STEP { &zero } else { weights.get(name)? }))?;
+        let mut tally = self.experiment.tally()?;
         for (number, batch) in Loader::in_order(Arc::clone(&self.data), self.batch)?.enumerate() {
             let batch = batch?;
-            let inputs: Vec<_> = batch.inputs().into_iter().filter(|(name, _)| asked.iter().any(|a| a == name)).collect();
-            let answers = self.plan.run(&inputs)?;
+            let answers = self.plan.run(&asked(&self.plan, &batch))?;
             let Some(found) = answers.first() else { continue };
-            confusion.add(&batch.counted(batch.get("label")?)?, &batch.counted(found)?)?;
+            tally.add(&batch, found)?;
             if number == 0 {
                 self.experiment.draw(&batch, &answers, &run.output)?;
             }
         }
-        let scores = self.experiment.scores(&confusion);
-        Ok(scores.into_iter().filter_map(|(name, score)| Some((name, score?))).collect())
+        Ok(tally.scores().into_iter().filter_map(|(name, score)| Some((name, score?))).collect())
     }
+}
+
+/// The tensors of `batch` that `plan` takes: who draws has no use for labels.
+fn asked<'b>(plan: &Plan, batch: &'b Batch) -> Vec<(&'b str, &'b Array)> {
+    batch.inputs().into_iter().filter(|(name, _)| plan.inputs().any(|(asked, _)| asked == *name)).collect()
 }
 
 fn style() -> ProgressStyle {

@@ -1,10 +1,14 @@
-//! Scenes made of MNIST's digits, as a recipe names them: `[data]` of `kind = "digit-scenes"`.
+//! Scenes made of MNIST's digits, as a recipe names them: `[data]` of `kind = "digit-scenes"` and of `kind = "cluttered-digits"`.
 
+use super::data::Sets;
 use foveate::Result;
+use foveate::array::Hw;
 use foveate::models::digit_scenes::{CLASSES, Scenes, name};
+use foveate::models::draw::Cluttered;
 use foveate::train::About;
 use serde::Deserialize;
 use std::path::Path;
+use std::sync::Arc;
 
 /// `kind = "digit-scenes"`.
 #[derive(Clone, Debug, Deserialize)]
@@ -59,4 +63,46 @@ impl DigitScenes {
 /// What checkpoints say: digits have the scale of the scene's pixels, however large a scene is.
 pub(super) fn about() -> About {
     About { classes: (0..).map(name).take(CLASSES).collect(), ..About::new(3) }
+}
+
+/// `kind = "cluttered-digits"`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClutteredDigits {
+    /// Pixels of a picture's side.
+    #[serde(default = "hundred")]
+    side: usize,
+    /// How many pieces of other digits there are, and their side.
+    #[serde(default = "eight")]
+    pieces: usize,
+    #[serde(default = "eight")]
+    piece: usize,
+    /// The first so many digits of the files alone.
+    train_examples: Option<usize>,
+    test_examples: Option<usize>,
+}
+
+fn hundred() -> usize {
+    100
+}
+
+fn eight() -> usize {
+    8
+}
+
+impl ClutteredDigits {
+    /// Those to be measured by are the same for every run.
+    pub(super) fn open(&self, folder: &Path, seed: u64) -> Result<Sets> {
+        let &Self { side, pieces, piece, train_examples, test_examples } = self;
+        let part = |part, most: Option<usize>, seed| Cluttered::open(folder, part, most.unwrap_or(usize::MAX), [side, pieces, piece], seed);
+        let size = Hw::square(side);
+        let classes = (0..10).map(|digit| digit.to_string()).collect();
+        Ok(Sets {
+            learnt: Arc::new(part("train", train_examples, seed)?),
+            test: Arc::new(part("t10k", test_examples, 0)?),
+            about: About { classes, size: Some(size), mean: vec![0.0], std: vec![1.0], ..About::new(1) },
+            size,
+            channels: 1,
+        })
+    }
 }

@@ -9,11 +9,11 @@
 //! The trunks are Inception networks with batch normalisation, which are not part of this file: features and vectors come from
 //! them. Localisation is shared; its first places tile the photo, for equal transformers with equal places would stay equal.
 
-use super::layers::{self, Layers};
 use super::{Localisation, Transform, Warp};
 use crate::array::{Hw, TensorType};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
+use crate::models::layers::{self, Layers};
 use crate::nn::Weights;
 use crate::ops::concat;
 

@@ -1,9 +1,10 @@
 //! Localisation networks: what regresses a transform's parameters from the image, or the features, that it will transform.
 
-use super::layers::{Layers, max_pool};
+use super::network::max_pool;
 use crate::array::{Hw, Pads};
 use crate::error::Result;
 use crate::graph::Var;
+use crate::models::layers::Layers;
 use crate::ops::{AvgPool2d, Conv2d};
 
 /// A step over images, before the fully connected layers.

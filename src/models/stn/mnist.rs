@@ -12,11 +12,12 @@
 //! on RTS, TC and addition alone. It leaves 21 x 21 of a 42 x 42 image, where the CNN's layers fit only if pooling rounds up, as
 //! Caffe's does: 21, 13, 7, 1, 1. So pooling rounds up behind that mean, and down elsewhere.
 
-use super::layers::{Layers, Network, Output, max_pool};
+use super::network::{Network, Output, max_pool};
 use super::{Localisation, Transform, Transformer};
 use crate::array::{Hw, TensorType};
 use crate::error::{Error, Result};
 use crate::graph::Var;
+use crate::models::layers::Layers;
 use crate::nn::Weights;
 use crate::ops::{AvgPool2d, Conv2d, concat};
 use crate::train::About;

@@ -23,9 +23,9 @@
 
 mod birds;
 mod distorted;
-mod layers;
 mod localisation;
 mod mnist;
+mod network;
 mod picture;
 mod plain;
 mod spline;
@@ -34,9 +34,9 @@ mod transform;
 
 pub use birds::Birds;
 pub use distorted::Distorted;
-pub use layers::{Layers, Network, Output};
 pub use localisation::{Localisation, Stage};
 pub use mnist::{Classifier, Mnist, Task};
+pub use network::{Network, Output};
 pub use picture::before_and_after;
 pub use plain::PlainCnn;
 pub use svhn::{Placement, Svhn};
@@ -45,6 +45,7 @@ pub use transform::Transform;
 use crate::array::{Hw, TensorType};
 use crate::error::Result;
 use crate::graph::{Graph, Var};
+use crate::models::layers::{self, Layers};
 use crate::nn::Weights;
 
 /// What a transformer made of its input.
@@ -76,7 +77,7 @@ impl Transformer {
         let theta = self.localisation.regress(layers, name, input, &self.transform.identity())?;
         let size = match self.size {
             Some(size) => size,
-            None => layers::image_size(input)?,
+            None => network::image_size(input)?,
         };
         let image = self.transform.warp(input, &theta, size)?;
         Ok(Warp { theta, image })

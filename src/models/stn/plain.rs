@@ -5,11 +5,12 @@
 //! a stage: convolutions of 3 x 3 with ReLU, then the maximum of 2 x 2; none behind the last stage
 //! ```
 
-use super::layers::{Layers, Network, Output, max_pool};
+use super::network::{Network, Output, max_pool};
 use super::{Localisation, Transform, Transformer};
 use crate::array::{Hw, TensorType};
 use crate::error::{Error, Result};
 use crate::graph::Var;
+use crate::models::layers::Layers;
 use crate::nn::Weights;
 use crate::ops::concat;
 use crate::train::About;

@@ -17,11 +17,12 @@
 //!
 //! Transforms are affine. 4.3 million weights in the convolutions, 19.0 million behind them at 64 x 64.
 
-use super::layers::{Layers, Network, Output, max_pool};
+use super::network::{Network, Output, max_pool};
 use super::{Localisation, Transform, Transformer};
 use crate::array::{Pads, TensorType};
 use crate::error::Result;
 use crate::graph::Var;
+use crate::models::layers::Layers;
 use crate::ops::{Conv2d, concat};
 
 /// Where the transformers are.

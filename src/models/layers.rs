@@ -1,11 +1,10 @@
 //! Layers that ask for their weights by name and shape; the weights are found, made or only listed.
 
-use super::Warp;
-use crate::array::{Array, Hw, Pads, TensorType};
-use crate::error::{Error, Result};
+use crate::array::{Array, Pads, TensorType};
+use crate::error::Result;
 use crate::graph::{Graph, Var};
 use crate::nn::Weights;
-use crate::ops::{Conv2d, MaxPool2d};
+use crate::ops::Conv2d;
 use std::sync::Arc;
 
 /// How a weight begins.
@@ -68,87 +67,36 @@ impl<'a> Layers<'a> {
         self.filled(name, &x.flatten(1)?, bias.len(), [Fill::Zeros, Fill::Given(bias)])
     }
 
-    fn filled(&mut self, name: &str, x: &Var, units: usize, [weight, bias]: [Fill<'_>; 2]) -> Result<Var> {
-        let weight = (self.find)(&format!("{name}.weight"), &[units, x.shape()[1]], weight)?;
-        let bias = (self.find)(&format!("{name}.bias"), &[units], bias)?;
-        x.linear(&weight, Some(&bias))
+    fn filled(&mut self, name: &str, x: &Var, units: usize, fills: [Fill<'_>; 2]) -> Result<Var> {
+        self.affine(name, [x.shape()[1], units], fills)?.of(x)
+    }
+
+    /// The layer from so many inputs to so many units, for more than one input: `<name>.weight` (units, inputs) and `<name>.bias`, which
+    /// begin as `fills` says.
+    pub(super) fn affine(&mut self, name: &str, [inputs, units]: [usize; 2], [weight, bias]: [Fill<'_>; 2]) -> Result<Affine> {
+        Ok(Affine {
+            weight: self.tensor(&format!("{name}.weight"), &[units, inputs], weight)?,
+            bias: self.tensor(&format!("{name}.bias"), &[units], bias)?,
+        })
+    }
+
+    /// A weight by its whole name.
+    pub(super) fn tensor(&mut self, name: &str, shape: &[usize], fill: Fill<'_>) -> Result<Var> {
+        (self.find)(name, shape, fill)
     }
 }
 
-/// 2 x 2, stride 2. Odd sides are rounded up with `ceil`, as Caffe does: even a single pixel is a window, which [`MaxPool2d::ceil_mode`]
-/// would refuse as PyTorch does, so a row or column that never wins makes such a side even.
-pub(super) fn max_pool(x: &Var, ceil: bool) -> Result<Var> {
-    let Hw { h, w } = image_size(x)?;
-    let padding = if ceil { Pads { bottom: h % 2, right: w % 2, ..Pads::default() } } else { Pads::default() };
-    x.max_pool2d(MaxPool2d { padding, ..MaxPool2d::default() })
-}
-
-/// Height and width of (n, c, h, w).
-pub(super) fn image_size(x: &Var) -> Result<Hw> {
-    match *x.shape() {
-        [_, _, h, w] => Ok(Hw::new(h, w)),
-        _ => Err(Error::shape("stn", format!("a transformer takes (n, c, h, w), not {}", x.ty()))),
-    }
-}
-
-/// What a network of transformers says, and what they looked at.
+/// A fully connected layer's weight (units, inputs) and bias.
 #[derive(Clone, Debug)]
-pub struct Output {
-    /// The classes' scores before the softmax.
-    pub logits: Var,
-    /// Each transformer's, in order.
-    pub warps: Vec<Warp>,
+pub(super) struct Affine {
+    weight: Var,
+    bias: Var,
 }
 
-/// A published network: built from loaded weights, listed, or begun as the paper did.
-pub trait Network {
-    /// The type of a batch of `n` inputs.
-    fn input(&self, n: usize) -> TensorType;
-
-    /// The network over `image`, with weights from `layers`.
-    ///
-    /// # Errors
-    /// If the image is of another size, or a weight is missing or of another shape.
-    fn build(&self, layers: &mut Layers<'_>, image: &Var) -> Result<Output>;
-
-    /// The network over `image`, with loaded weights.
-    ///
-    /// # Errors
-    /// As [`Network::build`].
-    fn forward(&self, graph: &Graph, weights: &Weights, image: &Var) -> Result<Output> {
-        let wanted = self.input(image.shape().first().copied().unwrap_or(1));
-        if *image.ty() != wanted {
-            return Err(Error::shape("stn", format!("the network takes {wanted}, not {}", image.ty())));
-        }
-        self.build(&mut Layers::load(graph, weights), image)
-    }
-
-    /// Name and shape of every weight, in the order they are used.
-    ///
-    /// # Errors
-    /// If the network has no meaning: a layer without units, a kernel larger than its input.
-    fn tensors(&self) -> Result<Vec<(String, Vec<usize>)>> {
-        let graph = Graph::new();
-        let image = graph.input("", self.input(1))?;
-        list(&graph, |layers| self.build(layers, &image).map(drop))
-    }
-
-    /// The number of learnt values.
-    ///
-    /// # Errors
-    /// As [`Network::tensors`].
-    fn parameters(&self) -> Result<usize> {
-        Ok(self.tensors()?.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum())
-    }
-
-    /// First weights: random, but for the localisations' last layers, which give the identity.
-    ///
-    /// # Errors
-    /// As [`Network::tensors`].
-    fn init(&self, seed: u64) -> Result<Weights> {
-        let graph = Graph::new();
-        let image = graph.input("", self.input(1))?;
-        fresh(&graph, seed, |layers| self.build(layers, &image).map(drop))
+impl Affine {
+    /// x W^T + b of x (n, inputs).
+    pub(super) fn of(&self, x: &Var) -> Result<Var> {
+        x.linear(&self.weight, Some(&self.bias))
     }
 }
 
