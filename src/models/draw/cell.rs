@@ -1,0 +1,44 @@
+//! An LSTM without peepholes, a step at a time.
+
+use crate::error::{Error, Result};
+use crate::graph::Var;
+use crate::models::layers::{Affine, Fill, Layers};
+use crate::ops::{concat, zeros};
+
+/// [i; f; g; o] = W [x; h] + b, c = sigmoid(f) c + sigmoid(i) tanh(g), h = sigmoid(o) tanh(c).
+#[derive(Clone, Debug)]
+pub(super) struct Lstm {
+    gates: Affine,
+    units: usize,
+}
+
+/// Output and cell, (n, units).
+#[derive(Clone, Debug)]
+pub(super) struct State {
+    pub(super) h: Var,
+    c: Var,
+}
+
+impl Lstm {
+    /// `<name>.weight` (4 units, inputs + units) and `<name>.bias`.
+    pub(super) fn new(layers: &mut Layers<'_>, name: &str, inputs: usize, units: usize) -> Result<Self> {
+        let [all, four] = [inputs.saturating_add(units), units.saturating_mul(4)];
+        let gates = layers.affine(name, [all, four], [Fill::Uniform(all), Fill::Zeros])?;
+        Ok(Self { gates, units })
+    }
+
+    /// The state whose output is `h` (n, units), and whose cells are 0.
+    pub(super) fn begin(&self, h: Var) -> Result<State> {
+        let c = zeros(&h, h.shape())?;
+        Ok(State { h, c })
+    }
+
+    /// The state after `inputs`, each (n, ..), which lie one behind the other in x.
+    pub(super) fn step(&self, inputs: &[&Var], State { h, c }: &State) -> Result<State> {
+        let all: Vec<&Var> = inputs.iter().copied().chain([h]).collect();
+        let parts = self.gates.of(&concat(&all, 1)?)?.split(1, &[self.units; 4])?;
+        let [i, f, g, o] = <[Var; 4]>::try_from(parts).map_err(|v| Error::shape("draw", format!("{} gates", v.len())))?;
+        let c = f.sigmoid()?.mul(c)?.add(&i.sigmoid()?.mul(&g.tanh()?)?)?;
+        Ok(State { h: o.sigmoid()?.mul(&c.tanh()?)?, c })
+    }
+}
