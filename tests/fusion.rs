@@ -393,7 +393,7 @@ fn every_matrix_kernel_finishes() {
     check_finish("few rows", Elsewhere::without_lanes(Linear), &with(&[2, 13], &[7, 13]), 1, "matmul/gemv");
     check_finish("tile", Elsewhere::gpu(Linear), &with(&[9, 13], &[7, 13]), 1, "matmul/tile");
     check_finish("slices", Elsewhere::gpu(Linear), &with(&[9, 700], &[7, 700]), 1, "sum_slices");
-    check_finish("batch", Matmul, &[random(&[2, 9, 5], 1), random(&[2, 5, 7], 2)], 2, "matmul/lanes");
+    check_finish("batch", Matmul::default(), &[random(&[2, 9, 5], 1), random(&[2, 5, 7], 2)], 2, "matmul/lanes");
     // The columns of the kernel are the rows of the product: a vector along them is another kernel's.
     let mut column = Both::of(gpu(), &f32s(&[&[6, 5], &[5], &[6]]), |_, x| Ok(vec![x[0].matmul(&x[1])?.mul(&x[2])?.neg()?]));
     assert_eq!(column.nodes().1, 3);
@@ -629,6 +629,9 @@ fn operators_absorb_what_they_compute_on_the_way() {
                 Ok(vec![v[0].grid_sample(&grid, linear)?, grid])
             }),
         ),
+        ("transposed", vec![f32(&[2, 5, 7]), f32(&[2, 9, 7])], 1, Box::new(|_, v| Ok(vec![v[0].matmul(&v[1].swap_axes(1, 2)?)?]))),
+        ("back again", vec![f32(&[5, 7]), f32(&[7, 9])], 1, Box::new(|_, v| Ok(vec![v[0].matmul_transposed(&v[1].swap_axes(0, 1)?)?]))),
+        ("batches turned", vec![f32(&[4, 5, 7]), f32(&[7, 4, 9])], 2, Box::new(|_, v| Ok(vec![v[0].matmul(&v[1].transpose([1, 0, 2])?)?]))),
         ("crop", vec![f32(&image), f32(&[3, 4, 4, 4])], 1, Box::new(|_, v| Ok(vec![cropped(&v[0], &v[1])?]))),
         ("crop and relu", vec![f32(&image), f32(&[3, 4, 4, 4])], 1, Box::new(|_, v| Ok(vec![cropped(&v[0], &v[1])?.relu()?]))),
         (

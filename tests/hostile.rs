@@ -349,7 +349,7 @@ fn products_and_elements(dice: &mut Dice<'_>) -> Made {
     let dtype = dice.dtype();
     let pair = vec![TensorType::new(dtype, shape.clone()), TensorType::new(dtype, other.clone())];
     match dice.byte() % 7 {
-        0 => (Arc::new(Matmul), f32s(&[&[&shape[..], &[m, k]].concat(), &[&other[..], &[k, n]].concat()]), k),
+        0 => (Arc::new(Matmul::default()), f32s(&[&[&shape[..], &[m, k]].concat(), &[&other[..], &[k, n]].concat()]), k),
         1 => (Arc::new(Linear), f32s(&[&[&shape[..], &[k]].concat(), &[n, k], &[n]]), k),
         2 => made(Clip { min: dice.yes().then(|| dice.number()), max: dice.yes().then(|| dice.number()) }, f32s(&[&shape])),
         3 => made(dice.one_of(&[Compare::Equal, Compare::NotEqual, Compare::Less, Compare::GreaterOrEqual]), pair),

@@ -72,7 +72,7 @@ fn registers_pay_on_software_adapters() {
 fn a_convolution_is_a_product_of_matrices() {
     let dense = Conv2d { padding: Pads::all(1), ..Default::default() };
     let convolution = plan(dense, &[random(&[1, 64, 32, 32], 1), random(&[64, 64, 3, 3], 2)]);
-    let product = plan(foveate::ops::Matmul, &[random(&[64, 576], 1), random(&[576, 1024], 2)]);
+    let product = plan(foveate::ops::Matmul::default(), &[random(&[64, 576], 1), random(&[576, 1024], 2)]);
     let [convolution, product] = fastest([convolution, product], 2);
     assert!(convolution < product * 4.0, "the convolution took {convolution} us, the product of its size {product}");
 }

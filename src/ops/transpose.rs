@@ -81,6 +81,11 @@ impl Var {
 }
 
 impl Transpose {
+    /// Whether of so many dimensions it exchanges the last two, and no others.
+    pub(super) fn swaps_last(&self, rank: usize) -> bool {
+        rank > 1 && self.perm.iter().copied().eq((0..rank - 2).chain([rank - 1, rank - 2]))
+    }
+
     fn nest(&self, input: &TensorType, output: &[usize]) -> Result<Nest<2>> {
         let own = dense(&input.shape);
         gathering(self.name(), input.dtype, output, Walk::new(self.perm.iter().map(|&p| own[p]).collect()))

@@ -19,6 +19,9 @@ fn products_of_matrices() {
     ] {
         check(&format!("{a:?} by {b:?}"), &[around(&a, 1), around(&b, 2)], |v| v[0].matmul(&v[1]));
     }
+    for (a, b) in [(vec![2, 3], vec![4, 3]), (vec![3], vec![2, 3]), (vec![2, 2, 3], vec![2, 3]), (vec![2, 1, 2, 3], vec![3, 2, 3])] {
+        check(&format!("{a:?} by the transpose of {b:?}"), &[around(&a, 1), around(&b, 2)], |v| v[0].matmul_transposed(&v[1]));
+    }
     check("linear", &[around(&[2, 3], 3), around(&[4, 3], 4), around(&[4], 5)], |v| v[0].linear(&v[1], Some(&v[2])));
     check("linear without a bias", &[around(&[2, 2, 3], 6), around(&[4, 3], 7)], |v| v[0].linear(&v[1], None));
     check("linear of a vector", &[around(&[3], 8), around(&[4, 3], 9)], |v| v[0].linear(&v[1], None));

@@ -122,7 +122,7 @@ fn refusals() {
     let x = doubles(&[2, 2], 1);
     let pair = || vec![doubles(&[2, 2], 1), doubles(&[2, 2], 2)];
     let mut cases = vec![
-        Case::refused("a product of matrices", Matmul, pair(), "a must be f32, it is f64[2, 2]"),
+        Case::refused("a product of matrices", Matmul::default(), pair(), "a must be f32, it is f64[2, 2]"),
         Case::refused("two dtypes", Binary::Add, vec![x.clone(), random(&[2, 2], 1)], "differ in dtype"),
         Case::refused("to f32", Cast { to: DType::F32 }, vec![x.clone()], "f64[2, 2] to f32"),
         Case::refused("from f32", Cast { to: DType::F64 }, vec![random(&[2], 1)], "f32[2] to f64"),

@@ -24,12 +24,15 @@ const NOTHING: f32 = 1e-12;
 /// How many numbers a window is made of.
 const NUMBERS: usize = 5;
 
-/// The layer that says where a window of `side` x `side` filters over images of `size` is. At first it is over the whole image, whatever
-/// comes in, and filters are half a stride wide, so that together they see all of it.
-pub(super) fn layer(layers: &mut Layers<'_>, name: &str, hidden: usize, side: usize, size: Hw) -> Result<Affine> {
+/// The layer that says where a window is. At first it is over the whole image, whatever comes in, its filters of this `deviation`.
+pub(super) fn layer(layers: &mut Layers<'_>, name: &str, hidden: usize, deviation: f32) -> Result<Affine> {
+    layers.affine(name, [hidden, NUMBERS], [Fill::Zeros, Fill::Given(&[0.0, 0.0, 2.0 * deviation.ln(), 0.0, 0.0])])
+}
+
+/// The deviation of `side` x `side` filters over all of an image that together see all of it: half a stride, and a pixel at least.
+pub(super) fn seeing_all(side: usize, size: Hw) -> f32 {
     // A single filter is as wide as one of two.
-    let log_variance = 2.0 * (stride(side.max(2), size) / 2.0).max(1.0).ln();
-    layers.affine(name, [hidden, NUMBERS], [Fill::Zeros, Fill::Given(&[0.0, 0.0, log_variance, 0.0, 0.0])])
+    (stride(side.max(2), size) / 2.0).max(1.0)
 }
 
 /// Of a window over the whole image. A single filter has none.
@@ -80,7 +83,7 @@ impl Window {
 
     /// What is seen of `image` (n, c, h, w): (n, c, N, N).
     pub(super) fn read(&self, image: &Var) -> Result<Var> {
-        self.rows.matmul(image)?.matmul(&self.columns.swap_axes(2, 3)?)?.mul(&self.log_gain.exp()?)
+        self.rows.matmul(image)?.matmul_transposed(&self.columns)?.mul(&self.log_gain.exp()?)
     }
 
     /// `patch` (n, c, N, N) as it lies in an image: (n, c, h, w).

@@ -94,12 +94,12 @@ impl Op for MatmulInteger {
         check_inputs(self.name(), inputs, 2..=2)?;
         check_integer(self.name(), "a", inputs[0])?;
         check_integer(self.name(), "b", inputs[1])?;
-        Ok(vec![TensorType::new(DType::I32, Sizes::of(inputs[0], inputs[1])?.output)])
+        Ok(vec![TensorType::new(DType::I32, Sizes::of(inputs[0], inputs[1], false)?.output)])
     }
 
     fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
         let types = types(inputs);
-        let Sizes { rows, columns, depth, a_batch, b_batch, batch, output } = Sizes::of(&types[0], &types[1])?;
+        let Sizes { rows, columns, depth, a_batch, b_batch, batch, output } = Sizes::of(&types[0], &types[1], false)?;
         let (a, b) = (words(inputs[0])?, words(inputs[1])?);
         let mut sums = Vec::with_capacity(elements(&output));
         for matrix in 0..elements(&batch) {
@@ -116,8 +116,8 @@ impl Op for MatmulInteger {
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
-        let sizes = Sizes::of(site.inputs[0], site.inputs[1])?;
-        Ok(integer_candidates(site.device, &products::of_batches(&sizes)))
+        let sizes = Sizes::of(site.inputs[0], site.inputs[1], false)?;
+        Ok(integer_candidates(site.device, &products::of_batches(&sizes, false)))
     }
 
     /// Each output adds up a row of `a`.

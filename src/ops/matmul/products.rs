@@ -71,10 +71,11 @@ struct Dimension {
     output: usize,
 }
 
-/// The products that make up `sizes`: one, unless both operands are broadcast along different dimensions.
+/// The products that make up `sizes`, of a b that lies `transposed` or not: one, unless both operands are broadcast along different
+/// dimensions.
 ///
 /// The longest dimension of the batch becomes the launches' own. There is a product for each matrix of the others.
-pub(super) fn of_batches(sizes: &Sizes) -> Vec<Product> {
+pub(super) fn of_batches(sizes: &Sizes, transposed: bool) -> Vec<Product> {
     let &Sizes { rows, columns, depth, .. } = sizes;
     let mut dimensions = dimensions(sizes);
     let mut product = Product {
@@ -84,7 +85,7 @@ pub(super) fn of_batches(sizes: &Sizes) -> Vec<Product> {
         batches: 1,
         a: Operand { slot: Slot::Input(0), start: 0, stride: 0 },
         b: Operand { slot: Slot::Input(1), start: 0, stride: 0 },
-        transposed: false,
+        transposed,
         bias: None,
         channels: Channels::Columns,
         output: (0, 0),
@@ -145,7 +146,7 @@ mod tests {
     use crate::array::TensorType;
 
     fn products(a: &[usize], b: &[usize]) -> Vec<Product> {
-        of_batches(&Sizes::of(&TensorType::f32(a), &TensorType::f32(b)).unwrap())
+        of_batches(&Sizes::of(&TensorType::f32(a), &TensorType::f32(b), false).unwrap(), false)
     }
 
     #[test]
