@@ -1,5 +1,6 @@
 //! An LSTM without peepholes, a step at a time.
 
+use crate::array::TensorType;
 use crate::error::{Error, Result};
 use crate::graph::Var;
 use crate::models::layers::{Affine, Fill, Layers};
@@ -20,10 +21,13 @@ pub(super) struct State {
 }
 
 impl Lstm {
-    /// `<name>.weight` (4 units, inputs + units) and `<name>.bias`.
+    /// `<name>.weight` (4 units, inputs + units) and `<name>.bias`. At first forget gates have a bias of 1, so that a step remembers.
     pub(super) fn new(layers: &mut Layers<'_>, name: &str, inputs: usize, units: usize) -> Result<Self> {
         let [all, four] = [inputs.saturating_add(units), units.saturating_mul(4)];
-        let gates = layers.affine(name, [all, four], [Fill::Uniform(all), Fill::Zeros])?;
+        // Sizes that no weight can have are refused before numbers are made for them.
+        TensorType::f32([four, all]).checked_elements()?;
+        let bias: Vec<f32> = (0..four).map(|i| f32::from(i / units.max(1) == 1)).collect();
+        let gates = layers.affine(name, [all, four], [Fill::He(all), Fill::Given(&bias)])?;
         Ok(Self { gates, units })
     }
 

@@ -107,8 +107,8 @@ impl Draw {
         vec![(GLIMPSES, self.glimpses.to_string())]
     }
 
-    /// What training starts with: fully connected layers uniform in plus or minus 1 / sqrt(inputs), biases of 0, and windows over the
-    /// whole picture.
+    /// What training starts with: He's numbers, biases of 0 but 1 of forget gates, and windows over the
+    /// whole picture, their filters a pixel wide.
     ///
     /// # Errors
     /// If a size is 0 or too large.
@@ -203,8 +203,8 @@ impl Draw {
         let inputs = pixels.saturating_mul(2).saturating_mul(self.channels).saturating_add(self.hidden);
         Ok(Parts {
             encoder: Lstm::new(layers, "encoder", inputs, self.hidden)?,
-            latent: layers.affine("latent", [self.hidden, self.latent.saturating_mul(2)], [Fill::Uniform(self.hidden), Fill::Zeros])?,
-            read: self.read.map(|side| window::layer(layers, "read", self.hidden, side, self.size)).transpose()?,
+            latent: layers.affine("latent", [self.hidden, self.latent.saturating_mul(2)], [Fill::He(self.hidden), Fill::Zeros])?,
+            read: self.read.map(|_| window::layer(layers, "read", self.hidden, 1.0)).transpose()?,
             first: layers.tensor("first.encoder", &[self.hidden], Fill::Zeros)?,
             decoder: Decoder::new(self, layers)?,
         })
@@ -216,8 +216,8 @@ impl Decoder {
         let pixels = draw.write.map_or(draw.size.area(), |side| side.saturating_mul(side)).saturating_mul(draw.channels);
         Ok(Self {
             lstm: Lstm::new(layers, "decoder", draw.latent, draw.hidden)?,
-            patch: layers.affine("write", [draw.hidden, pixels], [Fill::Uniform(draw.hidden), Fill::Zeros])?,
-            window: draw.write.map(|side| window::layer(layers, "write.window", draw.hidden, side, draw.size)).transpose()?,
+            patch: layers.affine("write", [draw.hidden, pixels], [Fill::He(draw.hidden), Fill::Zeros])?,
+            window: draw.write.map(|_| window::layer(layers, "write.window", draw.hidden, 1.0)).transpose()?,
             first: layers.tensor("first.decoder", &[draw.hidden], Fill::Zeros)?,
             canvas: layers.tensor("first.canvas", &[draw.channels, draw.size.h, draw.size.w], Fill::Zeros)?,
         })

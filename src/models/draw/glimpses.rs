@@ -74,8 +74,8 @@ impl Network for Glimpses {
             return Err(Error::shape("glimpses", format!("{self:?}: none of these numbers may be 0")));
         }
         let lstm = Lstm::new(layers, "glimpse", side.saturating_mul(side).saturating_mul(channels), hidden)?;
-        let place = window::layer(layers, "glimpse.window", hidden, side, size)?;
-        let names = layers.affine("fc", [hidden, classes], [Fill::Uniform(hidden), Fill::Zeros])?;
+        let place = window::layer(layers, "glimpse.window", hidden, window::seeing_all(side, size))?;
+        let names = layers.affine("fc", [hidden, classes], [Fill::He(hidden), Fill::Zeros])?;
         let mut state = lstm.begin(zeros(image, &[image.shape()[0], hidden])?)?;
         let mut warps = Vec::with_capacity(glimpses);
         for _ in 0..glimpses {
