@@ -143,6 +143,22 @@ fn the_published_networks_have_their_sizes() {
     assert_eq!(Cost::of(&[&output.logits]).unwrap().multiply_adds, 8 * (120_000 + 14_400 + 409_600 + 1280) + 2560);
 }
 
+/// What it makes up is ink on paper: few grey pixels, and about as much ink as MNIST's digits have, 13 % of their pixels.
+#[test]
+fn the_network_that_comes_along_draws_with_ink() {
+    let (graph, weights) = (Graph::new(), foveate::models::draw::weights().unwrap());
+    let net = Draw::of(&weights).unwrap();
+    assert_eq!(net, Draw { glimpses: 10, hidden: 128, latent: 16, read: Some(5), write: Some(5), ..Draw::MNIST });
+    let latent = graph.input("latent", TensorType::f32([10, 32, 16])).unwrap();
+    let moments = net.drawn(&mut Layers::load(&graph, &weights), &latent).unwrap();
+    let ink = moments[9].canvas.sigmoid().unwrap();
+    let drawn = Plan::compile(gpu(), &[&ink]).unwrap().run(&[("latent", &init::normal(&[10, 32, 16], 1.0, "drawings", 1))]).unwrap();
+    let pixels = drawn[0].values::<f32>().unwrap();
+    let share = |inside: fn(&f32) -> bool| pixels.iter().filter(|&p| inside(p)).count() as f64 / pixels.len() as f64;
+    let (black, white) = (share(|&p| p < 0.1), share(|&p| p > 0.5));
+    assert!(black > 0.7 && (0.06..0.25).contains(&white), "{black} of the pixels are paper, {white} ink");
+}
+
 #[test]
 fn weights_tell_their_network() {
     let nets = [narrow(Some((3, 4))), narrow(None), Draw { read: None, ..narrow(Some((3, 4))) }, Draw::MNIST];

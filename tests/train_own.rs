@@ -294,6 +294,9 @@ fn what_has_learnt_to_draw_draws() {
     let film = std::fs::read(at("film.gif")).unwrap();
     // Each frame has a graphic control extension.
     assert!(film.starts_with(b"GIF89a") && film.windows(3).filter(|part| part == b"\x21\xf9\x04").count() == 3);
+    let digits = foveate(&["draw", "-o", &at("digits.png"), "--count", "4"]);
+    assert_code(&digits, 0);
+    assert!(text(&digits.stdout).contains("4 drawings of 10 steps") && size("digits.png") == Hw::square(2 * 88 + 4));
     for (output, reason) in [(draw("film.gif", &["--moments"]), "rows of a .png"), (draw("film.jpg", &[]), "neither a .png nor a .gif")] {
         assert_code(&output, 1);
         assert!(text(&output.stderr).contains(reason), "{}", text(&output.stderr));

@@ -22,19 +22,20 @@ const END: u32 = 2000;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Weights are a file of `foveate train` by the recipe mnist-draw, or one of yours of the system
-draw: weights.safetensors or checkpoint.safetensors of a run. The network makes pictures up
-out of random numbers, in as many steps as it has learnt to take; where it writes through a
-window, a red frame shows where, as thick as its filters are wide.
+Digits as in MNIST, by a small network that foveate has trained, unless there is a --model: a
+file of `foveate train` by the recipe mnist-draw, or one of yours of the system draw. Pictures
+are made up out of random numbers, in as many steps as the network has learnt to take; where
+it writes through a window, a red frame shows where, as thick as its filters are wide.
 
 Examples:
-  foveate draw --model runs/mnist-draw/weights.safetensors -o digits.png
-  foveate draw --model runs/mnist-draw/weights.safetensors -o digits.gif --count 16
-  foveate draw --model runs/mnist-draw/weights.safetensors -o strokes.png --moments --count 8 --seed 7")]
+  foveate draw -o digits.png
+  foveate draw -o digits.gif --count 16
+  foveate draw -o strokes.png --moments --count 8 --seed 7
+  foveate draw --model runs/mnist-draw/weights.safetensors -o digits.png")]
 pub(super) struct Draw {
-    /// The network: what `foveate train` wrote
+    /// The network: what `foveate train` wrote [default: digits]
     #[arg(short, long, value_name = "WEIGHTS.safetensors")]
-    model: PathBuf,
+    model: Option<PathBuf>,
     /// Where to write: a .png of the drawings, or a .gif of how they were made
     #[arg(short, long, value_name = "FILE.png|FILE.gif")]
     output: PathBuf,
@@ -60,7 +61,7 @@ impl Draw {
             Some("gif") => return Err(Error::shape("draw", "--moments are rows of a .png; a .gif shows all moments")),
             _ => return Err(Error::shape("draw", format!("{} is neither a .png nor a .gif", self.output.display()))),
         };
-        let weights = Weights::open(&self.model)?;
+        let weights = self.model.map_or_else(foveate::models::draw::weights, Weights::open)?;
         let network = Network::of(&weights)?;
         let (graph, count) = (Graph::new(), self.count as usize);
         let ty = TensorType::f32([network.glimpses, count, network.latent]);

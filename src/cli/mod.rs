@@ -54,7 +54,7 @@ enum Command {
     Classify(classify::Classify),
     /// Say what photos show, word by word, with the weights of a published captioner
     Caption(Box<caption::Caption>),
-    /// Draw pictures as a network that `foveate train` made has learnt to, stroke by stroke
+    /// Draw digits, or what a network of yours has learnt to draw, stroke by stroke
     Draw(draw::Draw),
     /// Run an ONNX model on arrays or pictures, and time it
     Run(run::Run),

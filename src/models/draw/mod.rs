@@ -33,3 +33,17 @@ pub use clutter::Cluttered;
 pub use generator::{Draw, Moment, Seen};
 pub use glimpses::Glimpses;
 pub use picture::framed;
+
+use crate::error::Result;
+use crate::nn::Weights;
+
+/// The weights of a [`Draw`] that has learnt to draw MNIST's digits, which are part of the crate: 10 steps of 128 units, 16 numbers and
+/// windows of 5 x 5.
+///
+/// # Errors
+/// Never, unless the crate was built from damaged assets.
+pub fn weights() -> Result<Weights> {
+    Weights::from_bytes(WEIGHTS, "digits_draw.safetensors")
+}
+
+const WEIGHTS: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/digits_draw.safetensors"));

@@ -43,7 +43,7 @@ fn stride(side: usize, size: Hw) -> f32 {
 /// A window for each image of a batch.
 #[derive(Clone, Debug)]
 pub(super) struct Window {
-    /// F_y (n, 1, N, h) and F_x (n, 1, N, w).
+    /// The filters of rows, (n, 1, N, h), and of columns, (n, 1, N, w).
     rows: Var,
     columns: Var,
     /// (n, 1, 1, 1).
