@@ -8,8 +8,7 @@ use foveate::array::{Array, Hw, TensorType};
 use foveate::graph::{Graph, Var};
 use foveate::models::Layers;
 use foveate::models::stn::{
-    Birds, Classifier, Localisation, Mnist, Network, Output, Placement, PlainCnn, Svhn, Task, Transform, Transformer,
-    before_and_after,
+    Birds, Classifier, Localisation, Mnist, Network, Output, Placement, PlainCnn, Svhn, Task, Transform, Transformer, before_and_after,
 };
 use foveate::nn::Weights;
 use foveate::plan::{Cost, Device, Plan};
