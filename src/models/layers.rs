@@ -10,12 +10,12 @@ use std::sync::Arc;
 /// How a weight begins.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fill<'a> {
-    /// Uniform in plus or minus 1 / sqrt(inputs of one unit). The paper says no more than that weights are random; this was the
-    /// default of Torch7, which it was trained with.
+    /// Uniform in plus or minus 1 / sqrt(inputs of one unit). The transformers' paper says no more than that weights are random; this was
+    /// the default of Torch7, which they were trained with.
     Uniform(usize),
     /// Uniform in plus or minus the root of 6 / inputs of one unit, which keeps the variance through `ReLUs` (He et al. 2015).
     He(usize),
-    /// Zeros: the last layer of a localisation, and He's biases.
+    /// Zeros: what says where to look, but for its bias, and He's biases.
     Zeros,
     /// These numbers: that layer's bias.
     Given(&'a [f32]),
