@@ -10,8 +10,8 @@
 //! ```
 //!
 //! Source: Gregor, Danihelka, Graves, Rezende, Wierstra, DRAW: A Recurrent Neural Network For Image Generation (ICML 2015,
-//! arXiv 1502.04623). No weights were released; names are this crate's. What the paper leaves open: the first canvas and the LSTMs' first outputs are
-//! learnt, their first cells are 0, and there are no peepholes.
+//! arXiv 1502.04623). No weights were released; names are this crate's. What the paper leaves open: the first canvas and the LSTMs' first
+//! outputs are learnt, their first cells are 0, and there are no peepholes.
 //!
 //! | file | what is in it |
 //! |---|---|
