@@ -102,7 +102,13 @@ impl DataRecipe {
                 size: Hw::square(scenes.side),
                 channels: 3,
             }),
-            Self::ClutteredDigits(digits) => digits.open(folder, seed),
+            Self::ClutteredDigits(digits) => Ok(Sets {
+                learnt: Arc::new(digits.learnt(folder, seed)?),
+                test: Arc::new(digits.test(folder)?),
+                about: digits.about(),
+                size: Hw::square(digits.side),
+                channels: 1,
+            }),
         }
     }
 

@@ -1,6 +1,5 @@
 //! Scenes made of MNIST's digits, as a recipe names them: `[data]` of `kind = "digit-scenes"` and of `kind = "cluttered-digits"`.
 
-use super::data::Sets;
 use foveate::Result;
 use foveate::array::Hw;
 use foveate::models::digit_scenes::{CLASSES, Scenes, name};
@@ -8,7 +7,6 @@ use foveate::models::draw::Cluttered;
 use foveate::train::About;
 use serde::Deserialize;
 use std::path::Path;
-use std::sync::Arc;
 
 /// `kind = "digit-scenes"`.
 #[derive(Clone, Debug, Deserialize)]
@@ -71,7 +69,7 @@ pub(super) fn about() -> About {
 pub(super) struct ClutteredDigits {
     /// Pixels of a picture's side.
     #[serde(default = "hundred")]
-    side: usize,
+    pub(super) side: usize,
     /// How many pieces of other digits there are, and their side.
     #[serde(default = "eight")]
     pieces: usize,
@@ -91,18 +89,23 @@ fn eight() -> usize {
 }
 
 impl ClutteredDigits {
-    /// Those to be measured by are the same for every run.
-    pub(super) fn open(&self, folder: &Path, seed: u64) -> Result<Sets> {
-        let &Self { side, pieces, piece, train_examples, test_examples } = self;
-        let part = |part, most: Option<usize>, seed| Cluttered::open(folder, part, most.unwrap_or(usize::MAX), [side, pieces, piece], seed);
-        let size = Hw::square(side);
+    /// The digits to learn from.
+    pub(super) fn learnt(&self, folder: &Path, seed: u64) -> Result<Cluttered> {
+        self.part(folder, "train", self.train_examples, seed)
+    }
+
+    /// Those to be measured by, which are the same for every run.
+    pub(super) fn test(&self, folder: &Path) -> Result<Cluttered> {
+        self.part(folder, "t10k", self.test_examples, 0)
+    }
+
+    fn part(&self, folder: &Path, part: &str, most: Option<usize>, seed: u64) -> Result<Cluttered> {
+        Cluttered::open(folder, part, most.unwrap_or(usize::MAX), [self.side, self.pieces, self.piece], seed)
+    }
+
+    /// What checkpoints say.
+    pub(super) fn about(&self) -> About {
         let classes = (0..10).map(|digit| digit.to_string()).collect();
-        Ok(Sets {
-            learnt: Arc::new(part("train", train_examples, seed)?),
-            test: Arc::new(part("t10k", test_examples, 0)?),
-            about: About { classes, size: Some(size), mean: vec![0.0], std: vec![1.0], ..About::new(1) },
-            size,
-            channels: 1,
-        })
+        About { classes, size: Some(Hw::square(self.side)), mean: vec![0.0], std: vec![1.0], ..About::new(1) }
     }
 }
