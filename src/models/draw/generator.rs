@@ -10,8 +10,8 @@ use crate::nn::Weights;
 use crate::nn::loss::{Reduction, binary_cross_entropy_with_logits};
 use crate::ops::{concat, number, scaled};
 
-/// The metadata's key for [`Draw::glimpses`], which weights do not tell.
-const GLIMPSES: &str = "glimpses";
+/// The metadata's key for how many glimpses a network takes, which weights do not tell.
+pub(super) const GLIMPSES: &str = "glimpses";
 
 /// A network that draws pictures of one size.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +89,6 @@ impl Draw {
         let [_, inputs] = weights.sizes("encoder.weight")?;
         let [pixels, _] = weights.sizes("write.weight")?;
         let [_, decoded] = weights.sizes("decoder.weight")?;
-        let side = |values: usize| (1..).take_while(|n| n * n <= values).last().unwrap_or(0);
         let seen = inputs.saturating_sub(2 * hidden) / (2 * channels).max(1);
         Ok(Self {
             channels,
@@ -251,6 +250,11 @@ fn divergence(mean: &Var, log_deviation: &Var) -> Result<Var> {
     let deviation = log_deviation.exp()?;
     let squares = mean.mul(mean)?.add(&deviation.mul(&deviation)?)?;
     scaled(&squares.sub(&number(mean, 1.0)?)?, 0.5)?.sub(log_deviation)?.reduce_sum(&[1], false)
+}
+
+/// The side of the largest square of so many values.
+pub(super) fn side(values: usize) -> usize {
+    values.isqrt()
 }
 
 /// The number of steps that `weights` say, or what is wrong with it.

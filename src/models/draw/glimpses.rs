@@ -5,7 +5,7 @@
 //! ```
 
 use super::cell::Lstm;
-use super::generator::steps;
+use super::generator::{GLIMPSES, side, steps};
 use super::window::{self, Window};
 use crate::array::{Hw, TensorType};
 use crate::error::{Error, Result};
@@ -50,7 +50,7 @@ impl Glimpses {
             channels,
             size: about.frame()?.size(),
             glimpses: steps(weights).map_err(|reason| Error::model(weights.source(), reason))?,
-            side: (1..).take_while(|n| n * n <= seen).last().unwrap_or(0),
+            side: side(seen),
             hidden,
             classes,
         })
@@ -58,7 +58,7 @@ impl Glimpses {
 
     /// What metadata say beside the weights and [`About`].
     pub fn metadata(&self) -> Vec<(&'static str, String)> {
-        vec![("glimpses", self.glimpses.to_string())]
+        vec![(GLIMPSES, self.glimpses.to_string())]
     }
 }
 
