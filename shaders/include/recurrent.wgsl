@@ -2,7 +2,7 @@
 // in how they add these up. Gates, activations and the states after are computed by whoever has all the sums of a hidden unit.
 //
 // The header declares what differs: CELL, SUMS, GATES, the activations, and how y, h_after, c, r * h and the lengths are bound. A kernel
-// declares h_before and recurrence as it reads them, and h_at.
+// declares h_before and recurrence as it reads them, and h_at; AFTER has r * h and z in place of h_before.
 
 override HAS_BIAS: bool = false;
 override HAS_PEEPHOLES: bool = false;
@@ -11,8 +11,8 @@ override INPUT_FORGET: bool = false;
 const RNN = 0u;
 const LSTM = 1u;
 const GRU = 2u;    // linear before reset
-const RESET = 3u;  // of a gru without: r * h, for all units
-const AFTER = 4u;  // what needs it
+const RESET = 3u;  // of a gru without: r * h and z, for all units
+const AFTER = 4u;  // what needs them
 
 struct Params {
     alpha: array<vec4<f32>, 2>,  // of activations f, g, h in each direction
@@ -50,70 +50,119 @@ struct Place {
     unit: u32,
 }
 
-// From the sums of a unit's products to its state after.
+// Where a step of a sequence stands; false behind the end, where states stay.
+fn is_in_time(place: Place) -> bool {
+    return i32(params.step) < sequence_length_of(place);
+}
+
+fn sequence_length_of(place: Place) -> i32 {
+    return clamp(sequence_length(place.batch), 0, i32(params.steps));
+}
+
+fn time_of(place: Place) -> u32 {
+    return select(params.step, u32(sequence_length_of(place)) - 1u - params.step, place.direction >= params.reversed_from);
+}
+
+fn y_at(place: Place, time: u32) -> u32 {
+    return time * params.y_time + place.direction * params.y_direction + place.batch * params.y_batch + place.unit;
+}
+
+fn padding(place: Place) {
+    let state = state_at(place.direction, place.batch) + place.unit;
+    y[y_at(place, params.step)] = 0.0;
+    h_after[state] = previous_h(state);
+    store_c(state, previous_c(state));
+}
+
+// What the input gives gate `r` of those computed here, and what the state before does, biases included.
+fn by_input(place: Place, r: u32) -> f32 {
+    let gate = params.gates[r] * params.hidden + place.unit;
+    let x = projected[time_of(place) * params.x_time + place.batch * params.x_batch + place.direction * GATES * params.hidden + gate];
+    if (HAS_BIAS) {
+        return x + weights[place.direction * params.weights_row + gate];
+    }
+    return x;
+}
+
+fn by_state(place: Place, r: u32, sum: f32) -> f32 {
+    if (HAS_BIAS) {
+        let gate = params.gates[r] * params.hidden + place.unit;
+        return sum + weights[place.direction * params.weights_row + GATES * params.hidden + gate];
+    }
+    return sum;
+}
+
+// From the sums of a unit's products to its state after: where one gate needs another.
 fn advance(place: Place, sums: array<f32, SUMS>) {
-    let d = place.direction;
-    let length = clamp(sequence_length(place.batch), 0, i32(params.steps));
-    let state = state_at(d, place.batch) + place.unit;
-    let h = previous_h(state);
-    let y_at = d * params.y_direction + place.batch * params.y_batch + place.unit;
-    if (i32(params.step) >= length) {
-        // Padding: the state stays.
-        if (CELL != RESET) {
-            y[params.step * params.y_time + y_at] = 0.0;
-            h_after[state] = h;
-            store_c(state, previous_c(state));
-        }
+    if (!is_in_time(place)) {
+        padding(place);
         return;
     }
-    let time = select(params.step, u32(length) - 1u - params.step, d >= params.reversed_from);
-    // What the input and the state before give each gate, biases included.
+    let d = place.direction;
+    let state = state_at(d, place.batch) + place.unit;
     var x: array<f32, SUMS>;
-    var u = sums;
+    var u: array<f32, SUMS>;
     for (var r = 0u; r < SUMS; r++) {
-        let gate = params.gates[r] * params.hidden + place.unit;
-        x[r] = projected[time * params.x_time + place.batch * params.x_batch + d * GATES * params.hidden + gate];
-        if (HAS_BIAS) {
-            x[r] += weights[d * params.weights_row + gate];
-            u[r] += weights[d * params.weights_row + GATES * params.hidden + gate];
-        }
+        x[r] = by_input(place, r);
+        u[r] = by_state(place, r, sums[r]);
     }
     var next = 0.0;
-    switch CELL {
-        case RESET: {
-            store_reset(state, activate_f(x[0] + u[0], d) * h);
-            return;
+    if (CELL == GRU) {
+        let z = activate_f(x[0] + u[0], d);
+        let r = activate_f(x[SUM1] + u[SUM1], d);
+        next = (1.0 - z) * activate_g(x[SUM2] + r * u[SUM2], d) + z * previous_h(state);
+    } else {
+        let c = previous_c(state);
+        let i = activate_f(x[0] + u[0] + peephole(place, 0u) * c, d);
+        var f = 1.0 - i;
+        if (!INPUT_FORGET) {
+            f = activate_f(x[SUM2] + u[SUM2] + peephole(place, 2u) * c, d);
         }
-        case AFTER: {
-            let z = activate_f(x[0] + u[0], d);
-            next = (1.0 - z) * activate_g(x[SUM1] + u[SUM1], d) + z * h;
-        }
-        case GRU: {
-            let z = activate_f(x[0] + u[0], d);
-            let r = activate_f(x[SUM1] + u[SUM1], d);
-            next = (1.0 - z) * activate_g(x[SUM2] + r * u[SUM2], d) + z * h;
-        }
-        case LSTM: {
-            let c = previous_c(state);
-            let i = activate_f(x[0] + u[0] + peephole(place, 0u) * c, d);
-            var f = 1.0 - i;
-            if (!INPUT_FORGET) {
-                f = activate_f(x[SUM2] + u[SUM2] + peephole(place, 2u) * c, d);
-            }
-            let cell = f * c + i * activate_g(x[SUM3] + u[SUM3], d);
-            let o = activate_f(x[SUM1] + u[SUM1] + peephole(place, 1u) * cell, d);
-            store_c(state, cell);
-            next = o * activate_h(cell, d);
-        }
-        default: {
-            next = activate_f(x[0] + u[0], d);
-        }
+        let cell = f * c + i * activate_g(x[SUM3] + u[SUM3], d);
+        let o = activate_f(x[SUM1] + u[SUM1] + peephole(place, 1u) * cell, d);
+        store_c(state, cell);
+        next = o * activate_h(cell, d);
     }
-    y[time * params.y_time + y_at] = next;
+    y[y_at(place, time_of(place))] = next;
     h_after[state] = next;
 }
 
-// The same for kernels that compute four columns at a time, the gates of one unit, and more than there are.
+// From the sum of a gate's products: where no gate needs another's.
+fn advance_gate(place: Place, r: u32, sum: f32) {
+    if (!is_in_time(place)) {
+        if (CELL != RESET) {
+            padding(place);
+        }
+        return;
+    }
+    let d = place.direction;
+    let first = state_at(d, place.batch);
+    let state = first + place.unit;
+    let given = by_input(place, r) + by_state(place, r, sum);
+    var next = 0.0;
+    switch CELL {
+        case RESET: {
+            // r h of a sequence, then z.
+            if (r == 0u) {
+                store_reset(2u * first + params.hidden + place.unit, activate_f(given, d));
+            } else {
+                store_reset(2u * first + place.unit, activate_f(given, d) * previous_h(state));
+            }
+            return;
+        }
+        case AFTER: {
+            let z = h_at(2u * first + params.hidden + place.unit);
+            next = (1.0 - z) * activate_g(given, d) + z * previous_h(state);
+        }
+        default: {
+            next = activate_f(given, d);
+        }
+    }
+    y[y_at(place, time_of(place))] = next;
+    h_after[state] = next;
+}
+
+// The same as advance for kernels that compute four columns at a time, the gates of one unit, and more than there are.
 fn advance_gates(place: Place, gates: vec4<f32>) {
     if (place.batch >= params.batch || place.unit >= params.hidden) {
         return;
@@ -130,6 +179,14 @@ const SUM1 = min(1u, SUMS - 1u);
 const SUM2 = min(2u, SUMS - 1u);
 const SUM3 = min(3u, SUMS - 1u);
 
+// Where what is multiplied begins.
+fn factors_at(direction: u32, batch: u32) -> u32 {
+    if (CELL == AFTER) {
+        return 2u * state_at(direction, batch);
+    }
+    return state_at(direction, batch);
+}
+
 fn state_at(direction: u32, batch: u32) -> u32 {
     return direction * params.state_direction + batch * params.state_batch;
 }
@@ -143,7 +200,7 @@ fn previous_h(at: u32) -> f32 {
     if (params.depth == 0u) {
         return 0.0;
     }
-    return h_at(at);
+    return own_h(at);
 }
 
 fn previous_c(at: u32) -> f32 {

@@ -25,7 +25,11 @@ fn load_c(at: u32) -> f32 {
 
 fn store_c(at: u32, c: f32) {}
 
-fn store_reset(at: u32, h: f32) {}
+fn store_reset(at: u32, value: f32) {}
+
+fn own_h(at: u32) -> f32 {
+    return h_at(at);
+}
 
 fn sequence_length(batch: u32) -> i32 {
     return i32(params.steps);

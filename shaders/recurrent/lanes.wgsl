@@ -1,5 +1,6 @@
-// recurrent, lstm and gru, for software adapters whose subgroup is one vector of 8 lanes. Rows are sequences, four columns the gates of a unit, of
-// which a gru leaves one empty: so a thread has all the sums of a unit.
+// recurrent, lstm and gru, for software adapters whose subgroup is one vector of 8 lanes. Rows are sequences. Four columns are the gates of a
+// unit, of which a gru leaves one empty, so that a thread has all the sums of a unit; or, where no gate needs another's, columns are the units
+// of one gate after the other.
 #import index
 #import recurrent
 #import lanes
@@ -7,9 +8,16 @@
 @group(0) @binding(2) var<storage, read> b: array<vec2<u64>>; // (D, GATES * H, H)
 @group(0) @binding(4) var<storage, read> a: array<vec2<u64>>; // the states before, (D, B, H), or (B, D, H)
 
-// A workgroup's first sequence and a thread's first unit.
+const BY_GATES = CELL != GRU && CELL != LSTM;
+
+// A workgroup's first sequence and a thread's first column.
 struct Tile {
-    row: u32, unit: u32, direction: u32,
+    row: u32, column: u32, direction: u32,
+}
+
+fn columns() -> u32 {
+    if BY_GATES { return SUMS * params.hidden; }
+    return 4 * params.hidden;
 }
 
 fn workgroups() -> u32 {
@@ -21,18 +29,20 @@ fn product_depth() -> u32 {
 }
 
 fn tile_of(group: u32, lane: u32) -> Tile {
-    let across = (params.hidden + VECTORS * LANES - 1) / (VECTORS * LANES);
+    let across = (columns() + 4 * VECTORS * LANES - 1) / (4 * VECTORS * LANES);
     let down = (params.batch + ROWS - 1) / ROWS;
-    return Tile(group % down * ROWS, (group / down % across * LANES + lane) * VECTORS, group / (across * down));
+    return Tile(group % down * ROWS, (group / down % across * LANES + lane) * 4 * VECTORS, group / (across * down));
 }
 
-// Sequences and units past the last read the last again.
+// Sequences and columns past the last read the last again.
 fn row_at(r: u32, tile: Tile) -> u32 {
-    return state_at(tile.direction, min(tile.row + r, params.batch - 1));
+    return factors_at(tile.direction, min(tile.row + r, params.batch - 1));
 }
 
 fn column_at(c: u32, tile: Tile) -> u32 {
-    return weights_at(tile.direction, c % 4, min(tile.unit + c / 4, params.hidden - 1));
+    let column = min(tile.column + c, columns() - 1);
+    if BY_GATES { return weights_at(tile.direction, column / params.hidden, column % params.hidden); }
+    return weights_at(tile.direction, c % 4, column / 4);
 }
 
 fn step_at(k: u32, tile: Tile) -> u32 {
@@ -46,7 +56,15 @@ fn rows_left(tile: Tile) -> u32 {
 }
 
 fn keep(r: u32, v: u32, sums: vec4<f32>, tile: Tile) {
-    advance_gates(Place(tile.direction, tile.row + r, tile.unit + v), sums);
+    let first = tile.column + 4 * v;
+    if BY_GATES {
+        for (var column = first; column < min(first + 4, columns()); column++) {
+            let place = Place(tile.direction, tile.row + r, column % params.hidden);
+            advance_gate(place, column / params.hidden, sums[column - first]);
+        }
+    } else {
+        advance_gates(Place(tile.direction, tile.row + r, first / 4), sums);
+    }
 }
 
 fn h_at(at: u32) -> f32 {

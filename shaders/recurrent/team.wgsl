@@ -28,7 +28,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     var states: array<u32, BATCH>;
     for (var b = 0u; b < BATCH; b++) {
-        states[b] = state_at(direction, min(first + b, params.batch - 1u)) / LANES;
+        states[b] = factors_at(direction, min(first + b, params.batch - 1u)) / LANES;
     }
     var sums: array<f32, VALUES>;
     for (var k = member; k < depth; k += TEAM) {
@@ -37,11 +37,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             h[b] = h_before[states[b] + k];
         }
         for (var r = 0u; r < SUMS; r++) {
-            if (CELL == AFTER && r == 1u) {
-                for (var b = 0u; b < BATCH; b++) {
-                    h[b] = reset_item(states[b] + k);
-                }
-            }
             let weight = recurrence[rows[r] + k];
             for (var b = 0u; b < BATCH; b++) {
                 sums[r * BATCH + b] += item_sum(weight * h[b]);
@@ -70,7 +65,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         for (var r = 0u; r < SUMS; r++) {
             own[r] = partial[(r * BATCH + b) * WORKGROUP + local - member];
         }
-        advance(Place(direction, first + b, unit), own);
+        let place = Place(direction, first + b, unit);
+        if (CELL == GRU || CELL == LSTM) {
+            advance(place, own);
+        } else {
+            for (var r = 0u; r < SUMS; r++) {
+                advance_gate(place, r, own[r]);
+            }
+        }
     }
 }
 

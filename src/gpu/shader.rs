@@ -51,6 +51,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     pick,
     quotient,
     recurrent,
+    recurrent_gradient,
     recurrent_plain,
     recurrent_product,
     reduction,

@@ -4,13 +4,15 @@ use super::recompute::Recomputed;
 use super::{Filling, Graph, Node, Nodes, Var};
 use crate::array::{Array, DType};
 use crate::error::{Error, Result};
+use crate::ops::{sum_of, waits};
 
 impl Var {
     /// The derivatives of this loss, one f32 number, with respect to each of `with_respect_to`, in their order and shapes.
     ///
     /// They are nodes of the same graph, so that a plan may compute loss, gradients and updates in one run. Only nodes on a way
     /// from one of `with_respect_to` to the loss are visited, the last one first; where several ways lead to a value, their
-    /// gradients are added in that order, which depends on the graph alone. What the loss does not depend on has zeros.
+    /// gradients are added in that order, which depends on the graph alone, or together: those of a layer's weight at many steps of a
+    /// sequence are one product. What the loss does not depend on has zeros.
     /// Integers and truth values carry no gradient: ways through them count as none.
     ///
     /// ```
@@ -59,9 +61,11 @@ impl Graph {
         let nodes = self.snapshot();
         let visited = nodes.nodes.get(first..).unwrap_or_default();
         let carries = nodes.carries(visited, with_respect_to);
-        let mut gradients: Vec<Option<Var>> = vec![None; nodes.values.len()];
+        let mut gradients: Vec<Sum> = vec![Sum::default(); nodes.values.len()];
+        // In parts that are computed again, what a step leaves must not wait for the others.
+        let at_once = !nodes.parts.is_empty();
         for (output, gradient) in outputs {
-            add(&mut gradients[output.id()], gradient.clone())?;
+            gradients[output.id()].add(gradient.clone(), at_once)?;
         }
         let mut recomputed = Recomputed::of(self, &nodes);
         for (number, node) in visited.iter().enumerate().rev() {
@@ -71,7 +75,7 @@ impl Graph {
             }
             recomputed.enter(first + number)?;
             let [inputs, outputs] = [&node.inputs, &node.outputs].map(|values| recomputed.vars(values));
-            let output_grads: Vec<Option<Var>> = node.outputs.iter().map(|&v| gradients[v].clone()).collect();
+            let output_grads = node.outputs.iter().map(|&v| gradients[v].all()).collect::<Result<Vec<_>>>()?;
             let found = node.op.gradient(&inputs, &outputs, &output_grads)?;
             if found.len() != inputs.len() {
                 let reason = format!("has {} inputs and gradients for {}", inputs.len(), found.len());
@@ -83,20 +87,46 @@ impl Graph {
                     let reason = format!("the gradient of an input {} is {}", input.ty(), gradient.ty());
                     return Err(Error::shape(node.op.name(), reason));
                 }
-                add(&mut gradients[value], gradient)?;
+                gradients[value].add(gradient, at_once)?;
             }
         }
-        Ok(with_respect_to.iter().map(|v| gradients.get(v.id()).cloned().flatten()).collect())
+        with_respect_to.iter().map(|v| gradients.get_mut(v.id()).map_or(Ok(None), Sum::all)).collect()
     }
 }
 
-/// Adds a gradient to those that other ways have led to.
-fn add(slot: &mut Option<Var>, gradient: Var) -> Result<()> {
-    *slot = Some(match slot.take() {
-        Some(before) => before.add(&gradient)?,
-        None => gradient,
-    });
-    Ok(())
+/// The gradients that several ways have led to.
+#[derive(Clone, Debug, Default)]
+struct Sum {
+    /// Of those that were added at once.
+    sum: Option<Var>,
+    /// Those that come to less work together.
+    waiting: Vec<Var>,
+}
+
+impl Sum {
+    fn is_some(&self) -> bool {
+        self.sum.is_some() || !self.waiting.is_empty()
+    }
+
+    fn add(&mut self, gradient: Var, at_once: bool) -> Result<()> {
+        if !at_once && waits(&gradient) {
+            self.waiting.push(gradient);
+            return Ok(());
+        }
+        self.sum = Some(match self.sum.take() {
+            Some(before) => before.add(&gradient)?,
+            None => gradient,
+        });
+        Ok(())
+    }
+
+    /// All of them, added up.
+    fn all(&mut self) -> Result<Option<Var>> {
+        if let Some(waited) = sum_of(&std::mem::take(&mut self.waiting))? {
+            self.add(waited, true)?;
+        }
+        Ok(self.sum.clone())
+    }
 }
 
 impl Nodes {

@@ -1,6 +1,6 @@
 //! `Var`: a handle to a value of a graph. Its operator methods live in the operators' own files.
 
-use super::Graph;
+use super::{Graph, Source};
 use crate::array::{DType, TensorType};
 use crate::error::{Error, Result};
 use crate::ops::Op;
@@ -21,6 +21,15 @@ impl Var {
 
     pub(crate) fn id(&self) -> usize {
         self.id
+    }
+
+    /// The operator whose only output this is, and its inputs.
+    pub(crate) fn maker(&self) -> Option<(Arc<dyn Op>, Vec<Self>)> {
+        let nodes = self.graph.lock();
+        let Source::Node(node) = nodes.values.get(self.id)?.source else { return None };
+        let node = nodes.nodes.get(node).filter(|node| node.outputs.len() == 1)?;
+        let var = |&id: &usize| Self::new(self.graph.clone(), id, Arc::clone(&nodes.values[id].ty));
+        Some((Arc::clone(&node.op), node.inputs.iter().map(var).collect()))
     }
 
     /// The graph this value belongs to.

@@ -3,7 +3,7 @@
 use crate::array::{Array, Pads, TensorType};
 use crate::error::Result;
 use crate::graph::{Graph, Var};
-use crate::nn::Weights;
+use crate::nn::{Weights, init};
 use crate::ops::Conv2d;
 use std::sync::Arc;
 
@@ -15,6 +15,10 @@ pub(super) enum Fill<'a> {
     Uniform(usize),
     /// Uniform in plus or minus the root of 6 / inputs of one unit, which keeps the variance through `ReLUs` (He et al. 2015).
     He(usize),
+    /// Normal numbers of this deviation.
+    Normal(f32),
+    /// Square matrices at right angles, as many as the shape has one below the other.
+    Orthogonal,
     /// Zeros: what says where to look, but for its bias, and He's biases.
     Zeros,
     /// These numbers: that layer's bias.
@@ -129,6 +133,8 @@ pub(super) fn fresh(graph: &Graph, seed: u64, build: impl FnOnce(&mut Layers<'_>
         let array = match fill {
             Fill::Uniform(inputs) => within(1.0 / (inputs.max(1) as f32).sqrt()),
             Fill::He(inputs) => within((6.0 / inputs.max(1) as f32).sqrt()),
+            Fill::Normal(deviation) => init::normal(shape, deviation, name, seed),
+            Fill::Orthogonal => orthogonal(shape, name, seed)?,
             Fill::Zeros => Array::full(shape, 0.0f32),
             Fill::Given(values) => Array::new(shape, values.to_vec())?,
         };
@@ -138,4 +144,14 @@ pub(super) fn fresh(graph: &Graph, seed: u64, build: impl FnOnce(&mut Layers<'_>
     };
     build(&mut Layers { find: Box::new(find) })?;
     Ok(Weights::from_arrays("first weights", made.into_iter().map(|(name, array)| (name, Arc::unwrap_or_clone(array)))))
+}
+
+/// Square matrices (.., n, n), one below the other in the last but one dimension or before it.
+fn orthogonal(shape: &[usize], name: &str, seed: u64) -> Result<Array> {
+    let n = shape.last().copied().unwrap_or(1);
+    let squares = shape.iter().product::<usize>() / (n * n).max(1);
+    let one = |square: usize| init::orthogonal(&[n, n], 1.0, &format!("{name} {square}"), seed).to_f64();
+    #[expect(clippy::cast_possible_truncation, reason = "they were f32")]
+    let values = (0..squares).flat_map(one).map(|value| value as f32).collect::<Vec<_>>();
+    Array::new(shape, values)
 }

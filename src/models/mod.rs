@@ -14,6 +14,7 @@ pub mod narrow_fcn;
 pub mod photo;
 pub mod pixelwise;
 pub mod rnn_captioning;
+pub mod rnnsearch;
 pub mod selfie;
 pub mod show_attend_tell;
 pub mod stn;

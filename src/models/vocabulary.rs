@@ -55,11 +55,19 @@ impl Vocabulary {
         } else {
             text.lines().map(|line| line.trim().to_owned()).collect()
         };
+        Self::new(source, words)
+    }
+
+    /// These words by number; `source` stands for where they are from in errors.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if there are none, or one is empty.
+    pub fn new(source: &str, words: Vec<String>) -> Result<Self> {
         if words.is_empty() {
-            return Err(wrong("has no words".to_owned()));
+            return Err(Error::model(source, "has no words"));
         }
         if let Some(at) = words.iter().position(String::is_empty) {
-            return Err(wrong(format!("has no word for number {at}; the first word is number 0")));
+            return Err(Error::model(source, format!("has no word for number {at}; the first word is number 0")));
         }
         Ok(Self { source: source.to_owned(), words })
     }
@@ -84,6 +92,11 @@ impl Vocabulary {
     /// Whether there are none, which cannot be.
     pub fn is_empty(&self) -> bool {
         self.words.is_empty()
+    }
+
+    /// All of them, by number.
+    pub fn words(&self) -> &[String] {
+        &self.words
     }
 
     /// The word of a number.

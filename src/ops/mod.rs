@@ -17,6 +17,7 @@ mod matrices;
 mod nest;
 mod rows;
 mod slices;
+mod together;
 mod windows;
 
 pub(crate) use chain::*;
@@ -30,6 +31,7 @@ pub(crate) use matrices::largest;
 pub(crate) use nest::*;
 pub(crate) use rows::*;
 use std::any::Any;
+pub(crate) use together::{sum_of, waits};
 
 /// Declares each operator's module, re-exports what it makes public and gathers its kernels.
 macro_rules! ops {
@@ -83,6 +85,7 @@ ops! {
     grid_sample,
     im2col,
     layer_norm,
+    linear_recurrence,
     logical,
     lp_pool,
     lrn,

@@ -51,11 +51,30 @@ fn lstm() {
             Lstm { common: Recurrent { direction: Direction::Reverse, ..common.clone() }, input_forget: true },
             vec!["b", "lens"],
         ),
+        (
+            "both ways",
+            Lstm { common: Recurrent { direction: Direction::Bidirectional, ..common.clone() }, ..Default::default() },
+            vec!["b", "lens", "h", "initial c"],
+        ),
+        (
+            "both ways, other functions",
+            Lstm {
+                common: Recurrent {
+                    direction: Direction::Bidirectional,
+                    activations: [&smooth[..], &[smooth[2], smooth[1], smooth[0]]].concat(),
+                    gates: GateOrder::Pytorch,
+                    batch_first: true,
+                    ..common.clone()
+                },
+                input_forget: true,
+            },
+            vec!["lens"],
+        ),
         ("activations", Lstm { common: Recurrent { activations: smooth, ..common.clone() }, ..Default::default() }, vec!["p"]),
         ("batches first", Lstm { common: Recurrent { batch_first: true, ..common }, ..Default::default() }, vec!["h", "initial c"]),
     ];
     for (name, attributes, names) in cases {
-        let inputs = inputs(1, 4, attributes.common.batch_first, &names);
+        let inputs = inputs(attributes.common.direction.count(), 4, attributes.common.batch_first, &names);
         check(name, &inputs, |v| {
             let (y, h, c) = v[0].lstm(&v[1], &v[2], others(v, &names), &attributes)?;
             joined(&[&y, &h, &c])
@@ -70,7 +89,8 @@ fn gru() {
     let cases = [
         ("plain", Gru::default(), vec![]),
         ("both ways", Gru { linear_before_reset: true, common: both.clone() }, vec!["b", "lens", "h"]),
-        ("both ways, reset before", Gru { linear_before_reset: false, common: both }, vec!["b"]),
+        ("both ways, reset before", Gru { linear_before_reset: false, common: both.clone() }, vec!["b"]),
+        ("both ways, reset before, of all lengths", Gru { linear_before_reset: false, common: both }, vec!["b", "lens", "h"]),
         ("PyTorch's", Gru { linear_before_reset: true, common: Recurrent { clip: None, ..clipped } }, vec!["b", "h"]),
     ];
     for (name, attributes, names) in cases {
@@ -108,6 +128,26 @@ fn rnn() {
             joined(&[&y, &h])
         });
     }
+}
+
+/// Gradients of gradients, which go the way back once more.
+#[test]
+fn twice() {
+    let squared = |gradients: Vec<Var>| {
+        let sums = gradients.iter().map(|g| g.mul(g)?.reduce_sum(&[], false)).collect::<foveate::Result<Vec<_>>>()?;
+        sums.iter().skip(1).try_fold(sums[0].clone(), |all, sum| all.add(sum))
+    };
+    for linear_before_reset in [true, false] {
+        let attributes = Gru { linear_before_reset, ..Default::default() };
+        check(&format!("gru {linear_before_reset}"), &inputs(1, 3, false, &["lens"]), |v| {
+            let (y, _) = v[0].gru(&v[1], &v[2], others(v, &["lens"]), &attributes)?;
+            squared(y.mul(&y)?.reduce_sum(&[], false)?.gradient(&[&v[0], &v[2]])?)
+        });
+    }
+    check("lstm", &inputs(1, 4, false, &["lens"]), |v| {
+        let (y, _, _) = v[0].lstm(&v[1], &v[2], others(v, &["lens"]), &Lstm::default())?;
+        squared(y.mul(&y)?.reduce_sum(&[], false)?.gradient(&[&v[0], &v[2]])?)
+    });
 }
 
 /// A unit beyond the clip does not move.

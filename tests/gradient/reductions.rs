@@ -3,7 +3,7 @@
 use super::differences::{around, between, check, distinct};
 use crate::common::{Bound, check_composed};
 use foveate::array::Array;
-use foveate::ops::{BatchNorm, LayerNorm, LpNorm, Lrn, Reduce, ReduceKind, concat};
+use foveate::ops::{BatchNorm, LayerNorm, LinearRecurrence, LpNorm, Lrn, Reduce, ReduceKind, concat};
 
 #[test]
 fn reductions_along_axes() {
@@ -21,6 +21,12 @@ fn reductions_along_axes() {
     }
     check("mean of planes", &[around(&[1, 2, 3, 2], 4)], |v| v[0].global_avg_pool2d());
     check("maximum of planes", &[distinct(&[1, 2, 3, 2], 5)], |v| v[0].global_max_pool2d());
+    for reverse in [false, true] {
+        let attributes = LinearRecurrence { axis: 1, reverse };
+        let inputs = [around(&[2, 3, 2], 8), around(&[2, 3, 2], 9), around(&[2, 2], 10)];
+        check("linear recurrence", &inputs, |v| v[0].linear_recurrence(&v[1], Some(&v[2]), attributes));
+        check("one step", &[around(&[1, 1, 3], 8), around(&[1, 1, 3], 9)], |v| v[0].linear_recurrence(&v[1], None, attributes));
+    }
     check("running sums", &[around(&[2, 4], 6)], |v| v[0].cumsum(1, true, false));
 }
 

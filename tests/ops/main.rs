@@ -37,6 +37,7 @@ mod grid_sample;
 mod grid_sample3d;
 mod grid_sample_gradient;
 mod layer_norm;
+mod linear_recurrence;
 mod logical;
 mod matmul;
 mod max_pool2d;

@@ -5,7 +5,7 @@ use foveate::array::{Array, TensorType};
 use foveate::gpu::Launch;
 use foveate::graph::{Graph, Var};
 use foveate::ops::{
-    Cell, Direction, GateOrder, Gru, Lstm, Op, Precision, Recurrence, Recurrent, RecurrentActivation as A, RecurrentInputs, Site,
+    Backward, Cell, Direction, GateOrder, Gru, Lstm, Op, Precision, Recurrence, Recurrent, RecurrentActivation as A, RecurrentInputs, Site,
 };
 use foveate::plan::{Device, Options, Plan};
 use std::collections::{BTreeSet, HashMap};
@@ -166,6 +166,49 @@ fn pytorch() {
     all_agree("recurrent_torch", layer, 6, usize::MAX);
 }
 
+/// PyTorch's gradients, in f64 and rounded once: of sums of up to 600 steps and sequences, 2e-5 of the largest of each tensor.
+#[test]
+fn gradients_of_pytorch() {
+    let arrays = fixture("recurrent_torch");
+    for case in ["lstm", "gru", "rnn", "lstm long", "gru long", "rnn long"] {
+        let of = |key: &str| arrays.get(&format!("{case}/{key}"));
+        let mut layer = kind(case);
+        layer.common().direction = Direction::Bidirectional;
+        layer.common().gates = GateOrder::Pytorch;
+        if let Layer::Gru(gru) = &mut layer {
+            gru.linear_before_reset = true;
+        }
+        let graph = Graph::new();
+        let given: Vec<(&str, &Array)> = INPUTS.iter().filter_map(|name| Some((*name, of(name)?))).collect();
+        let vars: HashMap<&str, Var> = given.iter().map(|(name, array)| (*name, graph.input(name, array.ty()).unwrap())).collect();
+        let others = RecurrentInputs {
+            b: vars.get("b"),
+            sequence_lens: vars.get("sequence_lens"),
+            initial_h: vars.get("initial_h"),
+            initial_c: vars.get("initial_c"),
+            p: None,
+        };
+        let outputs = layer.apply(&vars["x"], &vars["w"], &vars["r"], others).unwrap();
+        let loss = outputs
+            .iter()
+            .zip(["loss_y", "loss_y_h", "loss_y_c"])
+            .map(|(output, name)| output.mul(&graph.constant(of(name).unwrap().clone()).unwrap()).unwrap().reduce_sum(&[], false).unwrap());
+        let loss = loss.reduce(|a, b| a.add(&b).unwrap()).unwrap();
+        let learnt: Vec<&str> = given.iter().map(|(name, _)| *name).filter(|name| *name != "sequence_lens").collect();
+        let gradients = loss.gradient(&learnt.iter().map(|name| &vars[name]).collect::<Vec<_>>()).unwrap();
+        let ways = Plan::ways(gpu(), &gradients.iter().collect::<Vec<_>>(), Options::default()).unwrap();
+        let host = Plan::compile(Device::Cpu, &gradients.iter().collect::<Vec<_>>()).unwrap();
+        for mut plan in [host].into_iter().chain(ways.into_iter().take(2)) {
+            for (name, found) in learnt.iter().zip(plan.run(&given).unwrap()) {
+                let expected = of(&format!("grad_{name}")).unwrap();
+                let largest = expected.to_f64().iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+                let bound = Bound::Near { absolute: 2e-5 * largest, relative: 0.0 };
+                compare(&found, expected, None, bound).unwrap_or_else(|e| panic!("{case}: {name}: {e}\n{}", plan.describe()));
+            }
+        }
+    }
+}
+
 const LSTM: Cell = Cell::Lstm { input_forget: false };
 const GRU: Cell = Cell::Gru { linear_before_reset: true };
 const RESET: Cell = Cell::Gru { linear_before_reset: false };
@@ -262,6 +305,36 @@ fn dispatches() {
     };
     assert_eq!([count(LSTM, 1), count(GRU, 1), count(Cell::Rnn, 1)], [1; 3]);
     assert_eq!([count(LSTM, 7), count(GRU, 7), count(RESET, 7)], [7, 7, 14]);
+}
+
+/// The way back, whose slopes let less through than comes in: errors are those of a few steps, as there.
+#[test]
+fn backward() {
+    let mut cases = Vec::new();
+    for cell in [LSTM, GRU, RESET, Cell::Rnn] {
+        for [d, t, b, h] in [[2, 4, 5, 12], [1, 3, 3, 7], [2, 2, 21, 36], [1, 1, 1, 1]] {
+            for holds in [false, true].into_iter().take(if matches!(cell, Cell::Gru { .. }) { 1 } else { 2 }) {
+                let op = Backward { cell, reversed_from: d - 1, holds };
+                let (gates, slopes, states) = match cell {
+                    Cell::Lstm { .. } => (4, 6, 2),
+                    Cell::Gru { linear_before_reset } => (3, if linear_before_reset { 4 } else { 5 }, 1),
+                    Cell::Rnn => (1, 1, 1),
+                };
+                let narrow = random(&[d, h, gates * h], 3);
+                let r = Array::from_fn(narrow.shape(), |i| narrow.values::<f32>().unwrap()[i] / (h as f32).sqrt());
+                let slopes = random(&[d, t, b, (slopes + usize::from(holds)) * h], 2);
+                let slopes = Array::from_fn(slopes.shape(), |i| slopes.values::<f32>().unwrap()[i] / 2.0);
+                let given = vec![random(&[d, t, b, h], 1), slopes, r, random(&[d, b, states * h], 4)];
+                let name = format!("{cell:?} {:?} {holds}", [d, t, b, h]);
+                cases.push(Case::new(name.clone(), op, given.clone(), BOUND));
+                cases.push(Case::new(format!("{name} of a GPU"), Elsewhere::gpu(op), given, BOUND));
+            }
+        }
+    }
+    let op = Backward { cell: GRU, reversed_from: 1, holds: false };
+    let given = vec![random(&[1, 2, 3, 4], 1), random(&[1, 2, 3, 20], 2), random(&[1, 4, 12], 3), random(&[1, 3, 4], 4)];
+    cases.push(Case::refused("slopes", op, given, "slopes must be f32[1, 2, 3, 16], it is f32[1, 2, 3, 20]"));
+    check(cases);
 }
 
 /// What every WebGPU device allows.

@@ -1,6 +1,7 @@
 //! Pictures of one's own, or made ones, as a recipe names them: `[data]`.
 
 use super::scenes::{self, ClutteredDigits, DigitScenes};
+use super::translating::PairsRecipe;
 use foveate::array::{DType, Hw};
 use foveate::train::{About, Dataset, Fit, Frame, ImageFolder, MaskFolder, Pictures, VOID};
 use foveate::{Error, Result};
@@ -18,6 +19,7 @@ pub(super) enum DataRecipe {
     Idx(Files),
     DigitScenes(DigitScenes),
     ClutteredDigits(ClutteredDigits),
+    Pairs(PairsRecipe),
 }
 
 /// Where the pictures are, and what becomes of them.
@@ -109,6 +111,7 @@ impl DataRecipe {
                 size: Hw::square(digits.side),
                 channels: 1,
             }),
+            Self::Pairs(_) => Err(wrong("is of kind 'pairs', which has sentences; the system learns from pictures")),
         }
     }
 

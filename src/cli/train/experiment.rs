@@ -2,7 +2,7 @@
 
 use foveate::array::Array;
 use foveate::graph::{Graph, Var};
-use foveate::nn::metrics::Confusion;
+use foveate::nn::metrics::{Confusion, Sequences};
 use foveate::nn::{Random, Weights};
 use foveate::plan::Device;
 use foveate::train::{Batch, Dataset, Objective};
@@ -57,6 +57,8 @@ pub(super) enum Tally {
     Labels(Confusion, fn(&Confusion) -> Scores),
     /// Numbers of each example: their names, their sums, and how many examples there were.
     Means(&'static [&'static str], Vec<f64>, usize),
+    /// Sentences, beside the batch's tensor `target`; 0 ends one.
+    Sentences(Sequences),
 }
 
 impl Tally {
@@ -80,6 +82,13 @@ impl Tally {
                 }
                 Ok(())
             }
+            Self::Sentences(sequences) => {
+                let [found, expected] = [batch.counted(found)?, batch.counted(batch.get("target")?)?];
+                for (found, expected) in sentences(&found)?.zip(sentences(&expected)?) {
+                    sequences.add(found, &[expected]);
+                }
+                Ok(())
+            }
         }
     }
 
@@ -90,8 +99,17 @@ impl Tally {
                 let mean = |sum: &f64| (*count > 0).then(|| sum / *count as f64);
                 names.iter().copied().zip(sums.iter().map(mean)).collect()
             }
+            Self::Sentences(sequences) => {
+                vec![("test_error_rate", sequences.error_rate()), ("test_wrong", sequences.wrong()), ("test_bleu", sequences.bleu())]
+            }
         }
     }
+}
+
+/// The words before the first 0 of each row of i32 (rows, words).
+fn sentences(words: &Array) -> Result<impl Iterator<Item = &[i32]>> {
+    let each = words.shape().get(1).copied().unwrap_or(1).max(1);
+    Ok(words.values::<i32>()?.chunks(each).map(|row| row.split(|word| *word == 0).next().unwrap_or(row)))
 }
 
 /// A batch's tensors in a graph.

@@ -14,6 +14,7 @@ mod run;
 mod scenes;
 mod segmenters;
 mod settings;
+mod translating;
 
 use super::DeviceArgs;
 use clap::Args;

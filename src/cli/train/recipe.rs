@@ -10,6 +10,7 @@ use super::objects::ObjectsRecipe;
 use super::pixels::Pixels;
 use super::segmenters::{FcnRecipe, UnetRecipe};
 use super::settings::{OptimiserRecipe, ScheduleRecipe};
+use super::translating::RnnSearchRecipe;
 use foveate::nn::optimiser::Parameter;
 use foveate::train::{Augmented, Clip, Dataset};
 use foveate::{Error, Result};
@@ -43,6 +44,7 @@ pub(super) const BUILT_IN: &[(&str, &str)] = &[
     ("digits-deconvnet-0", include_str!("../../../examples/recipes/digits-deconvnet-0.toml")),
     ("digits-deconvnet-1", include_str!("../../../examples/recipes/digits-deconvnet-1.toml")),
     ("digits-deconvnet-2", include_str!("../../../examples/recipes/digits-deconvnet-2.toml")),
+    ("pronounce", include_str!("../../../examples/recipes/pronounce.toml")),
     ("folders-cnn", include_str!("../../../examples/recipes/folders-cnn.toml")),
     ("masks-fcn8s", include_str!("../../../examples/recipes/masks-fcn8s.toml")),
     ("masks-unet", include_str!("../../../examples/recipes/masks-unet.toml")),
@@ -76,6 +78,7 @@ enum Network {
     DeconvnetDigits(ObjectsRecipe),
     Draw(DrawRecipe),
     Glimpses(GlimpsesRecipe),
+    Rnnsearch(RnnSearchRecipe),
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -209,6 +212,8 @@ impl Recipe {
                 Box::new(draw.on(open(data)?))
             }
             (Network::Glimpses(glimpses), Some(data)) => Box::new(glimpses.on(open(data)?)?),
+            (Network::Rnnsearch(rnnsearch), Some(DataRecipe::Pairs(pairs))) => Box::new(rnnsearch.on(pairs.open(folder)?)),
+            (Network::Rnnsearch(_), Some(_)) => return wrong("has other [data] than 'rnnsearch' learns from: kind = \"pairs\""),
             (Network::DeconvnetDigits(objects), Some(DataRecipe::DigitScenes(scenes))) => Box::new(objects.on(scenes)),
             (Network::DeconvnetDigits(_), Some(_)) => {
                 return wrong("has other [data] than 'deconvnet-digits' learns from: kind = \"digit-scenes\"");

@@ -1,13 +1,11 @@
 //! The equations as compositions of other operators, step by step: what the gradients are taken of.
 
+use super::gradient::MAX_STEPS;
 use super::{Cell, Recurrence, RecurrentActivation, Sizes};
 use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::graph::Var;
 use crate::ops::{Op, concat, number, only_where, scaled, zeros};
-
-/// More steps than this are not unrolled.
-const MAX_STEPS: usize = 1 << 10;
 
 /// What the steps of a direction share.
 struct Weights {
@@ -40,22 +38,22 @@ impl Recurrence {
         for direction in 0..directions {
             let wide = gates * hidden;
             let part = |v: &Var, axis: isize, size: usize| v.narrow(axis, direction * size, size);
-            let weights = given.weights.map(|i| inputs[i].narrow(0, direction, 1)).transpose()?;
+            // Cut in one go, so that the gradients of the parts are put together in one go.
+            let cuts = [vec![wide; if self.bias { 2 } else { 0 }], vec![hidden; if self.peepholes { 3 } else { 0 }]].concat();
+            let weights = given.weights.map(|i| inputs[i].narrow(0, direction, 1)?.split(1, &cuts)).transpose()?;
             let bias = |k: usize| match &weights {
-                Some(weights) if self.bias => Ok(Some(self.ordered(&weights.narrow(1, k * wide, wide)?.reshape([wide])?, 0, hidden)?)),
+                Some(weights) if self.bias => Ok(Some(self.ordered(&weights[k].reshape([wide])?, 0, hidden)?)),
                 _ => Ok(None),
             };
-            let peepholes = match &weights {
-                Some(weights) if self.peepholes => Some(weights.narrow(1, sizes.weights - 3 * hidden, 3 * hidden)?.split(1, &[hidden; 3])?),
-                _ => None,
-            };
+            let peepholes = weights.as_ref().filter(|_| self.peepholes).map(|weights| weights[cuts.len() - 3..].to_vec());
             let r = self.ordered(&part(&inputs[1], 0, 1)?.reshape([wide, hidden])?, 0, hidden)?;
             let bias_of_h = bias(1)?;
-            let rows = |from: usize, count: usize| -> Result<(Var, Option<Var>)> {
-                let part = |v: &Var| v.narrow(0, from * hidden, count * hidden);
-                Ok((part(&r)?, bias_of_h.as_ref().map(part).transpose()?))
+            let cuts = if matches!(self.cell, Cell::Gru { .. }) { vec![2 * hidden, hidden] } else { vec![wide] };
+            let biases = match &bias_of_h {
+                Some(bias) => bias.split(0, &cuts)?.into_iter().map(Some).collect(),
+                None => vec![None; cuts.len()],
             };
-            let r = if matches!(self.cell, Cell::Gru { .. }) { vec![rows(0, 2)?, rows(2, 1)?] } else { vec![rows(0, gates)?] };
+            let r = r.split(0, &cuts)?.into_iter().zip(biases).collect();
             let shared = Weights { direction, r, peepholes };
 
             let mut x = self.ordered(&part(&x, 2, wide)?, 2, hidden)?;
@@ -96,7 +94,7 @@ impl Recurrence {
     }
 
     /// The gates along `axis` in the order of the equations.
-    fn ordered(&self, v: &Var, axis: isize, hidden: usize) -> Result<Var> {
+    pub(super) fn ordered(&self, v: &Var, axis: isize, hidden: usize) -> Result<Var> {
         let gates = self.cell.gates();
         let places = &self.cell.places(self.attributes.gates)[..gates];
         if places.iter().enumerate().all(|(gate, &place)| gate == place) {
@@ -106,18 +104,21 @@ impl Recurrence {
         concat(&places.iter().map(|&place| &parts[place]).collect::<Vec<_>>(), axis)
     }
 
+    /// Activation `k` of a direction, of clipped sums.
+    pub(super) fn activate(&self, direction: usize, k: usize, sums: &Var) -> Result<Var> {
+        let clipped = match self.attributes.clip.filter(|_| k < 2) {
+            Some(clip) => sums.clip(Some(-clip), Some(clip))?,
+            None => sums.clone(),
+        };
+        match self.activation(direction, k) {
+            Some(activation) => activation.composition(&clipped),
+            None => Ok(clipped),
+        }
+    }
+
     /// The states h and c after a step with x W' + Wb.
     fn step(&self, weights: &Weights, x: &Var, h: &Var, c: &Var, hidden: usize) -> Result<(Var, Var)> {
-        let activate = |k: usize, v: &Var| {
-            let clipped = match self.attributes.clip.filter(|_| k < 2) {
-                Some(clip) => v.clip(Some(-clip), Some(clip))?,
-                None => v.clone(),
-            };
-            match self.activation(weights.direction, k) {
-                Some(activation) => activation.composition(&clipped),
-                None => Ok(clipped),
-            }
-        };
+        let activate = |k: usize, v: &Var| self.activate(weights.direction, k, v);
         let by_h = |h: &Var, part: usize| h.linear(&weights.r[part].0, weights.r[part].1.as_ref());
         match self.cell {
             Cell::Lstm { input_forget } => {

@@ -1,6 +1,6 @@
 //! Which kernel computes the products of a step, and what it is told.
 
-use super::{Cell, Recurrence, RecurrentActivation, Sizes};
+use super::{Cell, Recurrence, RecurrentActivation, Sizes, backward};
 use crate::gpu::{Kernel, Launch, Slot, kernel, params};
 use crate::ops::matmul::rows_of_lanes;
 use crate::ops::matrices::{Keeping, Matrices};
@@ -36,7 +36,7 @@ params! {
 
 static TEAM: Kernel = kernel!("recurrent/team", Params, header: "#import recurrent_plain\nalias Scalar = f32;\n#import vec4\n\
     const CELL = RNN;\nconst SUMS = 1u;\nconst GATES = 1u;\n\
-    const BATCH = 4u;\nfn reset_item(at: u32) -> Item { return Item(); }\n\
+    const BATCH = 4u;\n\
     @group(0) @binding(5) var<storage, read_write> y: array<f32>;\n\
     @group(0) @binding(6) var<storage, read_write> h_after: array<f32>;\n");
 static LANES: Kernel = kernel!("recurrent/lanes", Params, header: "#import recurrent_plain\n\
@@ -52,14 +52,14 @@ static ON_MATRICES: Kernel = kernel!("recurrent/matrices", Params, header: "#imp
     const CELL = LSTM;\nconst SUMS = 4u;\nconst GATES = 4u;\n\
     @group(0) @binding(7) var<storage, read_write> y: array<f32>;\n\
     @group(0) @binding(8) var<storage, read_write> h_after: array<f32>;\n");
-pub(in crate::ops) const KERNELS: &[&Kernel] = &[&TEAM, &LANES, &TILE, &ON_MATRICES];
+pub(in crate::ops) const KERNELS: &[&Kernel] = &[&TEAM, &LANES, &TILE, &ON_MATRICES, &backward::TEAM, &backward::LANES];
 
 /// How the products of a step are computed.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
     /// Those of a hidden unit and `chunk` sequences by a team.
     Team { team: Team, chunk: usize, lanes: usize },
-    /// `rows` sequences and a unit a thread: for software adapters with subgroups of 8.
+    /// `rows` sequences and four columns a thread: for software adapters with subgroups of 8.
     Lanes { rows: u32 },
     /// 64 sequences and 16 units a workgroup, through shared memory: for GPUs.
     Tile,
@@ -79,15 +79,15 @@ impl Kind {
         if let Self::Team { chunk, .. } = self { sizes.batch.div_ceil(chunk) } else { 0 }
     }
 
-    /// Teams, or else workgroups.
-    pub(super) fn count(self, sizes: Sizes) -> usize {
+    /// Teams, or else workgroups, where the product has so many columns.
+    pub(super) fn count(self, sizes: Sizes, columns: usize) -> usize {
         let Sizes { batch, directions, hidden, .. } = sizes;
-        let tiles = |rows: u32, units: u32| batch.div_ceil(rows as usize) * hidden.div_ceil(units as usize) * directions;
+        let tiles = |rows: u32, wide: u32| batch.div_ceil(rows as usize) * columns.div_ceil(wide as usize) * directions;
         match self {
             Self::Team { .. } => directions * hidden * self.chunks(sizes),
-            Self::Lanes { rows } => tiles(rows, 8),
-            Self::Tile => tiles(SIDE, SIDE / GATES),
-            Self::Matrices(m) => tiles(m.rows(), m.columns() / GATES),
+            Self::Lanes { rows } => tiles(rows, 32),
+            Self::Tile => tiles(SIDE, SIDE),
+            Self::Matrices(m) => tiles(m.rows(), m.columns()),
         }
     }
 
@@ -103,7 +103,7 @@ impl Kind {
 
     /// The launch, with nothing bound yet.
     pub(super) fn launch(self, params: &Params, sizes: Sizes) -> Launch {
-        let (hidden, count) = (sizes.hidden, self.count(sizes));
+        let (hidden, count) = (sizes.hidden, params.count as usize);
         let of = |kernel| Launch::new(kernel, params, count as u64);
         let whole = u8::from(hidden.is_multiple_of(4));
         match self {
@@ -139,9 +139,10 @@ impl Recurrence {
         let (lanes, chunk) = (lanes(hidden), batch.next_power_of_two().min(4));
         let team = Team::of_many_sums(site.device, directions * hidden * batch.div_ceil(chunk), hidden / lanes);
         let team = Kind::Team { team, chunk, lanes };
-        // An rnn has one gate, and the second phase of other grus multiplies two states.
+        let on_lanes = site.device.has_lanes().then(|| Kind::Lanes { rows: rows_of_lanes(batch) });
+        // Tiles want the gates of a unit side by side.
         if let Cell::Rnn | Cell::Gru { linear_before_reset: false } = self.cell {
-            return vec![team];
+            return on_lanes.into_iter().chain([team]).collect();
         }
         let matrices = if self.states_are_small() {
             Matrices::all(site.device, site.precision, batch, GATES as usize * hidden, directions)
@@ -150,7 +151,6 @@ impl Recurrence {
         };
         let matrices = matrices.into_iter().map(Kind::Matrices);
         if site.device.software {
-            let on_lanes = site.device.has_lanes().then(|| Kind::Lanes { rows: rows_of_lanes(batch) });
             return on_lanes.into_iter().chain([team]).chain(matrices).chain([Kind::Tile]).collect();
         }
         // A team reads its weights once for every four sequences, a tile once for all of its own.

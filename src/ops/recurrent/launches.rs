@@ -16,10 +16,17 @@ struct Phase {
     gates: &'static [usize],
 }
 
+impl Phase {
+    /// Columns of the product, for kernels that know no units: four for the gates of each, or, where no gate needs another's, each gate's.
+    fn columns(self, sizes: Sizes) -> usize {
+        sizes.hidden * if matches!(self.name, "LSTM" | "GRU") { 4 } else { self.gates.len() }
+    }
+}
+
 impl Cell {
     fn phases(self) -> &'static [Phase] {
-        const RESET: Phase = Phase { name: "RESET", gates: &[1] };
-        const AFTER: Phase = Phase { name: "AFTER", gates: &[0, 2] };
+        const RESET: Phase = Phase { name: "RESET", gates: &[0, 1] };
+        const AFTER: Phase = Phase { name: "AFTER", gates: &[2] };
         match self {
             Self::Lstm { .. } => &[Phase { name: "LSTM", gates: &[0, 1, 2, 3] }],
             Self::Gru { linear_before_reset: true } => &[Phase { name: "GRU", gates: &[0, 1, 2] }],
@@ -72,7 +79,7 @@ impl Recurrence {
                 params.step = u32_of(step);
                 params.depth = if step > 0 || self.initial_h { u32_of(kind.depth(sizes)) } else { 0 };
                 params.chunks = u32_of(kind.chunks(sizes));
-                params.count = u32_of(kind.count(sizes));
+                params.count = u32_of(kind.count(sizes, phase.columns(sizes)));
                 params.has_c = u32::from(step > 0 || self.initial_c);
                 let mut extra = Vec::new();
                 if in_place {
@@ -80,10 +87,13 @@ impl Recurrence {
                 } else if lstm {
                     extra.push(Extra { slot: before(given.c, 2), write: false });
                     extra.push(Extra { slot: state(step, 2), write: true });
-                } else if phases.len() == 2 {
-                    extra.push(Extra { slot: Slot::Scratch(1), write: phase.name == "RESET" });
+                } else if phase.name == "RESET" {
+                    extra.push(Extra { slot: Slot::Scratch(1), write: true });
+                } else if phase.name == "AFTER" {
+                    extra.push(Extra { slot: before(given.h, 1), write: false });
                 }
                 extra.extend(given.lens.map(|lens| Extra { slot: Slot::Input(lens), write: false }));
+                let factors = if phase.name == "AFTER" { Slot::Scratch(1) } else { before(given.h, 1) };
                 let launch = kind.launch(&params, sizes);
                 let launch = launch
                     .header(header)
@@ -93,7 +103,7 @@ impl Recurrence {
                     .input(0)
                     .input(1)
                     .optional_input(given.weights)
-                    .bind(before(given.h, 1), false, None);
+                    .bind(factors, false, None);
                 // A gru's states may stay as large as the first ones, an lstm's do not.
                 let largest = given.h.filter(|_| step == 0 || !lstm);
                 let launch = kind.bound(launch, largest).output(0).bind(state(step, 1), true, None);
@@ -101,7 +111,7 @@ impl Recurrence {
             }
         }
         let bytes = TensorType::f32(sizes.state(false)).device_bytes();
-        Ok(Candidate { launches, scratch: vec![bytes; 2], ..Candidate::default() })
+        Ok(Candidate { launches, scratch: vec![bytes, bytes * phases.len() as u64], ..Candidate::default() })
     }
 
     /// All that is the same in every step.
@@ -166,18 +176,18 @@ impl Recurrence {
                 text += "fn store_c(at: u32, c: f32) { c_after[at] = c; }\n";
             }
             (_, "RESET") => declare(&mut text, "read_write", "reset", "f32"),
-            (_, "AFTER") => declare(&mut text, "read", "reset", "Item"),
+            (_, "AFTER") => declare(&mut text, "read", "state_before", "f32"),
             _ => {}
         }
         if !matches!(self.cell, Cell::Lstm { .. }) {
             text += "fn load_c(at: u32) -> f32 { return 0.0; }\nfn store_c(at: u32, c: f32) {}\n";
         }
-        let store = if phase.name == "RESET" { "reset[at] = h;" } else { "" };
-        let _ = writeln!(text, "fn store_reset(at: u32, h: f32) {{ {store} }}");
+        let store = if phase.name == "RESET" { "reset[at] = value;" } else { "" };
+        let own = if phase.name == "AFTER" { "state_before[at]" } else { "h_at(at)" };
+        let _ = writeln!(text, "fn store_reset(at: u32, value: f32) {{ {store} }}\nfn own_h(at: u32) -> f32 {{ return {own}; }}");
         if let Kind::Team { chunk, lanes, .. } = kind {
-            let item = if phase.name == "AFTER" { "reset[at]" } else { "Item()" };
             text += &item_header(DType::F32, lanes);
-            let _ = writeln!(text, "const BATCH = {chunk}u;\nfn reset_item(at: u32) -> Item {{ return {item}; }}");
+            let _ = writeln!(text, "const BATCH = {chunk}u;");
         }
         if self.sequence_lens {
             declare(&mut text, "read", "sequence_lens", "i32");

@@ -41,13 +41,16 @@
 //! is `linear_before_reset`, and its output is y with D moved beside H.
 
 mod activation;
+mod backward;
 mod composition;
 mod definition;
+mod gradient;
 mod kinds;
 mod launches;
 mod methods;
 
 pub use activation::RecurrentActivation;
+pub use backward::Backward;
 pub(super) use kinds::KERNELS;
 pub use methods::{Gru, Lstm, RecurrentInputs};
 
@@ -372,7 +375,11 @@ impl Op for Recurrence {
         super::multiplied(inputs[1].elements(), inputs[0].shape.get(..2).unwrap_or_default())
     }
 
-    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
-        composed(inputs, output_grads, |inputs| self.composition(inputs))
+    fn gradient(&self, inputs: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        // A step alone needs no states of others; peepholes tie a cell state to the gates of the next.
+        if outputs[0].shape()[usize::from(self.attributes.batch_first)] == 1 || self.peepholes {
+            return composed(inputs, output_grads, |inputs| self.composition(inputs));
+        }
+        self.through_time(inputs, &outputs[0], output_grads)
     }
 }

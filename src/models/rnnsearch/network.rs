@@ -1,0 +1,183 @@
+//! The formulas: what is computed once for a sentence, what for each word of its translation, and what scores words.
+
+use super::RnnSearch;
+use crate::array::{Array, DType};
+use crate::error::{Error, Result};
+use crate::graph::Var;
+use crate::models::layers::{Affine, Fill, Layers};
+use crate::ops::{Direction, Gru, Recurrent, RecurrentInputs, concat, number, zeros};
+
+/// Deviation of the numbers that matrices begin with.
+const USUAL: Fill<'_> = Fill::Normal(0.01);
+
+/// A translator with its weights in a graph.
+#[derive(Clone, Debug)]
+pub struct Network {
+    sizes: RnnSearch,
+    source: Var,
+    encoder: Cell,
+    begin: Affine,
+    align: Option<Align>,
+    target: Var,
+    decoder: Cell,
+    readout: Affine,
+    output: Affine,
+}
+
+/// Of so many directions, as [`Var::gru`] takes it.
+#[derive(Clone, Debug)]
+struct Cell {
+    w: Var,
+    r: Var,
+    /// Of the input, then, as the published GRU has none, zeros of the recurrence.
+    b: Var,
+    gru: Gru,
+}
+
+#[derive(Clone, Debug)]
+struct Align {
+    state: Var,
+    annotation: Affine,
+    score: Var,
+}
+
+/// What is computed once for a sentence.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Where the network looks: its annotations (B, S, 2n), and Ua of them (B, S, n'). `None` for RNNencdec.
+    pub annotations: Option<[Var; 2]>,
+    /// What is added to the score of a place, (B, S): 0 for words, and what forbids it behind the end.
+    pub mask: Var,
+    /// The last state of the forward GRU, (B, n): RNNencdec's context.
+    pub last: Var,
+}
+
+/// What one word makes.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// s after the word, (B, n).
+    pub state: Var,
+    /// c, (B, 2n); RNNencdec's (B, n).
+    pub context: Var,
+    /// Where the network looked, (B, S), if it does.
+    pub alpha: Option<Var>,
+}
+
+impl Cell {
+    fn new(layers: &mut Layers<'_>, name: &str, direction: Direction, [inputs, units]: [usize; 2]) -> Result<Self> {
+        let (d, gates) = (direction.count(), units.saturating_mul(3));
+        let w = layers.tensor(&format!("{name}.weight"), &[d, gates, inputs], USUAL)?;
+        let r = layers.tensor(&format!("{name}.recurrent"), &[d, gates, units], Fill::Orthogonal)?;
+        let b = layers.tensor(&format!("{name}.bias"), &[d, gates], Fill::Zeros)?;
+        let b = concat(&[&b, &zeros(&b, &[d, gates])?], 1)?;
+        let common = Recurrent { direction, batch_first: true, ..Recurrent::default() };
+        Ok(Self { w, r, b, gru: Gru { common, ..Gru::default() } })
+    }
+
+    /// Outputs (B, T, D, n) and last states (B, D, n) of x (B, T, ..).
+    fn of(&self, x: &Var, sequence_lens: Option<&Var>, initial_h: Option<&Var>) -> Result<(Var, Var)> {
+        let others = RecurrentInputs { b: Some(&self.b), sequence_lens, initial_h, ..RecurrentInputs::default() };
+        x.gru(&self.w, &self.r, others, &self.gru)
+    }
+}
+
+impl Network {
+    /// The network of these sizes, whose weights are `encoder.embedding`, `encoder.weight`, `.recurrent` and `.bias`, `begin`, `align.state`,
+    /// `align.annotation` and `align.score`, `decoder` as `encoder`, `readout` and `output`.
+    ///
+    /// # Errors
+    /// If a size is 0, or a weight is missing or of another shape, by name.
+    pub fn new(layers: &mut Layers<'_>, sizes: RnnSearch) -> Result<Self> {
+        sizes.check()?;
+        let RnnSearch { source, target, embedding: m, hidden: n, alignment, maxout, searches } = sizes;
+        let d = sizes.annotation();
+        let direction = if searches { Direction::Bidirectional } else { Direction::Forward };
+        let align = |layers: &mut Layers<'_>| {
+            Ok::<_, Error>(Align {
+                state: layers.tensor("align.state.weight", &[alignment, n], Fill::Normal(0.001))?,
+                annotation: layers.affine("align.annotation", [d, alignment], [Fill::Normal(0.001), Fill::Zeros])?,
+                score: layers.tensor("align.score", &[alignment], Fill::Zeros)?,
+            })
+        };
+        Ok(Self {
+            sizes,
+            source: layers.tensor("encoder.embedding", &[source, m], USUAL)?,
+            encoder: Cell::new(layers, "encoder", direction, [m, n])?,
+            begin: layers.affine("begin", [n, n], [USUAL, Fill::Zeros])?,
+            align: searches.then(|| align(layers)).transpose()?,
+            target: layers.tensor("decoder.embedding", &[target, m], USUAL)?,
+            decoder: Cell::new(layers, "decoder", Direction::Forward, [m.saturating_add(d), n])?,
+            readout: layers.affine("readout", [n.saturating_add(m).saturating_add(d), maxout.saturating_mul(2)], [USUAL, Fill::Zeros])?,
+            output: layers.affine("output", [maxout, target], [USUAL, Fill::Zeros])?,
+        })
+    }
+
+    /// How large it is.
+    pub fn sizes(&self) -> RnnSearch {
+        self.sizes
+    }
+
+    /// What `words`, i32 (B, S), say, and s[0], (B, n). -1 stands behind the end of a sentence.
+    ///
+    /// # Errors
+    /// If the words are of another type.
+    pub fn read(&self, words: &Var) -> Result<(Source, Var)> {
+        let &[batch, places] = words.shape() else {
+            return Err(Error::shape("rnnsearch", format!("words are i32 (sentences, words), not {}", words.ty())));
+        };
+        let is_word = words.greater_or_equal(&words.graph().constant(Array::scalar(0i32))?)?;
+        let lens = is_word.cast(DType::I32)?.reduce_sum(&[1], false)?;
+        let mask = is_word.where_(&number(words, 0.0)?, &number(words, f32::NEG_INFINITY)?)?;
+        let (all, last) = self.encoder.of(&self.source.gather(0, words)?, Some(&lens), None)?;
+        let of_direction = |i: usize| last.narrow(1, i, 1)?.squeeze(1);
+        let annotations = match &self.align {
+            Some(align) => {
+                let annotations = all.reshape([batch, places, self.sizes.annotation()])?;
+                let projected = align.annotation.of(&annotations)?;
+                Some([annotations, projected])
+            }
+            None => None,
+        };
+        // The backward GRU ends at the first word.
+        let state = self.begin.of(&of_direction(usize::from(annotations.is_some()))?)?.tanh()?;
+        Ok((Source { annotations, mask, last: of_direction(0)? }, state))
+    }
+
+    /// The vectors (.., m) of words i32 (..) that were written; zeros for -1.
+    ///
+    /// # Errors
+    /// If the words are not i32.
+    pub fn embedded(&self, words: &Var) -> Result<Var> {
+        let is_word = words.greater_or_equal(&words.graph().constant(Array::scalar(0i32))?)?;
+        self.target.gather(0, words)?.mul(&is_word.cast(DType::F32)?.unsqueeze(-1)?)
+    }
+
+    /// The step behind `state` (B, n) and the word before, whose vectors are `previous` (B, m).
+    ///
+    /// # Errors
+    /// If the shapes do not belong together.
+    pub fn step(&self, source: &Source, state: &Var, previous: &Var) -> Result<Step> {
+        let (context, alpha) = match (&self.align, &source.annotations) {
+            (Some(align), Some([annotations, projected])) => {
+                let query = state.linear(&align.state, None)?;
+                let (context, alpha) = annotations.additive_attention(projected, &query, &align.score, Some(&source.mask))?;
+                (context, Some(alpha))
+            }
+            _ => (source.last.clone(), None),
+        };
+        let x = concat(&[previous, &context], 1)?.unsqueeze(1)?;
+        let (_, state) = self.decoder.of(&x, None, Some(&state.unsqueeze(1)?))?;
+        Ok(Step { state: state.squeeze(1)?, context, alpha })
+    }
+
+    /// What words score, (rows, words), by the state before them (rows, n), the vectors of the words before (rows, m), and the context
+    /// (rows, 2n).
+    ///
+    /// # Errors
+    /// If the shapes do not belong together.
+    pub fn scores(&self, state: &Var, previous: &Var, context: &Var) -> Result<Var> {
+        let readout = self.readout.of(&concat(&[state, previous, context], 1)?)?;
+        let pairs = [readout.shape()[0], self.sizes.maxout, 2];
+        self.output.of(&readout.reshape(pairs)?.reduce_max(&[-1], false)?)
+    }
+}

@@ -1,0 +1,94 @@
+//! All words of a translation in one graph.
+
+use super::network::Network;
+use crate::error::{Error, Result};
+use crate::graph::Var;
+use crate::nn::loss::{CrossEntropy, Reduction, cross_entropy};
+use crate::ops::{concat, scaled, zeros};
+
+/// The likeliest word after the likeliest word; what follows an [`END`](super::END) means nothing.
+#[derive(Clone, Debug)]
+pub struct Greedy {
+    /// i32 (B, T).
+    pub words: Var,
+    /// The logarithm of each word's probability, (B, T).
+    pub log_probabilities: Var,
+    /// Where the network looked for each word, (B, T, S), if it does.
+    pub alphas: Option<Var>,
+}
+
+impl Network {
+    /// What each word of `target`, i32 (B, T), and those that could have stood there score after the words before it: (B, T, words). And
+    /// where the network looked for each, (B, T, S), if it does. `source` is i32 (B, S); -1 stands behind the end of either.
+    ///
+    /// # Errors
+    /// If the types do not belong together.
+    pub fn forced(&self, source: &Var, target: &Var) -> Result<(Var, Option<Var>)> {
+        let &[batch, steps] = target.shape() else {
+            return Err(Error::shape("rnnsearch", format!("words are i32 (sentences, words), not {}", target.ty())));
+        };
+        if batch != source.shape()[0] || steps == 0 {
+            return Err(Error::shape("rnnsearch", format!("sentences {} with translations {}", source.ty(), target.ty())));
+        }
+        let (source, mut state) = self.read(source)?;
+        let vectors = self.embedded(&target.narrow(1, 0, steps - 1)?)?;
+        let previous = concat(&[&zeros(&vectors, &[batch, 1, self.sizes().embedding])?, &vectors], 1)?;
+        let (mut states, mut contexts, mut alphas) = (Vec::new(), Vec::new(), Vec::new());
+        for t in 0..steps {
+            let step = self.step(&source, &state, &previous.narrow(1, t, 1)?.squeeze(1)?)?;
+            states.push(std::mem::replace(&mut state, step.state));
+            contexts.push(step.context);
+            alphas.extend(step.alpha);
+        }
+        // The words' scores need no order: one product for all of them.
+        let rows = |x: &Var| x.reshape([batch * steps, x.shape()[2]]);
+        let scores = self.scores(&rows(&joined(&states)?)?, &rows(&previous)?, &rows(&joined(&contexts)?)?)?;
+        let alphas = (!alphas.is_empty()).then(|| joined(&alphas)).transpose()?;
+        Ok((scores.reshape([batch, steps, self.sizes().target])?, alphas))
+    }
+
+    /// The likeliest word after the likeliest word, `steps` in all, for sentences i32 (B, S).
+    ///
+    /// # Errors
+    /// If `steps` is 0, or the words are of another type.
+    pub fn greedy(&self, source: &Var, steps: usize) -> Result<Greedy> {
+        if steps == 0 {
+            return Err(Error::shape("rnnsearch", "a translation of 0 words"));
+        }
+        let (source, mut state) = self.read(source)?;
+        let mut previous = zeros(&state, &[state.shape()[0], self.sizes().embedding])?;
+        let (mut words, mut logs, mut alphas) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..steps {
+            let step = self.step(&source, &state, &previous)?;
+            let all = self.scores(&state, &previous, &step.context)?.log_softmax(-1)?;
+            let word = all.argmax(-1, false, false)?;
+            logs.push(all.gather_elements(1, &word.unsqueeze(1)?)?.squeeze(1)?);
+            previous = self.embedded(&word)?;
+            words.push(word);
+            alphas.extend(step.alpha);
+            state = step.state;
+        }
+        let alphas = (!alphas.is_empty()).then(|| joined(&alphas)).transpose()?;
+        Ok(Greedy { words: joined(&words)?, log_probabilities: joined(&logs)?, alphas })
+    }
+}
+
+/// Steps (B, ..) as (B, steps, ..).
+fn joined(steps: &[Var]) -> Result<Var> {
+    let steps = steps.iter().map(|step| step.unsqueeze(1)).collect::<Result<Vec<_>>>()?;
+    concat(&steps.iter().collect::<Vec<_>>(), 1)
+}
+
+/// What training makes small: the negative logarithm of a translation's probability, the sum over its words and the mean over sentences.
+/// Of [`Network::forced`]'s scores (B, T, words) and what should stand there, i32 (B, T); -1 does not count.
+///
+/// # Errors
+/// If the types do not belong together.
+pub fn sentence_loss(scores: &Var, target: &Var) -> Result<Var> {
+    let &[batch, steps, words] = scores.shape() else {
+        return Err(Error::shape("rnnsearch", format!("scores are (sentences, places, words), not {}", scores.ty())));
+    };
+    let options = CrossEntropy { reduction: Reduction::Sum, ..CrossEntropy::default() };
+    let sum = cross_entropy(&scores.reshape([batch * steps, words])?, &target.reshape([batch * steps])?, &options)?;
+    scaled(&sum, 1.0 / batch.max(1) as f32)
+}
