@@ -380,8 +380,8 @@ fn what_does_not_fit_is_refused_by_name() {
     refused(&["-w", &shown, "--encoder", &encoder, "--set", "rnn_feed_once=true"], 1, &["--set rnn_feed_once", "Show, Attend"]);
     refused(&["-w", &shown, "--encoder", &encoder, "--set", "selector=true"], 2, &["prev2out"]);
     refused(&["-w", &shown, "--encoder", &encoder, "--per-word"], 1, &["--per-word", "--beam"]);
-    refused(&["-w", &shown, "--encoder", &encoder, "--beam", "10"], 1, &["10 captions at once of 9 words"]);
-    refused(&["-w", &shown, "--encoder", &encoder, "--beam", "0"], 1, &["0 captions at once"]);
+    refused(&["-w", &shown, "--encoder", &encoder, "--beam", "10"], 1, &["10 sentences at once of 9 words"]);
+    refused(&["-w", &shown, "--encoder", &encoder, "--beam", "0"], 1, &["0 sentences at once"]);
     refused(&["-w", &shown, "--encoder", &encoder, "--longest", "0"], 2, &["--longest"]);
     refused(&["-w", &shown, "--encoder", &encoder, "--vocabulary", &nine, "nowhere.jpg"], 1, &["nowhere.jpg"]);
     assert!(!Path::new("x").exists());

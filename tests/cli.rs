@@ -152,6 +152,7 @@ fn published_systems_are_listed_with_size_and_cost() {
         "unet 31030658 150428424448 572 x 572",
         "draw 960763",
         "draw-glimpses 414479 4364800 100 x 100",
+        "rnnsearch 80443000 1047015000 25 words",
     ] {
         assert!(listed.contains(line), "{line}: {listed}");
     }

@@ -30,6 +30,7 @@ mod segment;
 mod systems;
 mod train;
 mod trained;
+mod translate;
 mod tune;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -56,6 +57,8 @@ enum Command {
     Caption(Box<caption::Caption>),
     /// Draw digits, or what a network of yours has learnt to draw, stroke by stroke
     Draw(draw::Draw),
+    /// Say how English words are spoken, or translate with a network of yours
+    Translate(translate::Translate),
     /// Run an ONNX model on arrays or pictures, and time it
     Run(run::Run),
     /// Say what an ONNX model takes, costs and needs that is not supported
@@ -83,6 +86,7 @@ impl Cli {
             Command::Classify(command) => command.run(),
             Command::Caption(command) => command.run(),
             Command::Draw(command) => command.run(),
+            Command::Translate(command) => command.run(),
             Command::Run(command) => command.run(),
             Command::Inspect(command) => command.run(),
             Command::Check(command) => command.run(),

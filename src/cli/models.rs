@@ -8,13 +8,13 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  foveate models    parameters, multiply-adds for one picture of the given size, and where the system is from")]
+  foveate models    parameters, multiply-adds for one picture or sentence of the given size, and where the system is from")]
 pub(super) struct Models {}
 
 impl Models {
     #[expect(clippy::unused_self, reason = "the shape of a command")]
     pub(super) fn run(self) -> Result<ExitCode> {
-        println!("{:<16} {:>12} {:>16}  {:<9}  source", "system", "parameters", "multiply-adds", "picture");
+        println!("{:<16} {:>12} {:>16}  {:<9}  source", "system", "parameters", "multiply-adds", "input");
         for system in System::all() {
             let size = system.size()?;
             let (name, source) = (system.name(), system.source());

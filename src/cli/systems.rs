@@ -1,6 +1,6 @@
 //! The published systems by name: what `models` lists and `init` makes weights for.
 
-use foveate::array::{Array, TensorType};
+use foveate::array::{Array, DType, TensorType};
 use foveate::graph::{Graph, Var};
 use foveate::models::Layers;
 use foveate::models::deconvnet::{self, DeconvNet};
@@ -8,6 +8,7 @@ use foveate::models::draw::{Draw, Glimpses};
 use foveate::models::fcn::{Fcn, Variant};
 use foveate::models::pixelwise::Pixelwise;
 use foveate::models::rnn_captioning::{self, Form};
+use foveate::models::rnnsearch::{self, RnnSearch};
 use foveate::models::show_attend_tell::{self, Attention, Decoder};
 use foveate::models::stn::{Classifier, Mnist, Network, Placement, Svhn, Task, Transform};
 use foveate::models::unet::{self, UNet};
@@ -31,15 +32,16 @@ pub(super) enum System {
     Glimpses,
     ShowAttendTell,
     NeuralTalk,
+    RnnSearch,
 }
 
 /// Size and work of a system.
 pub(super) struct Size {
     /// Numbers that training changes.
     pub(super) parameters: usize,
-    /// Products for one picture.
+    /// Products for one picture, or sentence.
     pub(super) multiply_adds: u64,
-    /// The picture.
+    /// Its size.
     pub(super) picture: String,
 }
 
@@ -60,6 +62,7 @@ impl System {
             Self::Glimpses,
             Self::ShowAttendTell,
             Self::NeuralTalk,
+            Self::RnnSearch,
         ]);
         all
     }
@@ -84,6 +87,7 @@ impl System {
             Self::Glimpses => "draw-glimpses",
             Self::ShowAttendTell => "show-attend-tell",
             Self::NeuralTalk => "neuraltalk",
+            Self::RnnSearch => "rnnsearch",
             Self::Mnist(name, ..) | Self::Svhn(name, _) => name,
         }
     }
@@ -98,6 +102,7 @@ impl System {
             Self::Glimpses => "Gregor et al., ICML 2015: cluttered MNIST, 8 glimpses",
             Self::ShowAttendTell => "Xu et al., ICML 2015: COCO's sizes on VGG-19, 13 words",
             Self::NeuralTalk => "Karpathy, Fei-Fei, CVPR 2015: on VGG-16, 13 words",
+            Self::RnnSearch => "Bahdanau, Cho, Bengio, ICLR 2015: 30,000 words of either language, 25 of each sentence",
             Self::Mnist(..) | Self::Svhn(..) => "Jaderberg, Simonyan, Zisserman, Kavukcuoglu, NIPS 2015",
         }
     }
@@ -150,6 +155,14 @@ impl System {
                 let (words, _) = rnn_captioning::greedy(seen.features.graph(), &weights, NEURALTALK, &seen.features, WORDS)?;
                 seen.size(NEURALTALK.parameter_count(), &words)
             }
+            Self::RnnSearch => {
+                let (graph, weights) = (Graph::new(), zeros(RnnSearch::PUBLISHED.tensors()?));
+                let source = graph.input("source", TensorType::new(DType::I32, [1, SENTENCE]))?;
+                let network = rnnsearch::Network::new(&mut Layers::load(&graph, &weights), RnnSearch::PUBLISHED)?;
+                let cost = Cost::of(&[&network.greedy(&source, SENTENCE)?.words])?;
+                let picture = format!("{SENTENCE} words");
+                Ok(Size { parameters: weights.parameters(), multiply_adds: cost.multiply_adds, picture })
+            }
         }
     }
 
@@ -168,6 +181,7 @@ impl System {
             (_, Some(_)) => Err(Error::unsupported("--trunk", format!("with {}, which starts from random weights", self.name()))),
             (Self::Mnist(_, task, transforms, convolves), None) => mnist(task, transforms, convolves)?.init(seed),
             (Self::Svhn(_, placement), None) => Svhn::new(64, placement).init(seed),
+            (Self::RnnSearch, None) => RnnSearch::PUBLISHED.initial(seed),
             (Self::Unet, None) => UNet::new().initial(seed),
             (Self::Draw, None) => Ok(described(Draw::MNIST.init(seed)?, Draw::MNIST.metadata())),
             (Self::Glimpses, None) => Ok(described(Glimpses::CLUTTERED.init(seed)?, Glimpses::CLUTTERED.metadata())),
@@ -185,6 +199,8 @@ const VGG16: Vgg = Vgg::new(Depth::Vgg16);
 const VGG19: Vgg = Vgg::new(Depth::Vgg19);
 /// Words of a caption whose work is counted: those of a common one.
 const WORDS: usize = 13;
+/// Words of a sentence, and of its translation, whose work is counted.
+const SENTENCE: usize = 25;
 /// With the published script's sizes and COCO's words of five occurrences or more.
 const NEURALTALK: rnn_captioning::Config =
     rnn_captioning::Config { form: Form::NeuralTalk { once: false }, features: 4096, embedding: 256, hidden: 256, words: 8791 };

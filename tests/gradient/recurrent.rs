@@ -61,7 +61,7 @@ fn lstm() {
             Lstm {
                 common: Recurrent {
                     direction: Direction::Bidirectional,
-                    activations: [&smooth[..], &[smooth[2], smooth[1], smooth[0]]].concat(),
+                    activations: [&smooth[..], &[smooth[2], smooth[1], smooth[1]]].concat(),
                     gates: GateOrder::Pytorch,
                     batch_first: true,
                     ..common.clone()
@@ -148,6 +148,32 @@ fn twice() {
         let (y, _, _) = v[0].lstm(&v[1], &v[2], others(v, &["lens"]), &Lstm::default())?;
         squared(y.mul(&y)?.reduce_sum(&[], false)?.gradient(&[&v[0], &v[2]])?)
     });
+}
+
+/// A layer that is used at many steps has one product for its weight's gradient, and what is cut out of a tensor is put back once.
+#[test]
+fn many_steps_of_one_layer() {
+    let inputs = [around(&[2, 3], 1), around(&[3, 3], 2), around(&[5], 3), around(&[3, 2], 4)];
+    let build = |v: &[Var]| {
+        let mut h = v[0].clone();
+        for _ in 0..6 {
+            // A matrix on the other side, a part of a vector, and a weight and bias of one tensor.
+            h = h.linear(&v[1], Some(&v[2].narrow(0, 1, 3)?))?.tanh()?;
+            h = h.matmul(&v[3])?.matmul(&v[3].swap_axes(0, 1)?)?.tanh()?;
+        }
+        Ok(h)
+    };
+    check("six steps", &inputs, build);
+    let graph = foveate::graph::Graph::new();
+    let vars: Vec<Var> = inputs.iter().enumerate().map(|(i, a)| graph.input(&i.to_string(), a.ty()).unwrap()).collect();
+    let loss = build(&vars).unwrap().reduce_sum(&[], false).unwrap();
+    let gradients = loss.gradient(&vars.iter().collect::<Vec<_>>()).unwrap();
+    let plan = foveate::plan::Plan::compile(crate::common::gpu(), &gradients.iter().collect::<Vec<_>>()).unwrap().describe();
+    let count = |kernel: &str| plan.lines().filter(|line| line.contains(kernel) && line.contains("workgroups")).count();
+    // Forward 6 of three each, but for the last, which nothing reads; back three each; and one for each of both weights, which are used
+    // in two ways one of them.
+    assert_eq!((count("pad"), count("reduce")), (1, 1), "{plan}");
+    assert!(count("matmul") <= 36 + 3, "{}: {plan}", count("matmul"));
 }
 
 /// A unit beyond the clip does not move.

@@ -1,4 +1,4 @@
-//! linear_recurrence: case table.
+//! `linear_recurrence`: case table.
 
 use crate::common::{Bound, Case, check, random};
 use foveate::array::Array;

@@ -32,7 +32,7 @@ The output folder gets
                            loads as the network's weights
   weights.safetensors      the network alone as it is used, with the classes' names: `foveate
                            classify` takes it if it gives each picture a class, `foveate
-                           segment` if each pixel
+                           segment` if each pixel, `foveate translate` if it writes
   log.csv, curves.png      what was reported
   recipe.toml              the recipe with --steps and --seed, as it was run
 and pictures of what the network looks at or finds. Ctrl-C ends a run after its step and
@@ -46,7 +46,10 @@ and so on; scripts/mnist.sh fetches them to target/mnist. Pictures of your own:
   masks-unet    a class for each pixel     train/photos/1.jpg with train/masks/1.png
   masks-fcn8s   the same, coarser and with less to compute
 or .npz and IDX files; examples/recipes/folders-cnn.toml says what a recipe may have. What
-mnist-draw has learnt to draw `foveate draw` draws.
+mnist-draw has learnt to draw `foveate draw` draws. Texts, with a tab before what they become:
+  pronounce     words into phones          train.tsv, test.tsv; scripts/cmudict.sh fetches them
+  sentences     one language into another  the same, of your own
+`foveate translate` translates with what was learnt.
 
 Examples:
   foveate train --list
@@ -54,6 +57,7 @@ Examples:
   foveate train digits-fcn8s --data target/mnist
   foveate train mnist-draw --data target/mnist
   foveate train folders-cnn --data pets
+  foveate train pronounce --data target/cmudict
   foveate train mine.toml --data target/mnist --output runs/mine --steps 2000
   foveate train rotated-st-fcn --data target/mnist --resume
   foveate train digits-fcn8s --data target/mnist --profile")]

@@ -45,6 +45,7 @@ pub(super) const BUILT_IN: &[(&str, &str)] = &[
     ("digits-deconvnet-1", include_str!("../../../examples/recipes/digits-deconvnet-1.toml")),
     ("digits-deconvnet-2", include_str!("../../../examples/recipes/digits-deconvnet-2.toml")),
     ("pronounce", include_str!("../../../examples/recipes/pronounce.toml")),
+    ("sentences", include_str!("../../../examples/recipes/sentences.toml")),
     ("folders-cnn", include_str!("../../../examples/recipes/folders-cnn.toml")),
     ("masks-fcn8s", include_str!("../../../examples/recipes/masks-fcn8s.toml")),
     ("masks-unet", include_str!("../../../examples/recipes/masks-unet.toml")),

@@ -1,6 +1,7 @@
-//! RNNsearch as recipes name it, and the sentences that it learns from: `[data]` of `kind = "pairs"`.
+//! `RNNsearch` as recipes name it, and the sentences that it learns from: `[data]` of `kind = "pairs"`.
 
 use super::experiment::{Experiment, Inputs, Tally};
+use foveate::Result;
 use foveate::array::{Array, picture};
 use foveate::graph::{Graph, Var};
 use foveate::models::Layers;
@@ -8,7 +9,6 @@ use foveate::models::rnnsearch::{END, Language, Lines, Network, Pairs, RnnSearch
 use foveate::nn::metrics::Sequences;
 use foveate::nn::{Random, Weights};
 use foveate::train::{Batch, Dataset, Objective};
-use foveate::Result;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(super) struct RnnSearchRecipe {
     alignment: Option<usize>,
     /// Units before the words' scores, each the larger of two.
     maxout: usize,
-    /// Whether each word looks at all of the sentence, or RNNencdec is trained.
+    /// Whether each word looks at all of the sentence, or `RNNencdec` is trained.
     #[serde(default = "yes")]
     searches: bool,
 }
@@ -163,8 +163,7 @@ impl Experiment for Translating {
         let places = alphas.shape()[2];
         let rows = alphas.values::<f32>()?.chunks(places).take(written.len());
         let shown = rows.flat_map(|row| &row[..read.len()]).copied().collect::<Vec<_>>();
-        let names = |language: &'_ Language, numbers: &[i32]| numbers.iter().map(|n| language.word(*n).to_owned()).collect::<Vec<_>>();
-        let (source, target) = (names(&self.sentences.source, &read), names(&self.sentences.target, written));
+        let (source, target) = (self.sentences.source.names(&read), self.sentences.target.names(written));
         let sheet = alignment(&source, &target, &Array::new([written.len(), read.len()], shown)?)?;
         picture::write_png(folder.join("alignment.png"), &sheet)
     }

@@ -40,7 +40,7 @@ impl BeamSearch {
     /// # Errors
     /// If the features are of another type or the device fails.
     pub fn captions(&mut self, features: &Array, longest: usize, per_word: bool) -> Result<Vec<Hypothesis>> {
-        let found = self.search.captions(features, longest, per_word)?;
+        let found = self.search.sentences(features, longest, per_word)?;
         Ok(found.into_iter().map(|found| Hypothesis { words: found.words, cost: found.cost }).collect())
     }
 
@@ -64,21 +64,21 @@ impl Network for Searched<'_> {
         self.config.words
     }
 
-    fn photo(&self) -> TensorType {
+    fn source(&self) -> TensorType {
         TensorType::f32([1, self.config.features])
     }
 
     fn begin(&self, photo: &Var) -> Result<Beginning> {
         let image = Parameters::new(photo.graph(), self.weights, self.config)?.image(photo)?;
         Ok(match self.config.form {
-            Form::Initial => Beginning { image: Vec::new(), states: vec![image] },
+            Form::Initial => Beginning { source: Vec::new(), states: vec![image] },
             Form::NeuralTalk { once } => {
                 let zeros = photo.graph().constant(Array::full([1, self.config.hidden], 0.0f32))?;
                 // What is fed once is a state that is zeros from then on.
                 if once {
-                    Beginning { image: Vec::new(), states: vec![zeros, image] }
+                    Beginning { source: Vec::new(), states: vec![zeros, image] }
                 } else {
-                    Beginning { image: vec![image], states: vec![zeros] }
+                    Beginning { source: vec![image], states: vec![zeros] }
                 }
             }
         })
@@ -89,7 +89,7 @@ impl Network for Searched<'_> {
         let Some((h, once)) = at.states.split_first() else {
             return Err(Error::shape(Self::NAME, "it has a state"));
         };
-        let image = at.image.first().or(once.first());
+        let image = at.source.first().or(once.first());
         let (h, log_probabilities) = parameters.step(words, Some(h), image)?;
         let mut states = vec![h];
         if let Some(fed) = once.first() {

@@ -1,6 +1,6 @@
 //! Sentences by beam search, one at a time.
 
-use super::network::{Network, Source};
+use super::network::{Annotated, Network, Source};
 use super::pairs::padded;
 use super::{Language, RnnSearch, Side, UNKNOWN};
 use crate::array::{Array, DType, TensorType};
@@ -35,7 +35,7 @@ pub struct Translation {
     pub words: Vec<i32>,
     /// The logarithm of the probability of all words.
     pub log_probability: f32,
-    /// Where the network looked for each word, (words, words of the sentence and its end); `None` for RNNencdec.
+    /// Where the network looked for each word, (words, words of the sentence and its end); `None` for `RNNencdec`.
     pub alphas: Option<Array>,
 }
 
@@ -70,6 +70,11 @@ impl Translator {
         Ok(made)
     }
 
+    /// How large the network is.
+    pub fn sizes(&self) -> RnnSearch {
+        self.sizes
+    }
+
     /// The language that is read.
     pub fn source(&self) -> &Language {
         &self.source
@@ -88,7 +93,7 @@ impl Translator {
     pub fn translate(&mut self, text: &str, longest: usize, per_word: bool) -> Result<Vec<Translation>> {
         let words = self.source.read(text);
         let (places, search) = self.search(words.len())?;
-        let found = search.captions(&padded(&words, places).reshaped([1, places])?, longest, per_word)?;
+        let found = search.sentences(&padded(&words, places).reshaped([1, places])?, longest, per_word)?;
         let one = |found: beam::Found| {
             let alphas = (!found.looked.is_empty()).then(|| {
                 let looked: Vec<f32> = found.looked.chunks(places).flat_map(|row| &row[..words.len()]).copied().collect();
@@ -139,31 +144,31 @@ impl beam::Network for Searched<'_> {
         self.sizes.target
     }
 
-    fn photo(&self) -> TensorType {
+    fn source(&self) -> TensorType {
         TensorType::new(DType::I32, [1, self.places])
     }
 
     fn begin(&self, words: &Var) -> Result<Beginning> {
         let (source, state) = self.network(words.graph())?.read(words)?;
-        let image = match source.annotations {
-            Some([annotations, projected]) => vec![source.mask, annotations, projected],
-            None => vec![source.mask, source.last],
+        let source = match source.annotated {
+            Some(Annotated { annotations, projected, mask }) => vec![annotations, projected, mask],
+            None => vec![source.last],
         };
-        Ok(Beginning { image, states: vec![state] })
+        Ok(Beginning { source, states: vec![state] })
     }
 
     fn step(&self, graph: &Graph, at: &Beginning, words: &Var) -> Result<Step> {
         let network = self.network(graph)?;
         // Every translation is of the same sentence.
         let copies = |var: &Var| var.expand([&[words.shape()[0]], &var.shape()[1..]].concat());
-        let given = at.image.iter().map(copies).collect::<Result<Vec<_>>>()?;
+        let given = at.source.iter().map(copies).collect::<Result<Vec<_>>>()?;
         let (source, state) = match (&given[..], &at.states[..]) {
-            ([mask, annotations, projected], [state]) => {
-                let annotations = Some([annotations.clone(), projected.clone()]);
-                (Source { annotations, mask: mask.clone(), last: state.clone() }, state)
+            ([annotations, projected, mask], [state]) => {
+                let [annotations, projected, mask] = [annotations, projected, mask].map(Var::clone);
+                (Source { annotated: Some(Annotated { annotations, projected, mask }), last: state.clone() }, state)
             }
-            ([mask, last], [state]) => (Source { annotations: None, mask: mask.clone(), last: last.clone() }, state),
-            _ => return Err(Error::shape(Self::NAME, "its states are two or three of the sentence's and one of each translation's")),
+            ([last], [state]) => (Source { annotated: None, last: last.clone() }, state),
+            _ => return Err(Error::shape(Self::NAME, "its states are three or one of the sentence's and one of each translation's")),
         };
         let previous = network.embedded(words)?;
         let step = network.step(&source, state, &previous)?;

@@ -134,6 +134,11 @@ impl Language {
         self.vocabulary.word(number).unwrap_or(STRANGER)
     }
 
+    /// What pictures call numbers: words by themselves, the end a dot.
+    pub fn names(&self, numbers: &[i32]) -> Vec<&str> {
+        numbers.iter().map(|number| if *number == END { "•" } else { self.word(*number) }).collect()
+    }
+
     /// The text of the numbers before [`END`].
     pub fn write(&self, numbers: &[i32]) -> String {
         let parts: Vec<&str> = numbers.iter().take_while(|number| **number != END).map(|number| self.word(*number)).collect();
@@ -155,7 +160,7 @@ mod tests {
         let read = words.read(" The cat saw the </s> ");
         assert_eq!(read, [2, 3, UNKNOWN, 2, UNKNOWN, END]);
         assert_eq!(words.write(&read), "the cat <unk> the <unk>");
-        assert_eq!(words.word(-1), "<unk>");
+        assert_eq!((words.word(-1), words.names(&read[4..])), ("<unk>", vec!["<unk>", "•"]));
         let letters = Language::learnt(Unit::Letters, ["été", "thé"], 100).unwrap();
         assert_eq!(letters.write(&letters.read("hÉtet")), "hétet");
         assert!(Language::learnt(Unit::Words, [" "], 3).unwrap_err().to_string().contains("no texts"));

@@ -1,4 +1,4 @@
-//! RNNsearch: a sentence of one language, word by word, out of a sentence of another; and where the network looked for each word.
+//! `RNNsearch`: a sentence of one language, word by word, out of a sentence of another; and where the network looked for each word.
 //!
 //! ```text
 //! h[j]   = [forward GRU; backward GRU] over E x[1..S]                                annotations, (B, S, 2n)
@@ -12,7 +12,7 @@
 //! The score of a word is made of the state *before* it, as the paper prints and its code has it. A GRU applies r to the state before the
 //! matrix, as published, but its z keeps the state (`h = (1 - z) candidate + z h`, [`gru`](crate::graph::Var::gru)) where the paper's lets
 //! the candidate in: weights of the published code fit with z's rows and bias negated. Biases, which the paper leaves out, are there.
-//! RNNencdec, what the paper compares with, has the forward GRU alone, and its last state is c for all words: [`RnnSearch::searches`].
+//! `RNNencdec`, what the paper compares with, has the forward GRU alone, and its last state is c for all words: [`RnnSearch::searches`].
 //!
 //! Every sentence ends with word [`END`]; what follows is -1. [`UNKNOWN`] stands for words that are not among the most frequent.
 //!
@@ -39,13 +39,26 @@ mod sizes;
 
 pub use beam::{Translation, Translator};
 pub use language::{Language, Side, Unit};
-pub use network::{Network, Source, Step};
+pub use network::{Annotated, Network, Source, Step};
 pub use pairs::{Lines, Pairs};
 pub use picture::alignment;
 pub use sentence::{Greedy, sentence_loss};
 pub use sizes::RnnSearch;
 
+use crate::error::Result;
+use crate::nn::Weights;
+
 /// The word that ends a sentence.
 pub const END: i32 = 0;
 /// The word that stands for all that have no number.
 pub const UNKNOWN: i32 = 1;
+
+/// The weights of a network that has learnt from CMU's dictionary how English words are spoken, which are part of the crate: 96 units.
+///
+/// # Errors
+/// Never, unless the crate was built from damaged assets.
+pub fn weights() -> Result<Weights> {
+    Weights::from_bytes(WEIGHTS, "pronounce.safetensors")
+}
+
+const WEIGHTS: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/pronounce.safetensors"));

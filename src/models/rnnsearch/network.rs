@@ -44,12 +44,21 @@ struct Align {
 /// What is computed once for a sentence.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// Where the network looks: its annotations (B, S, 2n), and Ua of them (B, S, n'). `None` for RNNencdec.
-    pub annotations: Option<[Var; 2]>,
+    /// Where the network looks; `None` for `RNNencdec`.
+    pub annotated: Option<Annotated>,
+    /// The last state of the forward GRU, (B, n): `RNNencdec`'s context.
+    pub last: Var,
+}
+
+/// What a network looks at.
+#[derive(Clone, Debug)]
+pub struct Annotated {
+    /// h, (B, S, 2n).
+    pub annotations: Var,
+    /// Ua h + b, (B, S, n').
+    pub projected: Var,
     /// What is added to the score of a place, (B, S): 0 for words, and what forbids it behind the end.
     pub mask: Var,
-    /// The last state of the forward GRU, (B, n): RNNencdec's context.
-    pub last: Var,
 }
 
 /// What one word makes.
@@ -57,7 +66,7 @@ pub struct Source {
 pub struct Step {
     /// s after the word, (B, n).
     pub state: Var,
-    /// c, (B, 2n); RNNencdec's (B, n).
+    /// c, (B, 2n); `RNNencdec`'s (B, n).
     pub context: Var,
     /// Where the network looked, (B, S), if it does.
     pub alpha: Option<Var>,
@@ -117,7 +126,7 @@ impl Network {
         self.sizes
     }
 
-    /// What `words`, i32 (B, S), say, and s[0], (B, n). -1 stands behind the end of a sentence.
+    /// What `words`, i32 (B, S), say, and the first state s, (B, n). -1 stands behind the end of a sentence.
     ///
     /// # Errors
     /// If the words are of another type.
@@ -127,20 +136,19 @@ impl Network {
         };
         let is_word = words.greater_or_equal(&words.graph().constant(Array::scalar(0i32))?)?;
         let lens = is_word.cast(DType::I32)?.reduce_sum(&[1], false)?;
-        let mask = is_word.where_(&number(words, 0.0)?, &number(words, f32::NEG_INFINITY)?)?;
         let (all, last) = self.encoder.of(&self.source.gather(0, words)?, Some(&lens), None)?;
         let of_direction = |i: usize| last.narrow(1, i, 1)?.squeeze(1);
-        let annotations = match &self.align {
+        let annotated = match &self.align {
             Some(align) => {
                 let annotations = all.reshape([batch, places, self.sizes.annotation()])?;
-                let projected = align.annotation.of(&annotations)?;
-                Some([annotations, projected])
+                let mask = is_word.where_(&number(words, 0.0)?, &number(words, f32::NEG_INFINITY)?)?;
+                Some(Annotated { projected: align.annotation.of(&annotations)?, annotations, mask })
             }
             None => None,
         };
         // The backward GRU ends at the first word.
-        let state = self.begin.of(&of_direction(usize::from(annotations.is_some()))?)?.tanh()?;
-        Ok((Source { annotations, mask, last: of_direction(0)? }, state))
+        let state = self.begin.of(&of_direction(usize::from(annotated.is_some()))?)?.tanh()?;
+        Ok((Source { annotated, last: of_direction(0)? }, state))
     }
 
     /// The vectors (.., m) of words i32 (..) that were written; zeros for -1.
@@ -157,10 +165,10 @@ impl Network {
     /// # Errors
     /// If the shapes do not belong together.
     pub fn step(&self, source: &Source, state: &Var, previous: &Var) -> Result<Step> {
-        let (context, alpha) = match (&self.align, &source.annotations) {
-            (Some(align), Some([annotations, projected])) => {
+        let (context, alpha) = match (&self.align, &source.annotated) {
+            (Some(align), Some(Annotated { annotations, projected, mask })) => {
                 let query = state.linear(&align.state, None)?;
-                let (context, alpha) = annotations.additive_attention(projected, &query, &align.score, Some(&source.mask))?;
+                let (context, alpha) = annotations.additive_attention(projected, &query, &align.score, Some(mask))?;
                 (context, Some(alpha))
             }
             _ => (source.last.clone(), None),

@@ -4,6 +4,7 @@ use super::{Language, Side};
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
 use crate::train::Dataset;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 /// A file's sentences: on each line one, and behind a tab its translation.
@@ -19,17 +20,28 @@ impl Lines {
     /// # Errors
     /// [`Error::Io`] if it cannot be read; [`Error::Model`] if it is no text in UTF-8, has no lines, or a line has no tab or two.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
+        Self::with_tabs(path.as_ref(), 1..=1)
+    }
+
+    /// Reads a file whose lines may also be sentences without a translation, which is empty then.
+    ///
+    /// # Errors
+    /// As [`Lines::open`], but for lines without a tab.
+    pub fn open_any(path: impl AsRef<Path>) -> Result<Self> {
+        Self::with_tabs(path.as_ref(), 0..=1)
+    }
+
+    fn with_tabs(path: &Path, tabs: RangeInclusive<usize>) -> Result<Self> {
         let wrong = |reason: String| Error::model(path.display().to_string(), reason);
         let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
         let text = String::from_utf8(bytes).map_err(|_| wrong("is no text in UTF-8".to_owned()))?;
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
         let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(|(at, line)| {
-            let parts: Vec<&str> = line.split('\t').collect();
-            let [source, target] = parts[..] else {
-                let reason = format!("line {} has {} tabs; a sentence, a tab and its translation belong there", at + 1, parts.len() - 1);
-                return Err(wrong(reason));
-            };
+            let (source, target) = line.split_once('\t').unwrap_or((line, ""));
+            let found = line.matches('\t').count();
+            if !tabs.contains(&found) {
+                return Err(wrong(format!("line {} has {found} tabs; a sentence, a tab and its translation belong there", at + 1)));
+            }
             Ok([source, target].map(|part| part.trim().to_owned()))
         });
         let lines = lines.collect::<Result<Vec<_>>>()?;
@@ -103,9 +115,8 @@ mod tests {
     #[test]
     fn lines_become_examples() {
         let lines = lines("\u{FEFF}ab\tA B\r\n\nabc\tA B C\n b\tB\n\tA\n").unwrap();
-        let [source, target] = [(Side::Source, Unit::Letters), (Side::Target, Unit::Words)].map(|(side, unit)| {
-            Language::learnt(unit, lines.texts(side), 100).unwrap()
-        });
+        let [source, target] = [(Side::Source, Unit::Letters), (Side::Target, Unit::Words)]
+            .map(|(side, unit)| Language::learnt(unit, lines.texts(side), 100).unwrap());
         let pairs = lines.pairs(&source, &target, 2).unwrap();
         assert_eq!(pairs.len(), 2, "abc is too long, and a line has no word");
         let example: Vec<Vec<f64>> = pairs.example(1, 0).unwrap().iter().map(Array::to_f64).collect();

@@ -34,8 +34,8 @@ impl Network {
         let vectors = self.embedded(&target.narrow(1, 0, steps - 1)?)?;
         let previous = concat(&[&zeros(&vectors, &[batch, 1, self.sizes().embedding])?, &vectors], 1)?;
         let (mut states, mut contexts, mut alphas) = (Vec::new(), Vec::new(), Vec::new());
-        for t in 0..steps {
-            let step = self.step(&source, &state, &previous.narrow(1, t, 1)?.squeeze(1)?)?;
+        for before in previous.split(1, &vec![1; steps])? {
+            let step = self.step(&source, &state, &before.squeeze(1)?)?;
             states.push(std::mem::replace(&mut state, step.state));
             contexts.push(step.context);
             alphas.extend(step.alpha);

@@ -21,7 +21,7 @@ pub struct RnnSearch {
     pub alignment: usize,
     /// l: units before the words' scores, each the larger of two.
     pub maxout: usize,
-    /// Whether each word looks at all of the sentence; RNNencdec knows its last state alone.
+    /// Whether each word looks at all of the sentence; `RNNencdec` knows its last state alone.
     pub searches: bool,
 }
 

@@ -45,7 +45,7 @@ impl BeamSearch {
     /// # Errors
     /// If the annotations are of another type or the device fails.
     pub fn captions(&mut self, annotations: &Array, longest: usize, per_word: bool) -> Result<Vec<Hypothesis>> {
-        self.search.captions(annotations, longest, per_word)?.into_iter().map(hypothesis).collect()
+        self.search.sentences(annotations, longest, per_word)?.into_iter().map(hypothesis).collect()
     }
 
     /// The plan of a word, for people who want to know what it takes.
@@ -75,17 +75,17 @@ impl Network for Searched<'_> {
         self.config.words
     }
 
-    fn photo(&self) -> TensorType {
+    fn source(&self) -> TensorType {
         TensorType::f32([1, self.places, self.config.features])
     }
 
     fn begin(&self, photo: &Var) -> Result<Beginning> {
         let (image, state) = Decoder::new(photo.graph(), self.weights, self.config)?.begin(photo)?;
-        Ok(Beginning { image: vec![image.annotations, image.projected], states: vec![state.h, state.c] })
+        Ok(Beginning { source: vec![image.annotations, image.projected], states: vec![state.h, state.c] })
     }
 
     fn step(&self, graph: &Graph, at: &Beginning, words: &Var) -> Result<Step> {
-        let ([annotations, projected], [h, c]) = (&at.image[..], &at.states[..]) else {
+        let ([annotations, projected], [h, c]) = (&at.source[..], &at.states[..]) else {
             return Err(Error::shape(Self::NAME, "its states are two of the image's and two of each caption's"));
         };
         let decoder = Decoder::new(graph, self.weights, self.config)?;
