@@ -5,7 +5,8 @@ use foveate::array::{Array, TensorType};
 use foveate::gpu::Launch;
 use foveate::graph::{Graph, Var};
 use foveate::ops::{
-    Backward, Cell, Direction, GateOrder, Gru, Lstm, Op, Precision, Recurrence, Recurrent, RecurrentActivation as A, RecurrentInputs, Site,
+    Cell, Direction, GateOrder, Gru, Lstm, Op, Precision, Recurrence, RecurrenceGradient, Recurrent, RecurrentActivation as A,
+    RecurrentInputs, Site,
 };
 use foveate::plan::{Device, Options, Plan};
 use std::collections::{BTreeSet, HashMap};
@@ -314,7 +315,7 @@ fn backward() {
     for cell in [LSTM, GRU, RESET, Cell::Rnn] {
         for [d, t, b, h] in [[2, 4, 5, 12], [1, 3, 3, 7], [2, 2, 21, 36], [1, 1, 1, 1]] {
             for holds in [false, true].into_iter().take(if matches!(cell, Cell::Gru { .. }) { 1 } else { 2 }) {
-                let op = Backward { cell, reversed_from: d - 1, holds };
+                let op = RecurrenceGradient { cell, reversed_from: d - 1, holds };
                 let (gates, slopes, states) = match cell {
                     Cell::Lstm { .. } => (4, 6, 2),
                     Cell::Gru { linear_before_reset } => (3, if linear_before_reset { 4 } else { 5 }, 1),
@@ -331,7 +332,7 @@ fn backward() {
             }
         }
     }
-    let op = Backward { cell: GRU, reversed_from: 1, holds: false };
+    let op = RecurrenceGradient { cell: GRU, reversed_from: 1, holds: false };
     let given = vec![random(&[1, 2, 3, 4], 1), random(&[1, 2, 3, 20], 2), random(&[1, 4, 12], 3), random(&[1, 3, 4], 4)];
     cases.push(Case::refused("slopes", op, given, "slopes must be f32[1, 2, 3, 16], it is f32[1, 2, 3, 20]"));
     check(cases);

@@ -45,6 +45,30 @@ fn elements() {
     check(cases);
 }
 
+/// Rows of more columns than a workgroup has invocations and of fewer; more updates than are looked at together, of which many name one row.
+#[test]
+fn rows_of_many_updates() {
+    let mut cases = Vec::new();
+    for (rows, columns, updates) in [(7, 16, 16), (5, 300, 40), (40, 33, 700), (3, 65, 257), (1, 17, 300)] {
+        for (name, reduction) in [("none", None), ("add", Add), ("max", Max)] {
+            let inputs = vec![random(&[rows, columns], 1), random_below(&[updates, 1], 2, rows as u32), random(&[updates, columns], 3)];
+            // Up to all updates are added up, to a sum below 50.
+            let bound =
+                if reduction == Add { Bound::Near { absolute: 300.0 * 50.0 / (1 << 24) as f64, relative: 0.0 } } else { Bound::Exact };
+            cases.push(Case::new(format!("{name} {rows} {columns} {updates}"), ScatterNd { reduction }, inputs, bound));
+        }
+    }
+    let tuples = Array::from_fn([60, 2], |i| if i % 2 == 0 { i / 2 % 3 } else { i / 2 % 4 } as i32 - if i % 2 == 0 { 0 } else { 4 });
+    let inputs = vec![random(&[3, 4, 20], 1), tuples, random(&[60, 20], 3)];
+    cases.push(Case::new("tuples", ScatterNd { reduction: Add }, inputs, Bound::Terms(20)));
+    let integers = |shape: &[usize], seed| random_below(shape, seed, 1000);
+    let inputs = vec![integers(&[4, 20], 1), random_below(&[90, 1], 2, 4), integers(&[90, 20], 3)];
+    cases.push(Case::new("integers", ScatterNd { reduction: Add }, inputs, Bound::Exact));
+    let wide = vec![random(&[400, 20], 1), random_below(&[30, 1], 2, 400), random(&[30, 20], 3)];
+    cases.push(Case::new("windows", Elsewhere::windows(ScatterNd { reduction: Add }), wide, Bound::Terms(5)));
+    check(cases);
+}
+
 #[test]
 fn slices() {
     let numbers = fixture("indexing");

@@ -55,7 +55,7 @@ const BATCH: usize = 4;
 
 /// The way back through a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Backward {
+pub struct RecurrenceGradient {
     /// What happened in a step.
     pub cell: Cell,
     /// The first direction that is reversed.
@@ -68,7 +68,7 @@ pub struct Backward {
 const KEPT: usize = 3;
 const SHARE: usize = 4;
 
-impl Backward {
+impl RecurrenceGradient {
     fn resets(&self) -> bool {
         self.cell == Cell::Gru { linear_before_reset: false }
     }
@@ -222,7 +222,7 @@ impl Backward {
     }
 }
 
-impl Op for Backward {
+impl Op for RecurrenceGradient {
     fn name(&self) -> &'static str {
         "recurrent_gradient"
     }

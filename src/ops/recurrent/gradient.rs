@@ -1,10 +1,10 @@
 //! The way back through time: the states that the layer has been through give everything that does not hand anything on, all steps at
-//! once; what does is left to [`Backward`]; and the weights' gradients are products over all steps again.
+//! once; what does is left to [`RecurrenceGradient`]; and the weights' gradients are products over all steps again.
 //!
 //! Slopes, what a step's states change by when a gate's sum or a state before does, are gradients of the step's own equations, which are
 //! elementwise once the products with R are given: so any activation and any clip has its own.
 
-use super::{Backward, Cell, Given, Recurrence, Sizes};
+use super::{Cell, Given, Recurrence, RecurrenceGradient, Sizes};
 use crate::array::{Array, DType};
 use crate::error::{Error, Result};
 use crate::graph::Var;
@@ -30,7 +30,7 @@ struct Steps<'a> {
 
 /// What a step back takes, and what the weights' gradients need.
 struct Slopes {
-    /// As [`Backward`] takes them.
+    /// As [`RecurrenceGradient`] takes them.
     all: Vec<Var>,
     /// Of a gru: N, whether r is applied before or after; r h.
     candidate: Option<Var>,
@@ -61,7 +61,7 @@ impl Recurrence {
         }
         let dy = gone.lasts.as_ref().map_or(Ok(dy.clone()), |lasts| only_where(lasts, &dy))?;
         let masked = concat(&slopes.all.iter().collect::<Vec<_>>(), 3)?;
-        let back = Backward {
+        let back = RecurrenceGradient {
             cell: self.cell,
             reversed_from: self.attributes.direction.reversed_from(),
             holds: gone.lasts.is_some() && !matches!(self.cell, Cell::Gru { .. }),

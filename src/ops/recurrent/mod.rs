@@ -50,7 +50,7 @@ mod launches;
 mod methods;
 
 pub use activation::RecurrentActivation;
-pub use backward::Backward;
+pub use backward::RecurrenceGradient;
 pub(super) use kinds::KERNELS;
 pub use methods::{Gru, Lstm, RecurrentInputs};
 

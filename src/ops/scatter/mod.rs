@@ -1,8 +1,9 @@
 //! scatter: updates put to where indices say, `scatter_elements` and `scatter_nd`.
 //!
-//! Both are one kernel: each element of the output goes through the updates of its line in their order and takes those that
-//! name it. That costs the updates of a line for every element of it, no atomics, and gives the same bits on every run:
-//! where several updates name one place they apply one after another, and without a reduction the last one stands.
+//! Each element of the output goes through the updates of its line in their order and takes those that name it; where updates name
+//! rows of many elements, a workgroup goes through them for all of a row. That costs the updates of a line for every element or row, and
+//! gives the same bits on every run: where several updates name one place they apply one after another, and without a reduction the last
+//! one stands.
 //!
 //! Gradients, for g that of the output, `g[i]` what the indices pick of it, and y the output:
 //!
@@ -20,6 +21,7 @@
 mod elements;
 mod gradient;
 mod nd;
+mod rows;
 
 pub use elements::ScatterElements;
 pub use nd::ScatterNd;
@@ -50,7 +52,7 @@ params! {
 }
 
 static UPDATES: Kernel = kernel!("scatter/updates", Params, header: "alias Scalar = f32;\n#import scalar\n#import reduction\n");
-pub(super) const KERNELS: &[&Kernel] = &[&UPDATES, &nd::PLACES];
+pub(super) const KERNELS: &[&Kernel] = &[&UPDATES, &nd::PLACES, &rows::ROWS];
 
 /// What an update does to the element that it names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

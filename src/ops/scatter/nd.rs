@@ -13,14 +13,15 @@
 //!
 //! Gradients: see [the room](super).
 //!
-//! Two passes: each tuple becomes the number of a slice, then every slice looks for its updates. ONNX: `ScatterND`.
+//! Two passes: each tuple becomes the number of a slice, then every slice looks for its updates, once for many of its elements where there
+//! are many. ONNX: `ScatterND`.
 //! PyTorch: `index_put`.
 
 use super::super::gather::picked_place;
 use super::super::gather_nd::{Tuples, check_depth};
 use super::super::{Candidate, Nest, Op, Site, WORKGROUP, Walk, check_inputs, groups, the_gradient, u32_of};
 use super::gradient::Moves;
-use super::{Lines, ScatterReduction};
+use super::{Lines, ScatterReduction, rows};
 use crate::array::{Array, TensorType, elements};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, Slot, kernel, params};
@@ -108,14 +109,20 @@ impl Op for ScatterNd {
         let (data, indices) = (&site.inputs[0].shape, &site.inputs[1].shape);
         let lines = self.lines(data, indices)?;
         let tuples = Tuples::new(data, indices, 0);
-        if tuples.depth == 1 {
-            return lines.candidate(self.name(), self.reduction, site);
-        }
-        let params = PlacesParams { sizes: tuples.sizes, strides: tuples.strides, count: u32_of(tuples.picks) };
-        let places = Launch::new(&PLACES, &params, groups(tuples.picks, WORKGROUP)).constant("DEPTH", u32_of(tuples.depth));
-        let mut launches = vec![places.input(1).scratch_mut(0)];
-        launches.extend(lines.launches(self.name(), self.reduction, site, Slot::Scratch(0))?);
-        Ok(vec![Candidate { launches, scratch: vec![4 * tuples.picks as u64], ..Candidate::default() }])
+        let of_scratch = tuples.depth > 1;
+        let slot = if of_scratch { Slot::Scratch(0) } else { Slot::Input(1) };
+        let candidate = |launches: Vec<Launch>| {
+            if !of_scratch {
+                return Candidate::of(launches);
+            }
+            let params = PlacesParams { sizes: tuples.sizes, strides: tuples.strides, count: u32_of(tuples.picks) };
+            let places = Launch::new(&PLACES, &params, groups(tuples.picks, WORKGROUP)).constant("DEPTH", u32_of(tuples.depth));
+            let launches = [places.input(1).scratch_mut(0)].into_iter().chain(launches).collect();
+            Candidate { launches, scratch: vec![4 * tuples.picks as u64], ..Candidate::default() }
+        };
+        let by_rows = rows::launches(self.name(), self.reduction, site, slot, [tuples.slices, tuples.inner, tuples.picks])?;
+        let by_lines = lines.launches(self.name(), self.reduction, site, slot)?;
+        Ok(by_rows.into_iter().chain([by_lines]).map(candidate).collect())
     }
 
     fn gradient(&self, inputs: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
