@@ -30,7 +30,7 @@ where a text stands on several lines against the best of what is expected for it
 
 Examples:
   foveate translate segmentation attention
-  foveate translate through --alignment through.png
+  foveate translate through knight --alignment looked.png
   foveate translate read --best 3
   foveate translate --file target/cmudict/test.tsv
   foveate translate \"where is the cat ?\" --model runs/sentences/weights.safetensors --beam 5")]
