@@ -58,27 +58,27 @@ fn pairs(folder: &Path) {
 fn words_are_spoken_drawn_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).display().to_string();
-    let output = foveate(&["translate", "camera", "Attention", "--best", "2", "--alignment", &at("looked.png")]);
+    let output = foveate(&["translate", "knight", "Attention", "--best", "2", "--alignment", &at("looked.png")]);
     assert_code(&output, 0);
     let lines: Vec<String> = text(&output.stdout).lines().map(str::to_owned).collect();
-    assert_eq!((lines.len(), lines[0].as_str(), lines[3].as_str()), (6, "camera", "Attention"));
-    assert!(lines[1].starts_with("  K AE1 M ER0 AH0   (log probability -"), "{lines:?}");
+    assert_eq!((lines.len(), lines[0].as_str(), lines[3].as_str()), (6, "knight", "Attention"));
+    assert!(lines[1].starts_with("  N AY1 T   (log probability -"), "{lines:?}");
     let picture = Picture::open(at("looked.png")).unwrap();
     // Both beside each other: letters and an end of 28 pixels each, beside the phones' names.
     assert!(picture.rgb.shape()[3] > 28 * (7 + 10), "{}", picture.rgb.ty());
 
-    let output = foveate(&["translate", "camera", "--json", "--beam", "1"]);
+    let output = foveate(&["translate", "knight", "--json", "--beam", "1"]);
     assert_code(&output, 0);
     let object: Value = serde_json::from_str(text(&output.stdout).trim()).unwrap();
-    assert_eq!((object["translation"].as_str(), object["ended"].as_bool()), (Some("K AE1 M ER0 AH0"), Some(true)));
+    assert_eq!((object["translation"].as_str(), object["ended"].as_bool()), (Some("N AY1 T"), Some(true)));
     assert!(object["log_probability"].as_f64().unwrap() < 0.0);
 
     // A word with two pronunciations, of which one is right; one with another; and one of which nothing is known.
-    std::fs::write(at("words.tsv"), "camera\tK AE1 M R AH0\ncamera\tK AE1 M ER0 AH0\nattention\tX\nlight\n").unwrap();
+    std::fs::write(at("words.tsv"), "knight\tN AY2 T\nknight\tN AY1 T\nattention\tX\nlight\n").unwrap();
     let output = foveate(&["translate", "--file", &at("words.tsv"), "--beam", "4"]);
     assert_code(&output, 0);
     let lines: Vec<String> = text(&output.stdout).lines().map(str::to_owned).collect();
-    assert_eq!((lines.len(), lines[0].as_str()), (3, "camera\tK AE1 M ER0 AH0"));
+    assert_eq!((lines.len(), lines[0].as_str()), (3, "knight\tN AY1 T"));
     // 7 phones in place of 1, of 5 and 1.
     let said = text(&output.stderr);
     assert!(said.contains("3 texts in") && said.contains("50.00 % are not as expected"), "{said}");

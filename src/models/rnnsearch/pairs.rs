@@ -120,7 +120,8 @@ mod tests {
         let pairs = lines.pairs(&source, &target, 2).unwrap();
         assert_eq!(pairs.len(), 2, "abc is too long, and a line has no word");
         let example: Vec<Vec<f64>> = pairs.example(1, 0).unwrap().iter().map(Array::to_f64).collect();
-        assert_eq!(example, [[2.0, f64::from(END), -1.0]; 2]);
+        // b is more frequent than a, B no more than A.
+        assert_eq!(example, [[2.0, f64::from(END), -1.0], [3.0, f64::from(END), -1.0]]);
         assert!(pairs.example(2, 0).is_err());
         let error = lines.pairs(&source, &target, 0).unwrap_err().to_string();
         assert!(error.contains("none of its 4 lines"), "{error}");

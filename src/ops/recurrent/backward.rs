@@ -48,7 +48,8 @@ params! {
 }
 
 pub(super) static TEAM: Kernel = kernel!("recurrent_gradient/team", Params, header: "alias Scalar = f32;\n#import scalar\n");
-pub(super) static LANES: Kernel = kernel!("recurrent_gradient/lanes", Params, header: "#import recurrent_plain\n");
+pub(super) static LANES: Kernel = kernel!("recurrent_gradient/lanes", Params, header: "alias Element = f32;\n\
+    alias Word = u32;\nalias Int = i32;\nalias Flag = bool;\nalias Float = f32;\n");
 
 /// Sequences of a team.
 const BATCH: usize = 4;
