@@ -39,13 +39,13 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
     for (var own = 0u; own < OWN; own++) {
         values[own] = input[start + min(first + own * WORKGROUP, params.columns - 1u)];
     }
-    for (var from = 0u; from < params.updates; from += 32u * WORDS) {
+    for (var begin = 0u; begin < params.updates; begin += 32u * WORDS) {
         for (var word = local; word < WORDS; word += WORKGROUP) {
             atomicStore(&found[word], 0u);
         }
         workgroupBarrier();
-        for (var u = local; u < min(32u * WORDS, params.updates - from); u += WORKGROUP) {
-            if (pick(indices[from + u], i32(params.size)) == params.first_row + row) {
+        for (var u = local; u < min(32u * WORDS, params.updates - begin); u += WORKGROUP) {
+            if (pick(indices[begin + u], i32(params.size)) == params.first_row + row) {
                 atomicOr(&found[u / 32u], 1u << (u % 32u));
             }
         }
@@ -53,7 +53,7 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
         for (var word = 0u; word < WORDS; word++) {
             var bits = atomicLoad(&found[word]);
             while (bits != 0u) {
-                let update = (from + 32u * word + firstTrailingBit(bits)) * params.columns;
+                let update = (begin + 32u * word + firstTrailingBit(bits)) * params.columns;
                 bits &= bits - 1u;
                 for (var own = 0u; own < OWN; own++) {
                     let value = updates[update + min(first + own * WORKGROUP, params.columns - 1u)];
