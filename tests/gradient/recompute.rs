@@ -1,6 +1,6 @@
-//! Parts that the backward pass computes again: the same bits, late, from less memory.
+//! Parts that the backward pass computes again: the same numbers, late, from less memory.
 
-use crate::common::{gpu, random};
+use crate::common::{Bound, compare, gpu, random};
 use foveate::array::{Array, DType, TensorType};
 use foveate::gpu::Capabilities;
 use foveate::graph::{Graph, Var};
@@ -33,7 +33,7 @@ fn network(again: bool) -> Result<Vec<Var>> {
 }
 
 #[test]
-fn what_is_computed_again_has_the_same_bits() {
+fn what_is_computed_again_has_the_same_bits_but_for_sums_in_another_order() {
     let (x, w) = (random(&[4, 6], 1), random(&[6, 6], 2));
     let [kept, again] = [false, true].map(|again| network(again).unwrap());
     let apart = Options { fusion: false, ..Options::default() };
@@ -45,7 +45,12 @@ fn what_is_computed_again_has_the_same_bits() {
         // The second run draws other numbers, from a mean that the first has changed.
         for run in 0..2 {
             let [kept, again] = [&mut kept, &mut again].map(|plan| plan.run(&[("x", &x), ("w", &w)]).unwrap());
-            assert_eq!(kept, again, "run {run} on {}, {options:?}", device.name());
+            for (place, (kept, again)) in kept.iter().zip(&again).enumerate() {
+                // w is used three times: without parts its gradients are one product, whose sums have another order.
+                let bound = if place == 2 { Bound::Near { absolute: 1e-6, relative: 1e-6 } } else { Bound::Exact };
+                let at = || format!("{place} of run {run} on {}, {options:?}", device.name());
+                compare(again, kept, None, bound).unwrap_or_else(|e| panic!("{}: {e}", at()));
+            }
         }
         assert_eq!(kept.state("mean").unwrap(), again.state("mean").unwrap());
     }
