@@ -27,9 +27,10 @@ impl Graph {
     ///
     /// Parts may hold parts, which are computed once more for themselves. States, and with them random numbers, are in
     /// the second pass what they were in the first, and are updated once. Gradients are those of the same operators on the same
-    /// values, added one by one where without parts those of a weight at many steps are one product. A plan may fuse or absorb in the first pass what without parts it has to keep: where a device
-    /// rounds differently then, last digits differ. Second derivatives are right too, but are added in another order. A gradient that is
-    /// taken inside a part keeps that part's values, since it is not complete by then.
+    /// values, added one by one where without parts those of a weight at many steps are one product. A plan may fuse or absorb in the
+    /// first pass what without parts it has to keep: where a device rounds differently then, last digits differ. Second derivatives are
+    /// right too, but are added in another order. A gradient that is taken inside a part keeps that part's values, since it is not
+    /// complete by then.
     ///
     /// ```
     /// # fn main() -> foveate::Result<()> {
