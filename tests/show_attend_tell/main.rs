@@ -244,7 +244,7 @@ fn parameters_of_other_shapes_are_refused_by_name() {
     let text = decoder.greedy(&a, 3, &Attention::Sampled(numbers.clone())).unwrap_err().to_string();
     assert!(text.contains("word 2 of 1 images") && text.contains("f32[1, 2]"), "{text}");
     let beam = |width, attention| BeamSearch::new(&Device::Cpu, &coco, COCO, 6, width, &attention).unwrap_err().to_string();
-    assert!(beam(0, Attention::Soft).contains("0 captions") && beam(14, Attention::Soft).contains("14 captions"));
+    assert!(beam(0, Attention::Soft).contains("0 sentences") && beam(14, Attention::Soft).contains("14 sentences"));
     assert!(beam(2, Attention::Sampled(numbers.clone())).contains("drawn"));
     let drawn = graph.constant(Array::new([1], vec![true]).unwrap()).unwrap();
     assert!(beam(2, Attention::Mixed { numbers, drawn }).contains("drawn"));
