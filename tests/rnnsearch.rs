@@ -126,9 +126,11 @@ fn wrong_sizes_and_weights_are_refused() {
     assert!(error.contains("'encoder.weight'"), "{error}");
     let net = network(&graph, &weights, narrow(true));
     let words = |shape: &[usize]| graph.constant(Array::full(shape, 2i32)).unwrap();
+    assert_eq!(net.forced(&words(&[2, 3]), &words(&[2, 1])).unwrap().0.shape(), [2, 1, 8], "one word needs none before it");
     for error in [
         net.read(&words(&[3])).unwrap_err(),
         net.forced(&words(&[2, 3]), &words(&[1, 3])).unwrap_err(),
+        net.forced(&words(&[]), &words(&[1, 3])).unwrap_err(),
         net.greedy(&words(&[2, 3]), 0).unwrap_err(),
         sentence_loss(&words(&[2, 3]), &words(&[2, 3])).unwrap_err(),
         alignment(&["a"], &["b", "c"], &Array::full([1, 1], 1.0f32)).unwrap_err(),

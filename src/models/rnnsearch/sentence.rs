@@ -27,14 +27,15 @@ impl Network {
         let &[batch, steps] = target.shape() else {
             return Err(Error::shape("rnnsearch", format!("words are i32 (sentences, words), not {}", target.ty())));
         };
-        if batch != source.shape()[0] || steps == 0 {
+        if source.shape().first() != Some(&batch) || steps == 0 {
             return Err(Error::shape("rnnsearch", format!("sentences {} with translations {}", source.ty(), target.ty())));
         }
         let (source, mut state) = self.read(source)?;
-        let vectors = self.embedded(&target.narrow(1, 0, steps - 1)?)?;
-        let previous = concat(&[&zeros(&vectors, &[batch, 1, self.sizes().embedding])?, &vectors], 1)?;
+        let vectors = self.embedded(target)?.split(1, &vec![1; steps])?;
+        let first = zeros(target, &[batch, 1, self.sizes().embedding])?;
+        let previous: Vec<&Var> = [&first].into_iter().chain(&vectors).take(steps).collect();
         let (mut states, mut contexts, mut alphas) = (Vec::new(), Vec::new(), Vec::new());
-        for before in previous.split(1, &vec![1; steps])? {
+        for before in &previous {
             let step = self.step(&source, &state, &before.squeeze(1)?)?;
             states.push(std::mem::replace(&mut state, step.state));
             contexts.push(step.context);
@@ -42,7 +43,7 @@ impl Network {
         }
         // The words' scores need no order: one product for all of them.
         let rows = |x: &Var| x.reshape([batch * steps, x.shape()[2]]);
-        let scores = self.scores(&rows(&joined(&states)?)?, &rows(&previous)?, &rows(&joined(&contexts)?)?)?;
+        let scores = self.scores(&rows(&joined(&states)?)?, &rows(&concat(&previous, 1)?)?, &rows(&joined(&contexts)?)?)?;
         let alphas = (!alphas.is_empty()).then(|| joined(&alphas)).transpose()?;
         Ok((scores.reshape([batch, steps, self.sizes().target])?, alphas))
     }
