@@ -96,6 +96,7 @@ ops! {
     max_pool3d,
     max_unpool,
     max_unpool2d,
+    non_max_suppression,
     norms,
     one_hot,
     pad,

@@ -43,6 +43,7 @@ mod matmul;
 mod max_pool2d;
 mod max_pool2d_gradient;
 mod max_unpool2d;
+mod non_max_suppression;
 mod one_hot;
 mod pad;
 mod pools;

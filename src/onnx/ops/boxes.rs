@@ -6,26 +6,18 @@ use super::sequence::integer;
 use crate::error::Result;
 use crate::onnx::node::Node;
 use crate::onnx::value::Value;
+use crate::ops::overlap;
 
 pub(super) const TABLE: Table = &[("NonMaxSuppression", non_max_suppression)];
 
 /// The most pairs of boxes that are compared.
 const MOST_PAIRS: usize = 1 << 28;
 
-/// Sides in two dimensions, from the lower to the upper end.
-type Sides = [(f64, f64); 2];
-
-fn sides(numbers: &[f64], centred: bool) -> Sides {
-    let &[a, b, c, d] = numbers else { return [(0.0, 0.0); 2] };
-    // Corners are any two on a diagonal: [y, x, y, x]; otherwise [x, y, width, height].
-    if centred { [(a - c / 2.0, a + c / 2.0), (b - d / 2.0, b + d / 2.0)] } else { [(a.min(c), a.max(c)), (b.min(d), b.max(d))] }
-}
-
-/// Intersection over union; 0 where there is none.
-fn overlap(a: &Sides, b: &Sides) -> f64 {
-    let area = |s: &Sides| s.iter().map(|(low, high)| (high - low).max(0.0)).product::<f64>();
-    let common = area(&[0, 1].map(|d| (a[d].0.max(b[d].0), a[d].1.min(b[d].1))));
-    if common > 0.0 { common / (area(a) + area(b) - common) } else { 0.0 }
+/// A box by its lowest and highest corners.
+fn corners(numbers: &[f64], centred: bool) -> [f64; 4] {
+    let &[a, b, c, d] = numbers else { return [0.0; 4] };
+    // Given are any two on a diagonal, [y, x, y, x], or [x, y, width, height].
+    if centred { [a - c / 2.0, b - d / 2.0, a + c / 2.0, b + d / 2.0] } else { [a.min(c), b.min(d), a.max(c), b.max(d)] }
 }
 
 fn non_max_suppression(node: &Node<'_>) -> Result<Vec<Value>> {
@@ -49,7 +41,7 @@ fn non_max_suppression(node: &Node<'_>) -> Result<Vec<Value>> {
         );
     }
     let (boxes, scores) = (boxes.floats()?, scores.floats()?);
-    let boxes: Vec<Sides> = boxes.chunks(4).map(|numbers| sides(numbers, centred)).collect();
+    let boxes: Vec<[f64; 4]> = boxes.chunks(4).map(|numbers| corners(numbers, centred)).collect();
     let mut picks = Vec::new();
     for (row, scores) in scores.chunks(count.max(1)).enumerate() {
         let (batch, class) = (row / classes, row % classes);
@@ -61,7 +53,7 @@ fn non_max_suppression(node: &Node<'_>) -> Result<Vec<Value>> {
             if kept.len() >= most {
                 break;
             }
-            if kept.iter().all(|&k| overlap(&boxes[candidate], &boxes[k]) <= most_overlap) {
+            if kept.iter().all(|&k| overlap(&boxes[candidate], &boxes[k], 0.0) <= most_overlap) {
                 kept.push(candidate);
                 picks.extend([batch, class, candidate].map(place));
             }
