@@ -28,6 +28,7 @@ mod precision;
 mod run;
 mod segment;
 mod systems;
+mod things;
 mod train;
 mod trained;
 mod translate;

@@ -10,6 +10,7 @@ mod digits;
 pub mod draw;
 pub mod fcn;
 mod layers;
+pub mod mnc;
 pub mod narrow_fcn;
 pub mod photo;
 pub mod pixelwise;

@@ -1,6 +1,7 @@
 //! `foveate train`
 
 mod augmentations;
+mod cascades;
 mod cnn;
 mod data;
 mod digits;

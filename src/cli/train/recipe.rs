@@ -1,6 +1,7 @@
 //! Recipes: what a run of `foveate train` is, as TOML. A key that means nothing is refused by name.
 
 use super::augmentations::AugmentationRecipe;
+use super::cascades::MncRecipe;
 use super::cnn::Cnn;
 use super::data::DataRecipe;
 use super::digits::Digits;
@@ -41,6 +42,7 @@ pub(super) const BUILT_IN: &[(&str, &str)] = &[
     ("digits-fcn32s", include_str!("../../../examples/recipes/digits-fcn32s.toml")),
     ("digits-fcn16s", include_str!("../../../examples/recipes/digits-fcn16s.toml")),
     ("digits-fcn8s", include_str!("../../../examples/recipes/digits-fcn8s.toml")),
+    ("digits-mnc", include_str!("../../../examples/recipes/digits-mnc.toml")),
     ("digits-deconvnet-0", include_str!("../../../examples/recipes/digits-deconvnet-0.toml")),
     ("digits-deconvnet-1", include_str!("../../../examples/recipes/digits-deconvnet-1.toml")),
     ("digits-deconvnet-2", include_str!("../../../examples/recipes/digits-deconvnet-2.toml")),
@@ -80,6 +82,7 @@ enum Network {
     Draw(DrawRecipe),
     Glimpses(GlimpsesRecipe),
     Rnnsearch(RnnSearchRecipe),
+    Mnc(MncRecipe),
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -215,6 +218,8 @@ impl Recipe {
             (Network::Glimpses(glimpses), Some(data)) => Box::new(glimpses.on(open(data)?)?),
             (Network::Rnnsearch(rnnsearch), Some(DataRecipe::Pairs(pairs))) => Box::new(rnnsearch.on(pairs.open(folder)?)),
             (Network::Rnnsearch(_), Some(_)) => return wrong("has other [data] than 'rnnsearch' learns from: kind = \"pairs\""),
+            (Network::Mnc(mnc), Some(DataRecipe::DigitScenes(scenes))) => Box::new(mnc.on_scenes(scenes, folder, self.train.seed)?),
+            (Network::Mnc(_), Some(_)) => return wrong("has other [data] than 'mnc' learns from: kind = \"digit-scenes\""),
             (Network::DeconvnetDigits(objects), Some(DataRecipe::DigitScenes(scenes))) => Box::new(objects.on(scenes)),
             (Network::DeconvnetDigits(_), Some(_)) => {
                 return wrong("has other [data] than 'deconvnet-digits' learns from: kind = \"digit-scenes\"");

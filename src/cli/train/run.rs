@@ -192,8 +192,7 @@ impl<'a> Evaluation<'a> {
         for (number, batch) in Loader::in_order(Arc::clone(&self.data), self.batch)?.enumerate() {
             let batch = batch?;
             let answers = self.plan.run(&asked(&self.plan, &batch))?;
-            let Some(found) = answers.first() else { continue };
-            tally.add(&batch, found)?;
+            tally.add(&batch, &answers)?;
             if number == 0 {
                 self.experiment.draw(&batch, &answers, &run.output)?;
             }

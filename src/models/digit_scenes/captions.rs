@@ -8,7 +8,7 @@
 //! ```
 
 use super::Scenes;
-use super::scenes::{REACH, extent};
+use super::scenes::{REACH, draw, extent};
 use super::texture::texture;
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
@@ -85,7 +85,7 @@ impl Dataset for CaptionedScenes {
         for ((digit, scale), [along, across]) in digits.into_iter().zip(scales).zip(centres) {
             let centre = if above { [across, along] } else { [along, across] };
             let ink = scenes.digits.turned(digit, side, 0.0, scale, centre);
-            scenes.draw(digit, &ink, &mut image, &mut label, &mut random);
+            draw(&ink, scenes.digits.labels[digit] + 1, &mut image, &mut label, &mut random);
             let [[top, bottom], [left, right]] = extent(&ink, side);
             boxes.extend([top, left, bottom, right].map(|at| i32::try_from(at).unwrap_or(i32::MAX)));
         }

@@ -15,6 +15,7 @@ use super::{CLASSES, VOID};
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
 use crate::models::digits::Digits;
+use crate::models::mnc::CLASS;
 use crate::train::{Dataset, Numbers};
 use std::path::Path;
 
@@ -54,6 +55,7 @@ pub struct Scenes {
     most: usize,
     scales: [f64; 2],
     apart: bool,
+    instances: bool,
 }
 
 impl Scenes {
@@ -78,7 +80,7 @@ impl Scenes {
         if let Some(label) = digits.labels.iter().find(|label| !(0..CLASSES as i32 - 1).contains(*label)) {
             return Err(Error::shape("scenes", format!("a digit is labelled {label}; 0 to 9 are possible")));
         }
-        Self { side, digits, seed, most: 0, scales: [0.0; 2], apart: false }.with(3, [0.8, 2.0])
+        Self { side, digits, seed, most: 0, scales: [0.0; 2], apart: false, instances: false }.with(3, [0.8, 2.0])
     }
 
     /// The same scenes of one to `most` digits, each scaled by something between the two `scales`.
@@ -104,6 +106,14 @@ impl Scenes {
         self
     }
 
+    /// The same scenes, but labels say which digit of the scene a pixel belongs to as well: [`CLASS`](crate::models::mnc::CLASS) times its
+    /// class, and 1 for the digit that was drawn first.
+    #[must_use]
+    pub fn instances(mut self) -> Self {
+        self.instances = true;
+        self
+    }
+
     /// Scene `index` as it looks on visit `visit`.
     pub(super) fn scene(&self, index: usize, visit: u64) -> Result<Scene> {
         if index >= self.len() {
@@ -120,8 +130,10 @@ impl Scenes {
         for number in numbers {
             let taken: Vec<Extent> = if self.apart { digits.iter().map(|(extent, _)| *extent).collect() } else { Vec::new() };
             let Some(ink) = self.place(number, &taken, &mut random) else { continue };
-            self.draw(number, &ink, &mut image, &mut label, &mut random);
-            digits.push((extent(&ink, self.side), self.digits.labels[number] + 1));
+            let class = self.digits.labels[number] + 1;
+            let named = if self.instances { CLASS * class + i32::try_from(digits.len() + 1).unwrap_or(i32::MAX) } else { class };
+            draw(&ink, named, &mut image, &mut label, &mut random);
+            digits.push((extent(&ink, self.side), class));
         }
         Ok(Scene { image, label, digits, own })
     }
@@ -137,23 +149,23 @@ impl Scenes {
             free.then_some(ink)
         })
     }
+}
 
-    /// Draws the ink of digit `index`.
-    pub(super) fn draw(&self, index: usize, ink: &[f32], image: &mut [f32], label: &mut [i32], random: &mut Numbers) {
-        let pixels = self.side * self.side;
-        let covered: f64 = ink.iter().enumerate().map(|(i, v)| f64::from(v * (0..3).map(|c| image[c * pixels + i]).sum::<f32>())).sum();
-        let all: f64 = ink.iter().map(|v| 3.0 * f64::from(*v)).sum();
-        #[expect(clippy::cast_possible_truncation, reason = "rounded to f32 once")]
-        let grey = grey(covered / all.max(f64::MIN_POSITIVE), random.between(0.0, 1.0)) as f32;
-        for (i, pixel) in image.iter_mut().enumerate() {
-            *pixel += ink[i % pixels] * (grey - *pixel);
-        }
-        for (slot, ink) in label.iter_mut().zip(ink) {
-            match *ink {
-                ink if ink > 0.5 => *slot = self.digits.labels[index] + 1,
-                ink if ink > RIM => *slot = VOID,
-                _ => {}
-            }
+/// Draws the ink (side, side) of a digit whose pixels are labelled `named`.
+pub(super) fn draw(ink: &[f32], named: i32, image: &mut [f32], label: &mut [i32], random: &mut Numbers) {
+    let pixels = ink.len();
+    let covered: f64 = ink.iter().enumerate().map(|(i, v)| f64::from(v * (0..3).map(|c| image[c * pixels + i]).sum::<f32>())).sum();
+    let all: f64 = ink.iter().map(|v| 3.0 * f64::from(*v)).sum();
+    #[expect(clippy::cast_possible_truncation, reason = "rounded to f32 once")]
+    let grey = grey(covered / all.max(f64::MIN_POSITIVE), random.between(0.0, 1.0)) as f32;
+    for (i, pixel) in image.iter_mut().enumerate() {
+        *pixel += ink[i % pixels] * (grey - *pixel);
+    }
+    for (slot, ink) in label.iter_mut().zip(ink) {
+        match *ink {
+            ink if ink > 0.5 => *slot = named,
+            ink if ink > RIM => *slot = VOID,
+            _ => {}
         }
     }
 }
