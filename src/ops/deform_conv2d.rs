@@ -18,10 +18,16 @@
 //! The columns are a kernel here, their sum is a matrix product and the bias a sum: the columns take KH * KW times the memory of
 //! the input, and are read once for each place rather than for each output channel. An offset that is no number reads 0.
 //!
+//! Gradients: of the columns those of `grid_sample`, which reads the same places in one grid for each offset group; with respect to offsets
+//! they are slopes between pixels. A place off the image by a pixel or more has none.
+//!
 //! ONNX: `DeformConv`. PyTorch: `torchvision.ops.deform_conv2d`. Source: Zhu et al., Deformable `ConvNets` v2 (2018).
 
 use super::grid_sample::check_sides;
-use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, rounded, types, u32_of};
+use super::{
+    Candidate, GridSample, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, composed, groups, launch_rows, rounded, types,
+    u32_of,
+};
 use crate::array::{Array, DType, Hw, Pads, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, Slot, kernel, params};
@@ -225,6 +231,41 @@ impl Op for DeformColumns {
             if masked { launch.input_window(2, &mask) } else { launch.optional_input(None) }.output_window(0, &to)
         })?;
         Ok(vec![Candidate::of(launches)])
+    }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        composed(inputs, output_grads, |v| self.sampled(v).map(|columns| vec![columns]))
+    }
+}
+
+impl DeformColumns {
+    /// The same columns by `grid_sample`: images (N g, C / g, H, W) of g offset groups, and all taps' places below each other in a grid.
+    fn sampled(&self, inputs: &[Var]) -> Result<Var> {
+        let (input, offset) = (&inputs[0], &inputs[1]);
+        let [n, c, h, w] = [0, 1, 2, 3].map(|i| input.shape()[i]);
+        let DeformConv2d { stride, padding, dilation, offset_groups: g, .. } = self.attributes;
+        let (size, taps) = (self.size(input.shape())?, self.kernel.area());
+        // Where a tap would read without offsets: x, y in grid_sample's coordinates, of which 2 / W are a pixel and -1 is its outer edge.
+        let places = Array::from_fn([taps, size.h, size.w, 2], |i| {
+            let (axis, x, y, tap) = (i % 2, i / 2 % size.w, i / 2 / size.w % size.h, i / 2 / size.area());
+            let (at, side) = match axis {
+                0 => ((x * stride.w + tap % self.kernel.w * dilation.w) as f64 - padding.left as f64, w),
+                _ => ((y * stride.h + tap / self.kernel.w * dilation.h) as f64 - padding.top as f64, h),
+            };
+            #[expect(clippy::cast_possible_truncation, reason = "rounded to f32 once")]
+            let place = ((2.0 * at + 1.0) / side as f64 - 1.0) as f32;
+            place
+        });
+        let graph = input.graph();
+        let pixels = graph.constant(Array::new([2], vec![2.0 / w as f32, 2.0 / h as f32])?)?;
+        let offsets = offset.reshape([n * g, taps, 2, size.h, size.w])?.transpose([0, 1, 3, 4, 2])?.flip(&[4])?;
+        let grid = offsets.mul(&pixels)?.add(&graph.constant(places)?)?.reshape([n * g, taps * size.h, size.w, 2])?;
+        let read = input.reshape([n * g, c / g, h, w])?.grid_sample(&grid, GridSample::default())?;
+        let read = match inputs.get(2) {
+            Some(mask) => read.mul(&mask.reshape([n * g, 1, taps * size.h, size.w])?)?,
+            None => read,
+        };
+        read.reshape([n, c, taps, size.area()])
     }
 }
 

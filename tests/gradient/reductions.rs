@@ -8,7 +8,7 @@ use foveate::ops::{BatchNorm, LayerNorm, LinearRecurrence, LpNorm, Lrn, Reduce, 
 #[test]
 fn reductions_along_axes() {
     use ReduceKind::*;
-    for kind in [Sum, Mean, Max, Min, L1, L2, SumSquare, LogSum, LogSumExp] {
+    for kind in [Sum, Mean, Max, Min, Prod, L1, L2, SumSquare, LogSum, LogSumExp] {
         for (axes, keepdims) in [(vec![], false), (vec![-1], true), (vec![0, 2], false)] {
             let input = match kind {
                 Max | Min => distinct(&[2, 3, 2], 1),
@@ -41,6 +41,15 @@ fn equal_maxima_share_evenly() {
     let zero = Array::full([3], 0.0f32);
     let build = |v: &[foveate::graph::Var]| v[0].reduce_l2(&[], false)?.gradient(&[&v[0]]);
     check_composed("norm of nothing", std::slice::from_ref(&zero), build, &[&zero], Bound::Exact);
+}
+
+/// PyTorch 1.13: `x.prod(1).sum().backward()`.
+#[test]
+fn a_product_s_gradient_knows_zeros() {
+    let x = Array::new([3, 3], vec![2.0f32, -3.0, 0.5, 4.0, 0.0, 5.0, 0.0, 7.0, 0.0]).unwrap();
+    let expected = Array::new([3, 3], vec![-1.5f32, 1.0, -6.0, 0.0, 20.0, 0.0, 0.0, 0.0, 0.0]).unwrap();
+    let build = |v: &[foveate::graph::Var]| v[0].reduce_prod(&[1], false)?.reduce_sum(&[], false)?.gradient(&[&v[0]]);
+    check_composed("zeros", &[x], build, &[&expected], Bound::Near { absolute: 0.0, relative: 3e-7 });
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! Images read at places, mapped and resized.
 
-use super::differences::{around, check, distinct};
-use crate::common::{Bound, check_composed, gpu, random};
-use foveate::array::{Array, Dhw, Hw};
+use super::differences::{around, between, check, distinct};
+use crate::common::{Bound, check_composed, gpu, random, random_below};
+use foveate::array::{Array, Dhw, Hw, Pads};
 use foveate::graph::{Graph, Var};
 use foveate::models::stn::Transform;
 use foveate::ops::{
-    AffineGrid, AffineGrid3d, AffineSample, Coordinates, GridSample, NearestRounding, PaddingMode, Resize, ResizeMode, SampleMode,
+    AffineGrid, AffineGrid3d, AffineSample, Coordinates, DeformConv2d, GridSample, NearestRounding, PaddingMode, Resize, ResizeMode,
+    SampleMode,
 };
 use foveate::plan::{Device, Plan};
 
@@ -62,6 +63,25 @@ fn grid_sample3d() {
 }
 
 /// The pixel that all places read has the sum.
+#[test]
+fn deformable_convolutions() {
+    // Offsets of -1, 0 or 1 and a quarter to three quarters of a pixel: places are two steps away from pixels, where slopes jump.
+    let offsets = |shape: &[usize]| {
+        let (whole, part) = (random_below(shape, 7, 3), between(shape, 8, 0.25, 0.75));
+        let whole = whole.values::<i32>().unwrap();
+        let part = part.values::<f32>().unwrap();
+        Array::from_fn(shape, |i| (whole[i] - 1) as f32 + part[i])
+    };
+    let plain = DeformConv2d::default();
+    let inputs = [around(&[2, 2, 3, 4], 1), around(&[3, 2, 2, 2], 2), offsets(&[2, 8, 2, 3])];
+    check("plain", &inputs, |v| v[0].deform_conv2d(&v[1], &v[2], None, None, plain));
+    let padding = Pads { top: 1, left: 0, bottom: 1, right: 2 };
+    let all = DeformConv2d { stride: Hw::new(1, 2), padding, dilation: Hw::new(2, 1), groups: 2, offset_groups: 2 };
+    // (3 + 2 - 3) / 1 + 1 rows and (4 + 2 - 2) / 2 + 1 columns.
+    let inputs = [around(&[1, 4, 3, 4], 3), around(&[2, 2, 2, 2], 4), offsets(&[1, 16, 3, 3]), around(&[2], 5), around(&[1, 8, 3, 3], 6)];
+    check("all", &inputs, |v| v[0].deform_conv2d(&v[1], &v[2], Some(&v[3]), Some(&v[4]), all));
+}
+
 #[test]
 fn places_that_meet_add_up() {
     let grid = Array::full([1, 5, 7, 2], -1.0f32);

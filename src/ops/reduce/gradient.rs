@@ -5,15 +5,17 @@
 //! mean   g / count    log_sum      g exp(-y)
 //! l1     g sign(x)    sum_square   2 g x
 //! l2     g x / y      log_sum_exp  g exp(x - y)
+//! prod   g times the product of all others
 //! ```
 //!
-//! That of l2 is 0 where y is 0. That of the product is not implemented.
+//! That of l2 is 0 where y is 0. The product of the others is y / x, and where some x are 0 the product of those that are not, for the only
+//! one that is 0. As in PyTorch second derivatives are right where no x is 0.
 
 use super::{Reduce, ReduceKind};
 use crate::array::DType;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::Var;
-use crate::ops::{Op, number, only_where, scaled};
+use crate::ops::{number, only_where, scaled};
 
 impl Reduce {
     /// The gradient of the input `x` from `grad`, that of the output `y`.
@@ -39,7 +41,14 @@ impl Reduce {
             ReduceKind::SumSquare => x.mul(&scaled(&grad, 2.0)?)?,
             ReduceKind::LogSum => grad.mul(&y.neg()?.exp()?)?.expand(x.shape())?,
             ReduceKind::LogSumExp => x.sub(&y)?.exp()?.mul(&grad)?,
-            ReduceKind::Prod => return Err(Error::unsupported(self.name(), "its gradient is not implemented")),
+            ReduceKind::Prod => {
+                let zero = x.equal(&number(x, 0.0)?)?;
+                let rest = zero.where_(&number(x, 1.0)?, x)?;
+                let own = zero.cast(DType::F32)?;
+                // Nothing else is 0.
+                let alone = own.reduce_sum(&self.axes, true)?.equal(&own)?;
+                only_where(&alone, &rest.reduce_prod(&self.axes, true)?.div(&rest)?)?.mul(&grad)?
+            }
         })])
     }
 }

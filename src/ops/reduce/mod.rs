@@ -19,7 +19,7 @@
 //! The order of additions is fixed by the shape and the device. No chain of them has more than 1024: longer reductions go in
 //! stages, each over the results of the one before. A sum is within `1040 * stages * eps * sum |x|`; one stage does up to 4096
 //! terms along rows or 256 across them, each further one at least 64 times as many. A NaN wins in max and min, as in PyTorch.
-//! All but the product have a gradient: see `gradient`.
+//! Gradients: see `gradient`.
 //!
 //! ONNX: `ReduceSum`, `ReduceMean`, `ReduceMax`, `ReduceMin`, `ReduceProd`, `ReduceL1`, `ReduceL2`, `ReduceSumSquare`, `ReduceLogSum`,
 //! `ReduceLogSumExp`. PyTorch: `sum`, `mean`, `amax`, `amin`, `prod`, `norm`, `logsumexp`, `any`, `all`.
