@@ -2,7 +2,7 @@
 
 use crate::common::{Bound, Case, Elsewhere, check, fixture};
 use foveate::array::{Array, DType, TensorType};
-use foveate::ops::NonMaxSuppression;
+use foveate::ops::{NonMaxSuppression, Op};
 
 fn op(most: usize, threshold: f32, inclusive: bool) -> NonMaxSuppression {
     NonMaxSuppression { most, threshold, inclusive }
@@ -63,6 +63,21 @@ fn sizes() {
     ]);
 }
 
+/// An overlap of a third, which no float is: whether it is more than the threshold that is its nearest float roundings decide.
+#[test]
+fn at_the_threshold_either_answer_is_right() {
+    let third = 1.0f32 / 3.0;
+    let pair = boxes(&[[0.1, 0.1, 2.1, 1.1], [1.1, 0.1, 3.1, 1.1]]);
+    let op = op(2, third, false);
+    for found in [vec![0, 1], vec![0, -1]] {
+        let found = Array::new([1, 2], found).unwrap();
+        assert_eq!(op.expected(&[&pair], std::slice::from_ref(&found)).unwrap(), [found]);
+    }
+    let wrong = Array::new([1, 2], vec![1, -1]).unwrap();
+    assert_ne!(op.expected(&[&pair], std::slice::from_ref(&wrong)).unwrap(), [wrong], "the best is always kept");
+    check(vec![Case::new("a third", op, vec![pair], Bound::Exact)]);
+}
+
 #[test]
 fn refusals() {
     let given = |shape: &[usize]| vec![Array::full(shape, 0.0f32)];
@@ -75,6 +90,6 @@ fn refusals() {
         Case::refused("NaN", op(1, f32::NAN, false), given(&[1, 2, 4]), "threshold NaN"),
     ]);
     let types = [TensorType::new(DType::I32, [1, 2, 4])];
-    let error = foveate::ops::Op::infer(&op(1, 0.5, false), &types.iter().collect::<Vec<_>>()).unwrap_err().to_string();
+    let error = op(1, 0.5, false).infer(&types.iter().collect::<Vec<_>>()).unwrap_err().to_string();
     assert!(error.contains("boxes"), "{error}");
 }
