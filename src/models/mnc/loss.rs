@@ -1,8 +1,8 @@
 //! The losses of all stages of a cascade.
 
 use super::boxes::clipped;
-use super::network::{Boxes, Network, Seen, of_class};
-use super::targets::{self, Matched, Truth};
+use super::network::{Boxes, Network, Proposing, Seen, of_class};
+use super::targets::{self, Matched, Truth, integer};
 use super::{DEVIATIONS, Mnc};
 use crate::array::{Array, DType, Hw};
 use crate::error::{Error, Result};
@@ -10,8 +10,8 @@ use crate::graph::Var;
 use crate::nn::loss::{CrossEntropy, Reduction, binary_cross_entropy_with_logits, cross_entropy, smooth_l1_loss};
 use crate::ops::{concat, number, only_where, scaled};
 
-/// How much a mask's loss counts.
-const MASK_WEIGHT: f32 = 2.0;
+/// How much the losses of a stage count: of its mask, of its class by the box and by the mask, of where it is.
+const WEIGHTS: [f32; 4] = [2.0, 1.0, 1.0, 1.0];
 /// Where the loss of the first stage's deltas becomes a line: 1 / sigma^2 with sigma = 3.
 const NEAR: f32 = 1.0 / 9.0;
 
@@ -72,33 +72,24 @@ impl Network {
         }
         let proposing = self.proposing(&features, size)?;
         let anchors = proposing.scores.shape()[2];
-        let [score, place] = {
-            let (labels, to) = targets::proposing(&proposing, truth, &noise.narrow(1, 0, anchors)?, sampling.anchors)?;
-            let score = cross_entropy(&proposing.scores, &labels, &CrossEntropy { ignore_index: Some(-1), ..CrossEntropy::default() })?;
-            let counted = labels.greater_or_equal(&labels.graph().constant(Array::scalar(0i32))?)?.cast(DType::F32)?;
-            let something = labels.greater(&labels.graph().constant(Array::scalar(0i32))?)?;
-            let far = smooth_l1_loss(&proposing.deltas, &to, NEAR, Reduction::None)?.reduce_sum(&[2], false)?;
-            [score, share(&only_where(&something, &far)?, &counted)?]
-        };
+        let [score, place] = proposal_losses(&proposing, truth, &noise.narrow(1, 0, anchors)?, sampling.anchors)?;
         let rest = noise.narrow(1, anchors, wanted[1] - anchors)?;
         let boxes = targets::sampled(&self.proposals(&proposing)?, truth, &rest, sampling.boxes)?;
         let (third, seen) = self.stage(&features, &boxes, truth)?;
-        // The class of a box is the likeliest thing, background or not.
+        // A box moves as the likeliest thing would, however likely the background is.
         let class = seen.masked_classes.narrow(2, 1, self.mnc.classes - 1)?.argmax(2, false, false)?;
-        let class = class.add(&class.graph().constant(Array::scalar(1i32))?)?;
+        let class = class.add(&integer(&class, 1)?)?;
         let moved = Boxes {
             corners: concat(&[&self.moved(&seen, &class, size)?, &clipped(&truth.boxes, size)?], 1)?,
             there: concat(&[&boxes.there, &truth.there()?], 1)?,
         };
         let (fifth, _) = self.stage(&features, &moved, truth)?;
-        let stages = PARTS.into_iter().zip([third, fifth]).flat_map(|(names, losses)| names.into_iter().zip(losses));
-        let parts: Vec<(&'static str, Var)> = [("proposal", score), ("proposal_box", place)].into_iter().chain(stages).collect();
-        let mut total = number(image, 0.0)?;
-        for (name, loss) in &parts {
-            let weight = if name.starts_with("mask") && !name.starts_with("masked") { MASK_WEIGHT } else { 1.0 };
+        let mut total = score.add(&place)?;
+        for (loss, weight) in third.iter().zip(WEIGHTS).chain(fifth.iter().zip(WEIGHTS)) {
             total = total.add(&scaled(loss, weight)?)?;
         }
-        Ok(Losses { total, parts })
+        let stages = PARTS.into_iter().zip([third, fifth]).flat_map(|(names, losses)| names.into_iter().zip(losses));
+        Ok(Losses { total, parts: [("proposal", score), ("proposal_box", place)].into_iter().chain(stages).collect() })
     }
 
     /// Masks and categories of boxes, and how far they are off.
@@ -115,14 +106,23 @@ impl Network {
             let options = CrossEntropy { ignore_index: Some(-1), ..CrossEntropy::default() };
             cross_entropy(&scores.reshape([n * m, classes])?, &labels.reshape([n * m])?, &options)
         };
-        let zero = matched.class.graph().constant(Array::scalar(0i32))?;
-        let own = of_class(&seen.deltas, &matched.class.maximum(&zero)?)?;
+        let own = of_class(&seen.deltas, &matched.class.maximum(&integer(&matched.class, 0)?)?)?;
         let to = matched.deltas.div(&own.graph().constant(Array::new([4], DEVIATIONS.to_vec())?)?)?;
         let far = smooth_l1_loss(&own, &to, 1.0, Reduction::None)?.reduce_sum(&[2], false)?;
         let place = share(&only_where(&positive, &far)?, &boxes.there.cast(DType::F32)?)?;
         let losses = [mask, named(&seen.classes, &matched.class)?, named(&seen.masked_classes, &masked_class)?, place];
         Ok((losses, seen))
     }
+}
+
+/// How far the first stage is off: of whether there is something, and of where.
+fn proposal_losses(of: &Proposing, truth: &Truth, noise: &Var, count: usize) -> Result<[Var; 2]> {
+    let (labels, to) = targets::proposing(of, truth, noise, count)?;
+    let score = cross_entropy(&of.scores, &labels, &CrossEntropy { ignore_index: Some(-1), ..CrossEntropy::default() })?;
+    let zero = integer(&labels, 0)?;
+    let far = smooth_l1_loss(&of.deltas, &to, NEAR, Reduction::None)?.reduce_sum(&[2], false)?;
+    let place = share(&only_where(&labels.greater(&zero)?, &far)?, &labels.greater_or_equal(&zero)?.cast(DType::F32)?)?;
+    Ok([score, place])
 }
 
 /// The sum of `losses` over how many of `counted` there are, 0 of none.

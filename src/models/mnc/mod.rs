@@ -29,19 +29,22 @@
 //! | `loss` | the losses of all stages |
 //! | `instances` | what was found as instances of an image: suppression and mask voting |
 //! | `picture` | instances over their photo |
+//! | `cascade` | a network in use, on photos of any size |
 
 mod boxes;
+mod cascade;
 mod instances;
 mod loss;
 mod network;
 mod picture;
 mod targets;
 
+pub use cascade::Cascade;
 pub use instances::{Instance, instances};
 pub use loss::{Losses, Sampling};
 pub use network::{Found, Network};
 pub use picture::overlay;
-pub use targets::{CLASS, Truth};
+pub use targets::Truth;
 
 use super::layers::{fresh, list};
 use crate::array::Array;
@@ -202,10 +205,11 @@ impl Mnc {
                 _ if layer.starts_with("conv") => name.clone(),
                 _ => continue,
             };
-            taken.push((
-                name,
-                Array::clone(trunk.get(&from)?).reshaped(&*shape).or_else(|_| trunk.shaped(&from, &shape).map(|a| Array::clone(a)))?,
-            ));
+            // VGG's matrices may lie in a file as convolutions of the whole window.
+            let found = trunk.get(&from)?;
+            let same = found.len() == shape.iter().product::<usize>();
+            let array = if same { Array::clone(found).reshaped(shape)? } else { Array::clone(trunk.shaped(&from, &shape)?) };
+            taken.push((name, array));
         }
         Ok(fresh.replaced(trunk.source(), taken))
     }

@@ -195,7 +195,7 @@ impl Network {
         let &[n, m, _] = corners.shape() else { return Err(Error::shape("mnc", "boxes are (n, m, 4)")) };
         let inside = warped(features, corners, self.mnc.stride(), window, self.mnc.samples)?;
         let masks = self.mask[1].of(&self.mask[0].of(&inside.flatten(1)?)?.relu()?)?.reshape([n * m, 1, mask, mask])?;
-        let resize = Resize { coordinates: Coordinates::Asymmetric, ..Resize::to(Hw::square(window)) };
+        let resize = Resize { coordinates: Coordinates::Asymmetric, ..Resize::bilinear(Hw::square(window)) };
         let part = masks.sigmoid()?.resize(resize)?;
         let category = |x: &Var, [fc6, fc7]: &[Affine; 2]| {
             let pooled = x.max_pool2d(MaxPool2d { kernel: Hw::square(2), ..MaxPool2d::default() })?;

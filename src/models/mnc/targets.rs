@@ -6,6 +6,7 @@ use crate::array::{Array, DType, Hw};
 use crate::error::{Error, Result};
 use crate::graph::Var;
 use crate::ops::{AvgPool2d, GridSample, SampleMode, concat, number, only_where, scaled};
+use crate::train::CLASS;
 
 /// A proposal that overlaps a thing this much is one of it.
 const OF_A_THING: f32 = 0.5;
@@ -17,9 +18,6 @@ const NEAR: [f32; 2] = [0.3, 0.7];
 pub(super) const MASK: f32 = 0.4;
 /// Points of a mask's target that are looked at along each side of a part.
 const POINTS: usize = 2;
-
-/// What a class is multiplied with in labels that say class and thing of a pixel.
-pub const CLASS: i32 = 256;
 
 /// What is in images, as many places for things each.
 #[derive(Clone, Debug)]
@@ -33,13 +31,13 @@ pub struct Truth {
 }
 
 impl Truth {
-    /// Of labels, i32 (n, h, w): 256 times its class and the number of a thing, 1 to `things`, for each of its pixels. Other pixels and
-    /// things are left out; without a class is what is less than 256.
+    /// Of labels, i32 (n, h, w): [`CLASS`] times its class and the number of a thing, 1 to `things`, for each of its pixels. Other pixels and
+    /// things are left out; what is less than [`CLASS`] has no class.
     ///
     /// # Errors
     /// If `labels` are others, or there is to be no thing or more than 254.
     pub fn of(labels: &Var, things: usize) -> Result<Self> {
-        let (&[n, h, w], DType::I32, 1..=254) = (labels.shape(), labels.dtype(), things) else {
+        let (&[_, h, w], DType::I32, 1..=254) = (labels.shape(), labels.dtype(), things) else {
             return Err(Error::shape("mnc", format!("labels {} are not i32 (n, h, w), or {things} things not 1 to 254", labels.ty())));
         };
         let graph = labels.graph();
@@ -62,7 +60,6 @@ impl Truth {
         let classes = class.reduce_max(&[2, 3], false)?;
         let there = classes.greater(&integer(labels, 0)?)?.unsqueeze(2)?;
         let boxes = there.where_(&concat(&[&x1, &y1, &x2, &y2], 2)?, &number(labels, 0.0)?)?;
-        debug_assert_eq!(boxes.shape(), [n, things, 4]);
         Ok(Self { boxes, classes, instances })
     }
 
@@ -95,7 +92,8 @@ impl Truth {
     }
 }
 
-fn integer(beside: &Var, value: i32) -> Result<Var> {
+/// `value`, which broadcasts with anything, in the graph of `beside`.
+pub(super) fn integer(beside: &Var, value: i32) -> Result<Var> {
     beside.graph().constant(Array::scalar(value))
 }
 

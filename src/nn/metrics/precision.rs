@@ -10,7 +10,7 @@
 //! A detection is right about the thing that it overlaps most, from a threshold on; with masks in place of boxes this is `AP^r` (Hariharan et
 //! al., Simultaneous Detection and Segmentation, ECCV 2014).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// Detections over images.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,8 +22,15 @@ pub struct Precision {
 struct Class {
     things: usize,
     images: usize,
-    /// Score, image, the thing of its class there that it overlaps most, and by how much.
-    found: Vec<(f32, usize, Option<(usize, f64)>)>,
+    found: Vec<Detection>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Detection {
+    score: f32,
+    image: usize,
+    /// The thing of its class that it overlaps most, and by how much.
+    nearest: Option<(usize, f64)>,
 }
 
 impl Precision {
@@ -37,7 +44,7 @@ impl Precision {
             counted.things += own.len();
             for (i, &(_, score)) in found.iter().enumerate().filter(|(_, (of, _))| *of == class) {
                 let nearest = own.iter().map(|&j| (j, overlap(i, j))).max_by(|a, b| a.1.total_cmp(&b.1));
-                counted.found.push((score, counted.images, nearest));
+                counted.found.push(Detection { score, image: counted.images, nearest });
             }
             counted.images += 1;
         }
@@ -74,13 +81,13 @@ impl Precision {
 impl Class {
     /// Recall and precision after each detection.
     fn curve(&self, threshold: f64) -> Vec<(f64, f64)> {
-        let mut order: Vec<&(f32, usize, Option<(usize, f64)>)> = self.found.iter().collect();
-        order.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let (mut taken, mut right) = (std::collections::HashSet::new(), 0.0);
-        let after = |(count, (_, image, nearest)): (usize, &(f32, usize, Option<(usize, f64)>))| {
-            if let Some((thing, overlap)) = nearest
-                && *overlap >= threshold
-                && taken.insert((*image, *thing))
+        let mut order: Vec<&Detection> = self.found.iter().collect();
+        order.sort_by(|a, b| b.score.total_cmp(&a.score));
+        let (mut taken, mut right) = (HashSet::new(), 0.0);
+        let after = |(count, found): (usize, &Detection)| {
+            if let Some((thing, overlap)) = found.nearest
+                && overlap >= threshold
+                && taken.insert((found.image, thing))
             {
                 right += 1.0;
             }
