@@ -16,6 +16,7 @@ use foveate::nn::{Weights, init};
 use foveate::plan::{Device, Plan};
 use foveate::train::About;
 use program::{assert_code, foveate, text};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// What the program says against `arguments`.
@@ -64,6 +65,12 @@ fn indices(path: &Path) -> (Vec<u8>, usize) {
     (bytes, frame.width as usize)
 }
 
+/// Pixels of strokes of the nine digits in the built-in picture: row, column, digit.
+const STROKES: [(usize, usize, u8); 9] =
+    [(39, 107, 6), (35, 155, 0), (80, 230, 8), (137, 24, 4), (138, 106, 3), (166, 217, 3), (227, 57, 2), (207, 121, 1), (192, 152, 6)];
+/// Those of them that the cascade has at least to name: it misses thin ones.
+const RIGHT: usize = 4;
+
 #[test]
 fn digits_are_found_by_the_built_in_network() {
     let folder = tempfile::tempdir().unwrap();
@@ -72,13 +79,33 @@ fn digits_are_found_by_the_built_in_network() {
     let said = text(&output.stdout);
     assert!(said.starts_with("digits.png: 256x256, background "), "{said}");
     let (found, width) = indices(&folder.path().join("classes.png"));
-    // Pixels of strokes of the nine digits in the picture: row, column, digit.
-    let strokes =
-        [(39, 107, 6), (35, 155, 0), (80, 230, 8), (137, 24, 4), (138, 106, 3), (166, 217, 3), (227, 57, 2), (207, 121, 1), (192, 152, 6)];
-    let wrong: Vec<_> = strokes.iter().filter(|(y, x, digit)| found[y * width + x] != digit + 1).collect();
+    let wrong: Vec<_> = STROKES.iter().filter(|(y, x, digit)| found[y * width + x] != digit + 1).collect();
     assert!(wrong.is_empty(), "of row, column, digit {wrong:?} are not found; {said}");
     let share = found.iter().filter(|class| **class == 0).count() as f64 / found.len() as f64;
     assert!((0.85..0.96).contains(&share), "{share} of the picture is background");
+}
+
+#[test]
+fn digits_are_told_apart_by_the_built_in_cascade() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = foveate(&["segment", "--model", "single-digits", "--output", folder.path().to_str().unwrap()]);
+    assert_code(&output, 0);
+    let said = text(&output.stdout);
+    assert!(said.starts_with("digits.png: 256x256, digit "), "{said}");
+    let found: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(folder.path().join("instances.json")).unwrap()).unwrap();
+    let (numbers, width) = indices(&folder.path().join("instances.png"));
+    let mut right = 0;
+    for (y, x, digit) in STROKES {
+        let number = usize::from(numbers[y * width + x]);
+        right += usize::from(number > 0 && found[number - 1]["class"] == format!("digit {digit}"));
+    }
+    assert!(right >= RIGHT, "{right} of nine digits: {said}");
+    for (i, instance) in found.iter().enumerate() {
+        let [x1, y1, x2, y2] = [0, 1, 2, 3].map(|corner| instance["box"][corner].as_u64().unwrap());
+        assert!(instance["instance"] == i + 1 && x1 <= x2 && y1 <= y2 && x2 < 256 && y2 < 256, "{instance}");
+    }
+    let said = refusal(&["segment", "--model", "mnc"]);
+    assert!(said.contains("mnc takes --weights FILE"), "{said}");
 }
 
 #[test]
@@ -89,7 +116,7 @@ fn weights_of_another_kind_are_refused_by_name() {
     let said = refusal(&["segment", "--model", file.to_str().unwrap()]);
     assert!(said.contains("other.safetensors") && said.contains("score_fr.weight"), "{said}");
     let said = refusal(&["segment", "--model", "digit"]);
-    assert!(said.contains("'digit' is no file") && said.contains("digits, fcn32s"), "{said}");
+    assert!(said.contains("'digit' is no file") && said.contains("digits, single-digits, fcn32s"), "{said}");
     let said = refusal(&["segment", "--model", "digits", "--weights", file.to_str().unwrap()]);
     assert!(said.contains("'digits' is none"), "{said}");
 }

@@ -407,3 +407,117 @@ fn a_unet_learns_from_masks_in_grey() {
         assert!(refused.status.code() == Some(1) && said.contains(reason), "{said}");
     }
 }
+
+const THINGS: &str = r#"# Squares of one class, each told from the next
+[network]
+system = "mnc"
+convolutions = [1, 1, 1]
+channels = [6, 8, 12]
+proposing = 12
+ratios = [1.0]
+scales = [3.0, 5.0]
+window = 4
+samples = 1
+mask = 7
+mask_hidden = 12
+hidden = 12
+candidates = 64
+proposals = 8
+least = 4.0
+anchors = 24
+boxes = 8
+things = 3
+
+[data]
+kind = "masks"
+train = "photos"
+train_labels = "masks"
+train_things = "things"
+test = "photos"
+test_labels = "masks"
+test_things = "things"
+classes = ["ground", "square"]
+size = 48
+
+[[augmentation]]
+kind = "random-horizontal-flip"
+
+[train]
+batch = 4
+steps = 200
+report = 50
+evaluate = 200
+clip_norm = 5.0
+
+[[multiplier]]
+prefix = ""                  # all
+rate = 0.2
+"#;
+
+/// Four photos of 48 x 48 of two light squares each, with their masks.
+fn pairs_of_squares(folder: &Path) {
+    ["photos", "masks", "things"].iter().for_each(|name| std::fs::create_dir(folder.join(name)).unwrap());
+    for (number, [first, second]) in
+        [[[4, 3], [26, 24]], [[6, 27], [25, 5]], [[3, 5], [4, 28]], [[27, 4], [26, 27]]].into_iter().enumerate()
+    {
+        let side = 14 + number;
+        let in_one =
+            |[top, left]: [usize; 2], i: usize| (top..top + side).contains(&(i / 48 % 48)) && (left..left + side).contains(&(i % 48));
+        let thing = |i: usize| if in_one(first, i) { 1 } else { 2 * i32::from(in_one(second, i)) };
+        let name = format!("{number}.png");
+        write_png(folder.join("photos").join(&name), &Array::from_fn([1, 3, 48, 48], |i| thing(i).min(1) as f32)).unwrap();
+        for (kind, of) in [("masks", &(|i| thing(i).min(1)) as &dyn Fn(usize) -> i32), ("things", &thing)] {
+            write_indexed_png(folder.join(kind).join(&name), &Array::from_fn([1, 1, 48, 48], of), |class| [class; 3]).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_cascade_learns_to_tell_things_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    pairs_of_squares(folder.path());
+    let done = train(folder.path(), THINGS, &[]);
+    assert_code(&done, 0);
+    assert!(text(&done.stdout).contains("things of 1 classes in pictures of 48 x 48"), "{}", text(&done.stdout));
+    let log = std::fs::read_to_string(at("run/log.csv")).unwrap();
+    let last: Vec<f64> = log.lines().last().unwrap().split(',').map(|cell| cell.parse().unwrap()).collect();
+    println!("{log}");
+    assert!(log.lines().next().unwrap().ends_with("box_5,test_ap_r_50,test_ap_r_70") && last[last.len() - 2] > 0.7, "{log}");
+    assert!(Path::new(&at("run/things.png")).exists());
+
+    let model = at("run/weights.safetensors");
+    let segmented = foveate(&["segment", &at("photos/0.png"), "--model", &model, "--output", &at("found")]);
+    assert_code(&segmented, 0);
+    let said = text(&segmented.stdout);
+    assert!(said.starts_with("0.png: 48x48, square "), "{said}");
+    let found: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(at("found/instances.json")).unwrap()).unwrap();
+    assert!(found.len() >= 2, "two squares: {found:?}");
+    assert_eq!((&found[0]["instance"], &found[0]["class"]), (&Value::from(1), &Value::from("square")));
+    for file in ["instances.png", "classes.png", "overlay.png"] {
+        assert!(Path::new(&at("found")).join(file).exists(), "{file}");
+    }
+    let named = foveate(&["classify", &at("photos/0.png"), "--model", &model]);
+    assert!(text(&named.stderr).contains("finds things in pictures"), "{}", text(&named.stderr));
+    let behind = foveate(&["segment", &at("photos/0.png"), "--model", &model, "--background", "blur"]);
+    assert!(text(&behind.stderr).contains("classes or things"), "{}", text(&behind.stderr));
+
+    std::fs::remove_dir_all(at("run")).unwrap();
+    let things = "train_things = \"things\"\n";
+    for (recipe, reason) in [
+        (THINGS.replace(things, ""), "train_things and test_things alone"),
+        (THINGS.replace(things, "").replace("test_things = \"things\"\n", ""), "has no train_things"),
+        (THINGS.replace("window = 4", "window = 5"), "an even window"),
+        (THINGS.replace("channels = [6, 8, 12]", "channels = [6, 8]"), "3 numbers of convolutions and 2 of channels"),
+        (THINGS.replace("things = 3", "things = 300"), "300 things"),
+        (THINGS.replace("size = 48", "size = 48\nchannels = 1"), "pictures of 1 channels"),
+        (
+            MASKS.replace("test_labels", "train_things = \"things\"\ntest_things = \"things\"\ntest_labels"),
+            "tells no things of a class apart",
+        ),
+    ] {
+        let refused = train(folder.path(), &recipe, &["--device", "cpu"]);
+        let said = text(&refused.stderr);
+        assert!(refused.status.code() == Some(1) && said.contains(reason), "{reason}: {said}");
+    }
+}

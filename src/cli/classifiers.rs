@@ -73,6 +73,14 @@ impl SystemArgs {
         Err(Error::shape("segment", format!("--weights, --regions and --ensemble are about {about}")))
     }
 
+    /// The weights of a system called `name` that takes one file and no other option.
+    pub(super) fn only_weights(self, name: &str) -> Result<Weights> {
+        match &self.weights[..] {
+            [weights] if self.regions.is_none() && self.ensemble.is_none() => Weights::open(weights),
+            _ => Err(Error::shape("segment", format!("{name} takes --weights FILE, and neither --regions nor --ensemble"))),
+        }
+    }
+
     /// # Errors
     /// If there are too many or too few weights, a tensor of the network is missing from them or has another shape, or an option is about
     /// another system.

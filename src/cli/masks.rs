@@ -3,10 +3,12 @@
 use super::classifiers::{self, Classifier, Published, SystemArgs};
 use super::photos::{self, BuiltIn};
 use super::pictures::{PictureArgs, Pixels};
+use super::things;
 use super::trained::{self, TrainedPixels};
 use clap::Args;
 use foveate::array::{Array, DType, Hw, TensorType};
 use foveate::graph::{Graph, Var};
+use foveate::models::mnc::Cascade;
 use foveate::models::{photo, selfie};
 use foveate::nn::Weights;
 use foveate::onnx::{Kind, Model};
@@ -17,9 +19,9 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Args)]
 pub(super) struct MaskArgs {
     /// Find what this ONNX model finds: it takes a picture and its first output is a mask of 0 to 1, or background and foreground; or
-    /// the classes of a network that `foveate train` made, of the built-in one that finds digits, or of a published system: fcn32s,
-    /// fcn16s, fcn8s, fcn8s-atonce, fcn-alexnet, deconvnet, edeconvnet
-    #[arg(long, value_name = "MODEL.onnx|WEIGHTS.safetensors|digits|SYSTEM")]
+    /// the classes or things of a network that `foveate train` made, of the built-in ones that find digits, digits and
+    /// single-digits, or of a published system: fcn32s, fcn16s, fcn8s, fcn8s-atonce, fcn-alexnet, deconvnet, edeconvnet, mnc
+    #[arg(long, value_name = "MODEL.onnx|WEIGHTS.safetensors|digits|single-digits|SYSTEM")]
     model: Option<String>,
     #[command(flatten)]
     system: SystemArgs,
@@ -35,6 +37,7 @@ pub(super) struct MaskArgs {
 pub(super) enum Network {
     Masks(Masker),
     Classes(Box<Classifier>),
+    Things(Box<Cascade>),
 }
 
 /// A network that finds masks.
@@ -54,7 +57,8 @@ pub(super) struct MaskModel {
 impl MaskArgs {
     /// The photo for those who give none.
     pub(super) fn built_in(&self) -> BuiltIn {
-        if self.model.as_deref() == Some(trained::DIGITS) { photos::DIGITS } else { photos::ASTRONAUT }
+        let of_digits = [trained::DIGITS, trained::SINGLE_DIGITS].map(Some).contains(&self.model.as_deref());
+        if of_digits { photos::DIGITS } else { photos::ASTRONAUT }
     }
 
     /// # Errors
@@ -65,19 +69,28 @@ impl MaskArgs {
             self.system.none("a --model that is a published system")?;
             return Ok(Network::Masks(Masker::Selfie(selfie::weights()?)));
         };
+        if name == things::PUBLISHED {
+            self.none("a --model in an ONNX file")?;
+            return Ok(Network::Things(Box::new(Cascade::new(self.system.only_weights(&name)?)?)));
+        }
         if let Some(kind) = Published::named(&name) {
             self.none("a --model in an ONNX file")?;
             return self.system.load(kind).map(|classifier| Network::Classes(Box::new(classifier)));
         }
-        self.system.none(&format!("a published system ({}), and '{name}' is none", Published::names()))?;
-        if TrainedPixels::is_named(&name) {
+        let published = format!("{}, {}", Published::names(), things::PUBLISHED);
+        self.system.none(&format!("a published system ({published}), and '{name}' is none"))?;
+        if let Some(weights) = trained::named(&name)? {
             self.none("a --model in an ONNX file")?;
-            let network = classifiers::Network::Trained(Box::new(TrainedPixels::named(&name)?));
+            if Cascade::has_layers_in(&weights) {
+                return Ok(Network::Things(Box::new(Cascade::new(weights)?)));
+            }
+            let network = classifiers::Network::Trained(Box::new(TrainedPixels::new(weights)?));
             return Ok(Network::Classes(Box::new(Classifier { network, regions: None })));
         }
         let file = Path::new(&name);
         if file.extension().is_none() && !file.exists() {
-            let reason = format!("'{name}' is no file, and no model of this program: {}, {}", trained::DIGITS, Published::names());
+            let [digits, single] = [trained::DIGITS, trained::SINGLE_DIGITS];
+            let reason = format!("'{name}' is no file, and no model of this program: {digits}, {single}, {published}");
             return Err(Error::shape("segment", reason));
         }
         MaskModel::open(name.into(), &self.picture, self.logits).map(|model| Network::Masks(Masker::Model(model)))

@@ -6,6 +6,7 @@ use super::cutter::Cutter;
 use super::labels::Labeller;
 use super::masks::{MaskArgs, Network};
 use super::photos::{self, milliseconds};
+use super::things::Finder;
 use clap::Args;
 use foveate::{Error, Result};
 use std::path::PathBuf;
@@ -17,7 +18,10 @@ use std::time::Instant;
 Writes mask.png, cutout.png (with alpha) and overlay.png (the photo, and beside it with
 the mask tinted) to the output folder; with --background also composite.png. A published
 system that tells classes apart writes classes.png (a class a pixel, in PASCAL VOC's palette)
-and overlay.png with a legend, as does a network that `foveate train` made. Several photos get a folder each, named after the photo.
+and overlay.png with a legend, as does a network that `foveate train` made. A cascade, which tells one
+thing from the next of its class, writes instances.png and classes.png (PASCAL VOC's
+SegmentationObject and SegmentationClass), instances.json (class, score, box, pixels) and
+overlay.png. Several photos get a folder each, named after the photo.
 
 Examples:
   foveate segment                                     the built-in photo
@@ -27,6 +31,8 @@ Examples:
   foveate segment street.jpg --model fcn8s --weights fcn8s-heavy-pascal.safetensors
   foveate segment street.jpg --model deconvnet --weights deconvnet.safetensors --regions edge-boxes.txt
   foveate segment --model digits                      handwritten digits, 40 to 70 pixels high
+  foveate segment --model single-digits               each with a mask, a box and a score of its own
+  foveate segment street.jpg --model mnc --weights mnc.safetensors
   foveate segment yard.jpg --model runs/masks-unet/weights.safetensors
   foveate segment page.png --model text-detector.onnx \\
       --mean 123.675,116.28,103.53 --scale 0.017125,0.017507,0.017429   (ImageNet's)")]
@@ -58,11 +64,15 @@ impl Segment {
                 let mut cutter = Cutter::new(&device, masker, background);
                 return Ok(photos::each(&photos, &mut |photo| cutter.cut(photo)));
             }
+            Network::Things(_) | Network::Classes(_) if background.is_some() => {
+                return Err(Error::unsupported("--background", "with a model that finds classes or things, not a mask"));
+            }
+            Network::Things(cascade) => {
+                let mut finder = Finder::new(&device, *cascade);
+                return Ok(photos::each(&photos, &mut |photo| finder.find(photo)));
+            }
             Network::Classes(classifier) => *classifier,
         };
-        if background.is_some() {
-            return Err(Error::unsupported("--background", "with a model that finds classes, not a mask"));
-        }
         let mut labeller = Labeller::new(&device, classifier, photos.len() == 1)?;
         Ok(photos::each(&photos, &mut |photo| labeller.label(photo)))
     }

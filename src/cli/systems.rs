@@ -6,6 +6,7 @@ use foveate::models::Layers;
 use foveate::models::deconvnet::{self, DeconvNet};
 use foveate::models::draw::{Draw, Glimpses};
 use foveate::models::fcn::{Fcn, Variant};
+use foveate::models::mnc::{self, Mnc};
 use foveate::models::pixelwise::Pixelwise;
 use foveate::models::rnn_captioning::{self, Form};
 use foveate::models::rnnsearch::{self, RnnSearch};
@@ -25,6 +26,7 @@ pub(super) enum System {
     Fcn(Variant),
     DeconvNet,
     Unet,
+    Mnc,
     /// Of the MNIST experiments, at the paper's 400,000 parameters: a name, the task, transformers, and whether it convolves.
     Mnist(&'static str, Task, &'static [Transform], bool),
     Svhn(&'static str, Placement),
@@ -50,7 +52,7 @@ impl System {
         const RTS: Task = Task::RotatedTranslatedScaled;
         let mut all = vec![Self::Selfie];
         all.extend(Variant::ALL.map(Self::Fcn));
-        all.extend([Self::DeconvNet, Self::Unet]);
+        all.extend([Self::DeconvNet, Self::Unet, Self::Mnc]);
         all.extend([
             Self::Mnist("st-fcn", RTS, &[Transform::Affine], false),
             Self::Mnist("st-cnn", RTS, &[Transform::Affine], true),
@@ -83,6 +85,7 @@ impl System {
             Self::Fcn(variant) => variant.name(),
             Self::DeconvNet => "deconvnet",
             Self::Unet => "unet",
+            Self::Mnc => "mnc",
             Self::Draw => "draw",
             Self::Glimpses => "draw-glimpses",
             Self::ShowAttendTell => "show-attend-tell",
@@ -98,6 +101,7 @@ impl System {
             Self::Fcn(_) => "Long, Shelhamer, Darrell, CVPR 2015",
             Self::DeconvNet => "Noh, Hong, Han, ICCV 2015",
             Self::Unet => "Ronneberger, Fischer, Brox, MICCAI 2015",
+            Self::Mnc => "Dai, He, Sun, CVPR 2016: on VGG-16, 300 proposals and the boxes that they move to",
             Self::Draw => "Gregor et al., ICML 2015: binarised MNIST, 64 steps; looking at a digit and drawing it again",
             Self::Glimpses => "Gregor et al., ICML 2015: cluttered MNIST, 8 glimpses",
             Self::ShowAttendTell => "Xu et al., ICML 2015: COCO's sizes on VGG-19, 13 words",
@@ -127,6 +131,14 @@ impl System {
             Self::Unet => {
                 let data = Graph::new().input("image", TensorType::f32([1, 1, 572, 572]))?;
                 caffe(&UNet::new().outline(&data)?, unet::SCORE, &data)
+            }
+            Self::Mnc => {
+                let (graph, net) = (Graph::new(), Mnc::new());
+                let image = graph.input("image", TensorType::f32([1, 3, 600, 800]))?;
+                let weights = zeros(net.parameters()?);
+                let found = mnc::Network::new(&mut Layers::load(&graph, &weights), &net)?.found(&image)?;
+                let cost = Cost::of(&[&found.boxes, &found.masks, &found.scores])?;
+                Ok(Size::new(weights.parameters(), cost, image.shape()))
             }
             Self::Mnist(_, task, transforms, convolves) => looking(&mnist(task, transforms, convolves)?),
             Self::Svhn(_, placement) => looking(&Svhn::new(64, placement)),
@@ -178,11 +190,13 @@ impl System {
             (Self::DeconvNet, Some(trunk)) => DeconvNet::new().initial(trunk, seed),
             (Self::ShowAttendTell, trunk) => encoder(trunk, VGG19, Top::Conv5, seed)?.joined(show_attend_tell::Config::COCO.initial(seed)?),
             (Self::NeuralTalk, trunk) => encoder(trunk, VGG16, Top::Fc7, seed)?.joined(NEURALTALK.initial(seed)?),
+            (Self::Mnc, Some(trunk)) => Mnc::new().after(trunk, seed),
             (_, Some(_)) => Err(Error::unsupported("--trunk", format!("with {}, which starts from random weights", self.name()))),
             (Self::Mnist(_, task, transforms, convolves), None) => mnist(task, transforms, convolves)?.init(seed),
             (Self::Svhn(_, placement), None) => Svhn::new(64, placement).init(seed),
             (Self::RnnSearch, None) => RnnSearch::PUBLISHED.initial(seed),
             (Self::Unet, None) => UNet::new().initial(seed),
+            (Self::Mnc, None) => Mnc::new().initial(seed),
             (Self::Draw, None) => Ok(described(Draw::MNIST.init(seed)?, Draw::MNIST.metadata())),
             (Self::Glimpses, None) => Ok(described(Glimpses::CLUTTERED.init(seed)?, Glimpses::CLUTTERED.metadata())),
             (Self::Selfie, None) => selfie::weights(),

@@ -1,11 +1,17 @@
 //! Things that a cascade has found, for pictures and for files.
 
+use super::photos::{Photo, milliseconds};
 use foveate::array::text::{Canvas, WHITE};
-use foveate::array::{Array, Hw};
-use foveate::graph::Var;
-use foveate::models::mnc::{self, Instance};
+use foveate::array::{Array, Hw, file, picture};
+use foveate::graph::{Graph, Var};
+use foveate::models::mnc::{self, Cascade, Instance};
+use foveate::models::voc;
+use foveate::plan::{Device, PlanCache};
 use foveate::train::About;
 use foveate::{Error, Result};
+use serde_json::json;
+use std::path::Path;
+use std::time::Instant;
 
 /// Pictures of an evaluation that are drawn, as many of them beside each other, and pixels between two.
 pub(super) const DRAWN: usize = 6;
@@ -15,6 +21,9 @@ const GAP: usize = 8;
 const SIDE: usize = 384;
 /// How likely a thing must be to be shown.
 pub(super) const LIKELY: f32 = 0.5;
+
+/// The name of the published cascade.
+pub(super) const PUBLISHED: &str = "mnc";
 
 /// An `image` (n, 3, h, w) of 0..1 as a cascade of `about` sees it.
 pub(super) fn image(about: &About, image: &Var) -> Result<Var> {
@@ -43,8 +52,12 @@ pub(super) fn overlay(images: &Array, index: usize, found: &[Instance], about: &
     let image = row(images, index)?;
     let &[3, h, w] = image.shape() else { return Err(Error::shape("things", format!("{} is no picture", image.ty()))) };
     let likely: Vec<Instance> = found.iter().filter(|instance| instance.score >= LIKELY).cloned().collect();
-    let factor = (SIDE / h.max(w).max(1)).max(1);
-    mnc::overlay(&image.reshaped([1, 3, h, w])?, &likely, factor, |instance| called(instance, about))
+    mnc::overlay(&image.reshaped([1, 3, h, w])?, &likely, enlarged(Hw::new(h, w)), |instance| called(instance, about))
+}
+
+/// How many pixels wide one of a picture is drawn, so that words can be read.
+fn enlarged(size: Hw) -> usize {
+    (SIDE / size.h.max(size.w).max(1)).max(1)
 }
 
 /// A thing's class and how likely it is.
@@ -61,4 +74,76 @@ pub(super) fn beside(pictures: &[Array]) -> Result<Array> {
         canvas.paste(i / columns * (h + gap), i % columns * (w + gap), picture)?;
     }
     Ok(canvas.into_picture())
+}
+
+/// Finds things in photos.
+pub(super) struct Finder {
+    cascade: Cascade,
+    plans: PlanCache,
+}
+
+impl Finder {
+    pub(super) fn new(device: &Device, cascade: Cascade) -> Self {
+        let own = cascade.clone();
+        let build = move |_: &Graph, inputs: &[Var]| {
+            let found = own.found(&inputs[0])?;
+            Ok(vec![found.boxes, found.masks, found.scores])
+        };
+        Self { cascade, plans: PlanCache::new(device, 2, build) }
+    }
+
+    /// Finds what is in one photo and says in a line what that is and how long each stage took.
+    pub(super) fn find(&mut self, photo: &Photo) -> Result<String> {
+        let begin = Instant::now();
+        let picture = photo.read()?;
+        let read = milliseconds(begin);
+
+        let begin = Instant::now();
+        let inputs = [("photo", &picture.rgb)];
+        let compiled = if self.plans.contains(&inputs) { "" } else { " with compilation" };
+        let outputs = self.plans.run(&inputs)?;
+        let found = self.cascade.instances(&outputs, picture.size, LIKELY)?;
+        let computed = milliseconds(begin);
+
+        let begin = Instant::now();
+        let to = &photo.output;
+        std::fs::create_dir_all(to).map_err(|e| Error::io(to, e))?;
+        let called = |instance: &Instance| format!("{} {:.2}", self.cascade.class(instance.class), instance.score);
+        for (file, label) in [("instances.png", true), ("classes.png", false)] {
+            picture::write_indexed_png(to.join(file), &labels(&found, picture.size, label), voc::colour)?;
+        }
+        picture::write_png(to.join("overlay.png"), &mnc::overlay(&picture.rgb, &found, enlarged(picture.size), called)?)?;
+        self.write(&found, &to.join("instances.json"))?;
+        let wrote = milliseconds(begin);
+
+        let all = if found.is_empty() { "nothing".to_owned() } else { found.iter().map(called).collect::<Vec<_>>().join(", ") };
+        let (name, w, h, to) = (photo.name(), picture.size.w, picture.size.h, to.display());
+        Ok(format!("{name}: {w}x{h}, {all}; read {read}, computed{compiled} {computed}, written to {to} {wrote}"))
+    }
+
+    /// Writes what was found as JSON, the likeliest first.
+    fn write(&self, found: &[Instance], path: &Path) -> Result<()> {
+        let object = |(number, instance): (usize, &Instance)| {
+            json!({
+                "instance": number + 1,
+                "class": self.cascade.class(instance.class),
+                "score": instance.score,
+                "box": instance.corners,
+                "pixels": instance.mask.iter().filter(|own| **own).count(),
+            })
+        };
+        let objects: Vec<_> = found.iter().enumerate().map(object).collect();
+        let text = serde_json::to_string_pretty(&objects).map_err(|e| Error::model(path.display().to_string(), e.to_string()))?;
+        file::write(path, text.as_bytes())
+    }
+}
+
+/// Of each pixel the number of its instance, or its class, i32 (1, 1, h, w); the likeliest lies on top.
+fn labels(found: &[Instance], size: Hw, numbers: bool) -> Array {
+    let mut labels = vec![0i32; size.area()];
+    for (number, instance) in found.iter().enumerate().rev() {
+        let label = i32::try_from(if numbers { number + 1 } else { instance.class }).unwrap_or(0);
+        labels.iter_mut().zip(&instance.mask).filter(|(_, own)| **own).for_each(|(slot, _)| *slot = label);
+    }
+    Array::from_fn([1, 1, size.h, size.w], |i| labels[i])
 }

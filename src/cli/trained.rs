@@ -4,6 +4,7 @@ use foveate::array::TensorType;
 use foveate::graph::{Graph, Var};
 use foveate::models::digit_scenes;
 use foveate::models::draw::Glimpses;
+use foveate::models::mnc::Cascade;
 use foveate::models::narrow_fcn::NarrowFcn;
 use foveate::models::pixelwise::Pixelwise;
 use foveate::models::stn::{Mnist, Network, PlainCnn};
@@ -13,8 +14,9 @@ use foveate::train::{About, Frame};
 use foveate::{Error, Result};
 use std::path::Path;
 
-/// The name of the network that finds digits and is part of the program.
+/// The names of the networks that find digits and are part of the program: the classes of pixels, and one digit from another.
 pub(super) const DIGITS: &str = "digits";
+pub(super) const SINGLE_DIGITS: &str = "single-digits";
 /// A network that gives each pixel a class.
 #[derive(Debug)]
 pub(super) struct TrainedPixels {
@@ -23,16 +25,20 @@ pub(super) struct TrainedPixels {
     pub(super) about: About,
 }
 
-impl TrainedPixels {
-    /// Whether `name` names one: the one of digits, or a file.
-    pub(super) fn is_named(name: &str) -> bool {
-        name == DIGITS || Path::new(name).extension().is_some_and(|extension| extension == "safetensors")
+/// The weights of the network that `name` names: a built-in one, or a file.
+pub(super) fn named(name: &str) -> Result<Option<Weights>> {
+    match name {
+        DIGITS => digit_scenes::weights().map(Some),
+        SINGLE_DIGITS => digit_scenes::cascade_weights().map(Some),
+        file if Path::new(file).extension().is_some_and(|extension| extension == "safetensors") => Weights::open(file).map(Some),
+        _ => Ok(None),
     }
+}
 
+impl TrainedPixels {
     /// # Errors
-    /// If the file cannot be read or is of another network.
-    pub(super) fn named(name: &str) -> Result<Self> {
-        let weights = if name == DIGITS { digit_scenes::weights()? } else { Weights::open(name)? };
+    /// If the weights are of another network.
+    pub(super) fn new(weights: Weights) -> Result<Self> {
         let Some(network) = pixelwise(&weights)? else {
             let reason = match System::of(&weights) {
                 Some(_) => "gives each picture a class, so it is for `foveate classify`",
@@ -89,6 +95,9 @@ impl TrainedClassifier {
         let wrong = |reason: String| Error::model(weights.source(), reason);
         let system = match System::of(&weights) {
             Some(system) => system,
+            None if Cascade::has_layers_in(&weights) => {
+                return Err(wrong("finds things in pictures, so it is for `foveate segment --model`".to_owned()));
+            }
             None if pixelwise(&weights)?.is_some() => {
                 return Err(wrong("gives each pixel a class, so it is for `foveate segment --model`".to_owned()));
             }

@@ -6,6 +6,7 @@ use super::mask::{VOID, read_mask};
 use crate::array::picture;
 use crate::array::{Array, DType, Hw, TensorType};
 use crate::error::{Error, Result};
+use image::GrayImage;
 use std::path::{Path, PathBuf};
 
 /// Pictures whose class is the folder that they lie in, torchvision's `ImageFolder`: `image`, f32 (channels, h, w) of 0..1, and `label`, one i32.
@@ -91,12 +92,19 @@ impl Dataset for ImageFolder {
     }
 }
 
+/// What a class is multiplied with in labels that say of a pixel which thing it belongs to as well.
+pub const CLASS: i32 = 256;
+
 /// Pictures with a mask each: `image`, f32 (channels, h, w) of 0..1, and `label`, i32 (h, w), of which 255 is no class.
+///
+/// [`MaskFolder::with_things`] tells one thing from the next: the label of a pixel of thing t of class c is 256 c + t.
 #[derive(Clone, Debug)]
 pub struct MaskFolder {
     frame: Frame,
     classes: usize,
     pairs: Vec<[PathBuf; 2]>,
+    /// The masks of things, one for each picture, or none.
+    things: Vec<PathBuf>,
 }
 
 impl MaskFolder {
@@ -106,33 +114,68 @@ impl MaskFolder {
     /// # Errors
     /// If a folder cannot be read, there is no picture, or one has no mask.
     pub fn open(photos: impl AsRef<Path>, masks: impl AsRef<Path>, frame: Frame, classes: usize) -> Result<Self> {
-        let pair = |photo: PathBuf| {
-            let stem = photo.file_stem().unwrap_or_default();
-            let mut mask = masks.as_ref().join(stem).into_os_string();
-            mask.push(".png");
-            match PathBuf::from(mask) {
-                mask if mask.is_file() => Ok([photo, mask]),
-                mask => Err(Error::model(photo.display().to_string(), format!("has no mask {}", mask.display()))),
-            }
-        };
+        let pair = |photo: PathBuf| mask_of(&photo, masks.as_ref()).map(|mask| [photo, mask]);
         let pairs = picture::inside(photos.as_ref())?.into_iter().map(pair).collect::<Result<_>>()?;
-        Ok(Self { frame, classes, pairs })
+        Ok(Self { frame, classes, pairs, things: Vec::new() })
+    }
+
+    /// The same with masks of things in another folder, whose index or grey value is the number of a thing in its picture, from 1; 0 and 255
+    /// are none: PASCAL VOC's `SegmentationClass` and `SegmentationObject`. Pixels of a class but of no thing have no class.
+    ///
+    /// # Errors
+    /// If a picture has no mask there.
+    pub fn with_things(self, masks: impl AsRef<Path>) -> Result<Self> {
+        let things = self.pairs.iter().map(|[photo, _]| mask_of(photo, masks.as_ref())).collect::<Result<_>>()?;
+        Ok(Self { things, ..self })
+    }
+
+    /// A mask, if it is as large as its picture.
+    fn mask(path: &Path, from: Hw) -> Result<GrayImage> {
+        let mask = read_mask(path)?;
+        let of = Hw::new(mask.height() as usize, mask.width() as usize);
+        if of != from {
+            let reason = format!("is {} x {}, its picture {} x {}", of.w, of.h, from.w, from.h);
+            return Err(Error::model(path.display().to_string(), reason));
+        }
+        Ok(mask)
     }
 
     fn seen(&self, index: usize, part: &dyn Fn(Hw) -> Part) -> Result<Vec<Array>> {
         let [photo, path] = self.pairs.get(index).ok_or_else(|| missing(index, self.len()))?;
-        let (picture, mask) = (picture::read(photo)?, read_mask(path)?);
+        let picture = picture::read(photo)?;
+        let from = size(&picture);
+        let mask = Self::mask(path, from)?;
         let wrong = |reason: String| Err(Error::model(path.display().to_string(), reason));
-        let (from, of) = (size(&picture), Hw::new(mask.height() as usize, mask.width() as usize));
-        if of != from {
-            return wrong(format!("is {} x {}, its picture {} x {}", of.w, of.h, from.w, from.h));
-        }
         let unknown = |class: u8| class != VOID && usize::from(class) >= self.classes;
         if let Some((x, y, image::Luma([class]))) = mask.enumerate_pixels().find(|(_, _, pixel)| unknown(pixel.0[0])) {
             return wrong(format!("has class {class} at row {y}, column {x}; there are {}, and 255 for none", self.classes));
         }
         let part = part(from).within(from)?;
-        Ok(vec![self.frame.image(picture, part), self.frame.classes(&mask, part)])
+        let mut label = self.frame.classes(&mask, part);
+        if let Some(path) = self.things.get(index) {
+            let things = self.frame.classes(&Self::mask(path, from)?, part);
+            for (class, thing) in label.values_mut::<i32>()?.iter_mut().zip(things.values::<i32>()?) {
+                *class = match (*class, *thing) {
+                    (0, _) => 0,
+                    (class, thing) if class != i32::from(VOID) && !NO_THING.contains(&thing) => CLASS * class + thing,
+                    _ => i32::from(VOID),
+                };
+            }
+        }
+        Ok(vec![self.frame.image(picture, part), label])
+    }
+}
+
+/// Numbers in masks of things that are none.
+const NO_THING: [i32; 2] = [0, VOID as i32];
+
+/// The mask of a picture, a PNG of its stem.
+fn mask_of(photo: &Path, masks: &Path) -> Result<PathBuf> {
+    let mut mask = masks.join(photo.file_stem().unwrap_or_default()).into_os_string();
+    mask.push(".png");
+    match PathBuf::from(mask) {
+        mask if mask.is_file() => Ok(mask),
+        mask => Err(Error::model(photo.display().to_string(), format!("has no mask {}", mask.display()))),
     }
 }
 
@@ -229,6 +272,13 @@ mod tests {
         mask("a.b.png", 4, 2, &|_| 0);
         let error = data.example(0, 0).unwrap_err().to_string();
         assert!(error.contains("is 2 x 4, its picture 4 x 2"), "{error}");
+        mask("a.b.png", 2, 4, &|i| [0, 1, 2, 255, 2, 2, 1, 1][i]);
+        assert!(open().unwrap().with_things(at("things")).unwrap_err().to_string().contains("things/a.b.png"));
+        create_dir_all(at("things")).unwrap();
+        let things = Array::new([1, 1, 2, 4], vec![9, 1, 0, 2, 9, 7, 255, 9i32]).unwrap();
+        write_indexed_png(at("things/a.b.png"), &things, |_| [9; 3]).unwrap();
+        let label = open().unwrap().with_things(at("things")).unwrap().example(0, 0).unwrap()[1].to_f64();
+        assert_eq!(label, [257.0, 255.0, 519.0, 255.0], "the middle: a thing, a class of none, a thing, none");
         std::fs::write(at("masks/a.b.png"), b"no mask").unwrap();
         assert!(data.example(0, 0).unwrap_err().to_string().contains("a.b.png: is no PNG mask"));
     }

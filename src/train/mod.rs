@@ -9,7 +9,7 @@
 //! | data | are |
 //! |---|---|
 //! | [`ImageFolder`] | pictures in a folder for each class |
-//! | [`MaskFolder`] | pictures, and a mask of classes for each |
+//! | [`MaskFolder`] | pictures, and a mask of classes for each, and one of things if you like |
 //! | [`Pictures`] | pictures of an `.npz` file or of IDX files |
 //! | [`Arrays`] | arrays of any kind |
 //!
@@ -34,7 +34,7 @@ mod trainer;
 pub use about::About;
 pub use augment::{Augmentation, Augmented};
 pub use dataset::{Arrays, Dataset};
-pub use folders::{ImageFolder, MaskFolder};
+pub use folders::{CLASS, ImageFolder, MaskFolder};
 pub use frame::{Fit, Frame, Part};
 pub use idx::read_idx;
 pub use loader::{Batch, Loader};

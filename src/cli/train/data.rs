@@ -33,6 +33,9 @@ pub(super) struct Files {
     /// Of masks the folders of masks, of IDX the files of labels.
     train_labels: Option<PathBuf>,
     test_labels: Option<PathBuf>,
+    /// Of masks, for networks that tell one thing from the next, the folders of masks of things.
+    train_things: Option<PathBuf>,
+    test_things: Option<PathBuf>,
     /// Pixels of an example's sides.
     size: Option<Size>,
     channels: Option<usize>,
@@ -115,6 +118,22 @@ impl DataRecipe {
         }
     }
 
+    /// Whether labels tell one thing from the next.
+    fn has_things(&self) -> bool {
+        matches!(self, Self::Masks(files) if files.train_things.is_some())
+    }
+
+    /// Refuses data that tell things apart, which `system` does not, and others where it does.
+    pub(super) fn with_things(&self, system: &str, wanted: bool) -> Result<&Self> {
+        match (self.has_things(), wanted) {
+            (true, false) => Err(wrong(format!("has train_things, and '{system}' tells no things of a class apart"))),
+            (false, true) => {
+                Err(wrong(format!("has no train_things and test_things, by which '{system}' learns to tell one thing from the next")))
+            }
+            _ => Ok(self),
+        }
+    }
+
     /// Refuses mean and std where `system` sees values of 0 to 1.
     pub(super) fn refuse_normalisation(&self, system: &str) -> Result<()> {
         match self {
@@ -135,8 +154,15 @@ impl Files {
             let who = if labelled { "needs train_labels and test_labels" } else { "has no train_labels and test_labels" };
             return Err(wrong(format!("kind = {kind:?} {who}: they are of masks and idx")));
         }
-        let (learnt, classes) = self.part(kind, folder, &self.train, self.train_labels.as_deref(), self.classes.clone())?;
-        let (test, _) = self.part(kind, folder, &self.test, self.test_labels.as_deref(), Some(classes.clone()))?;
+        if self.train_things.is_some() != self.test_things.is_some() || (self.train_things.is_some() && kind != Kind::Masks) {
+            return Err(wrong(format!(
+                "kind = {kind:?} has one of train_things and test_things alone, or they are of other data than masks"
+            )));
+        }
+        let learnt = [Some(&self.train), self.train_labels.as_ref(), self.train_things.as_ref()];
+        let test = [Some(&self.test), self.test_labels.as_ref(), self.test_things.as_ref()];
+        let (learnt, classes) = self.part(kind, folder, learnt, self.classes.clone())?;
+        let (test, _) = self.part(kind, folder, test, Some(classes.clone()))?;
         if learnt.tensors() != test.tensors() {
             let types = |data: &dyn Dataset| data.tensors().iter().map(|(name, ty)| format!("{name} {ty}")).collect::<Vec<_>>().join(", ");
             return Err(wrong(format!("train has {}, test {}; size and channels make them one", types(&*learnt), types(&*test))));
@@ -162,11 +188,10 @@ impl Files {
         &self,
         kind: Kind,
         folder: &Path,
-        from: &Path,
-        labels: Option<&Path>,
+        [from, labels, things]: [Option<&PathBuf>; 3],
         classes: Option<Vec<String>>,
     ) -> Result<(Arc<dyn Dataset>, Vec<String>)> {
-        let (path, labels) = (folder.join(from), labels.map(|labels| folder.join(labels)).unwrap_or_default());
+        let [path, labels] = [from, labels].map(|name| name.map(|name| folder.join(name)).unwrap_or_default());
         let frame = |own: Option<(Hw, usize)>| {
             let size = match self.size {
                 Some(Size::Square(side)) => Some(Hw::square(side)),
@@ -187,7 +212,9 @@ impl Files {
             }
             Kind::Masks => {
                 let classes = classes.ok_or_else(|| wrong("needs classes: the names of 0, 1 and so on in masks"))?;
-                return Ok((Arc::new(MaskFolder::open(path, labels, frame(None)?, classes.len())?), classes));
+                let masks = MaskFolder::open(path, labels, frame(None)?, classes.len())?;
+                let masks = if let Some(things) = things { masks.with_things(folder.join(things))? } else { masks };
+                return Ok((Arc::new(masks), classes));
             }
             Kind::Npz => Pictures::open_npz(&path)?,
             Kind::Idx => Pictures::open_idx(&path, labels)?,

@@ -3,11 +3,11 @@
 use crate::cli::things;
 use foveate::array::{Array, Hw};
 use foveate::graph::{Graph, Var};
-use foveate::models::mnc::{self, Instance};
+use foveate::models::mnc::Instance;
 use foveate::nn::metrics::{Confusion, Precision, Sequences};
 use foveate::nn::{Random, Weights};
 use foveate::plan::Device;
-use foveate::train::{Batch, Dataset, Objective, VOID};
+use foveate::train::{Batch, CLASS, Dataset, Objective, VOID};
 use foveate::{Error, Result};
 use std::path::Path;
 use std::sync::Arc;
@@ -59,7 +59,7 @@ pub(super) enum Tally {
     Labels(Confusion, fn(&Confusion) -> Scores),
     /// Numbers of each example: their names, their sums, and how many examples there were.
     Means(&'static [&'static str], Vec<f64>, usize),
-    /// Things in images of a size, beside the batch's tensor `label`: [`mnc::CLASS`] times a pixel's class, and the number of the thing.
+    /// Things in images of a size, beside the batch's tensor `label`: [`CLASS`] times a pixel's class, and the number of the thing.
     Things(Precision, Hw),
     /// Sentences, beside the batch's tensor `target`; 0 ends one.
     Sentences(Sequences),
@@ -124,11 +124,11 @@ impl Tally {
 
 /// Counts the instances of an image beside its things; pixels of none are void and count for neither.
 fn count(precision: &mut Precision, found: &[Instance], labels: &[i32]) {
-    let mut things: Vec<i32> = labels.iter().copied().filter(|label| *label >= mnc::CLASS).collect();
+    let mut things: Vec<i32> = labels.iter().copied().filter(|label| *label >= CLASS).collect();
     things.sort_unstable();
     things.dedup();
     let named: Vec<(usize, f32)> = found.iter().map(|instance| (instance.class, instance.score)).collect();
-    let classes: Vec<usize> = things.iter().map(|label| usize::try_from(label / mnc::CLASS).unwrap_or(0)).collect();
+    let classes: Vec<usize> = things.iter().map(|label| usize::try_from(label / CLASS).unwrap_or(0)).collect();
     let void = i32::from(VOID);
     precision.add(&named, &classes, |i, j| {
         let pairs = found[i].mask.iter().zip(labels).filter(|(_, label)| **label != void);

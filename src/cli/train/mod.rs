@@ -46,6 +46,8 @@ and so on; scripts/mnist.sh fetches them to target/mnist. Pictures of your own:
   folders-cnn   a class for each picture   train/cat/1.jpg, train/dog/2.png, test/cat/3.jpg
   masks-unet    a class for each pixel     train/photos/1.jpg with train/masks/1.png
   masks-fcn8s   the same, coarser and with less to compute
+  masks-mnc     things, one told from the  the same, and train/things/1.png: 1, 2 and so
+                next                       on for each thing
 or .npz and IDX files; examples/recipes/folders-cnn.toml says what a recipe may have. What
 mnist-draw has learnt to draw `foveate draw` draws. Texts, with a tab before what they become:
   pronounce     words into phones          train.tsv, test.tsv; scripts/cmudict.sh fetches them

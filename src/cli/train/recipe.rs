@@ -49,6 +49,7 @@ pub(super) const BUILT_IN: &[(&str, &str)] = &[
     ("pronounce", include_str!("../../../examples/recipes/pronounce.toml")),
     ("sentences", include_str!("../../../examples/recipes/sentences.toml")),
     ("folders-cnn", include_str!("../../../examples/recipes/folders-cnn.toml")),
+    ("masks-mnc", include_str!("../../../examples/recipes/masks-mnc.toml")),
     ("masks-fcn8s", include_str!("../../../examples/recipes/masks-fcn8s.toml")),
     ("masks-unet", include_str!("../../../examples/recipes/masks-unet.toml")),
 ];
@@ -204,11 +205,11 @@ impl Recipe {
             (_, None) => return wrong("has no [data], which its system learns from; 'stn' alone makes its own"),
             (Network::Cnn(cnn), Some(data)) => Box::new(cnn.on(open(data)?)?),
             (Network::Fcn(fcn), Some(data)) => {
-                let sets = open(data)?.labelled("fcn", 2)?;
+                let sets = open(data.with_things("fcn", false)?)?.labelled("fcn", 2)?;
                 Box::new(Pixels::new(fcn.network(sets.about.classes.len()), fcn.start.as_ref(), sets))
             }
             (Network::Unet(unet), Some(data)) => {
-                let sets = open(data)?.labelled("unet", 2)?;
+                let sets = open(data.with_things("unet", false)?)?.labelled("unet", 2)?;
                 Box::new(Pixels::new(unet.network(sets.channels, sets.about.classes.len()), unet.start.as_ref(), sets))
             }
             (Network::Draw(draw), Some(data)) => {
@@ -219,7 +220,7 @@ impl Recipe {
             (Network::Rnnsearch(rnnsearch), Some(DataRecipe::Pairs(pairs))) => Box::new(rnnsearch.on(pairs.open(folder)?)),
             (Network::Rnnsearch(_), Some(_)) => return wrong("has other [data] than 'rnnsearch' learns from: kind = \"pairs\""),
             (Network::Mnc(mnc), Some(DataRecipe::DigitScenes(scenes))) => Box::new(mnc.on_scenes(scenes, folder, self.train.seed)?),
-            (Network::Mnc(_), Some(_)) => return wrong("has other [data] than 'mnc' learns from: kind = \"digit-scenes\""),
+            (Network::Mnc(mnc), Some(data)) => Box::new(mnc.on(open(data.with_things("mnc", true)?)?.labelled("mnc", 2)?)?),
             (Network::DeconvnetDigits(objects), Some(DataRecipe::DigitScenes(scenes))) => Box::new(objects.on(scenes)),
             (Network::DeconvnetDigits(_), Some(_)) => {
                 return wrong("has other [data] than 'deconvnet-digits' learns from: kind = \"digit-scenes\"");

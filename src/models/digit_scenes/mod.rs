@@ -44,6 +44,17 @@ pub fn weights() -> Result<Weights> {
 
 const WEIGHTS: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/digits_fcn8s.safetensors"));
 
+/// A trained cascade ([`Mnc`](crate::models::mnc::Mnc)), which tells one digit from the next and is part of the crate; its metadata say what
+/// using it takes.
+///
+/// # Errors
+/// Never, unless the crate was built from damaged assets.
+pub fn cascade_weights() -> Result<Weights> {
+    Weights::from_bytes(CASCADE, "digits_mnc.safetensors")
+}
+
+const CASCADE: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/digits_mnc.safetensors"));
+
 /// What a label is called.
 pub fn name(label: u8) -> String {
     match label {

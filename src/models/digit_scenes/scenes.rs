@@ -15,8 +15,7 @@ use super::{CLASSES, VOID};
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
 use crate::models::digits::Digits;
-use crate::models::mnc::CLASS;
-use crate::train::{Dataset, Numbers};
+use crate::train::{CLASS, Dataset, Numbers};
 use std::path::Path;
 
 /// How far from a digit's centre there may be ink: half of the 20 pixels that MNIST's digits are brought to, and what centring by mass
@@ -106,7 +105,7 @@ impl Scenes {
         self
     }
 
-    /// The same scenes, but labels say which digit of the scene a pixel belongs to as well: [`CLASS`](crate::models::mnc::CLASS) times its
+    /// The same scenes, but labels say which digit of the scene a pixel belongs to as well: [`CLASS`] times its
     /// class, and 1 for the digit that was drawn first.
     #[must_use]
     pub fn instances(mut self) -> Self {
@@ -248,6 +247,22 @@ mod tests {
         }
         assert!(several > 0, "some have more than one digit");
         assert!(rims > 0, "there are rims");
+    }
+
+    #[test]
+    fn labels_say_which_digit_a_pixel_belongs_to() {
+        let plain = scenes(64).unwrap();
+        let numbered = plain.clone().instances();
+        let mut second = 0;
+        for visit in 0..10 {
+            let [a, b] = [&plain, &numbered].map(|scenes| scenes.example(0, visit).unwrap()[1].clone());
+            for (class, label) in a.values::<i32>().unwrap().iter().zip(b.values::<i32>().unwrap()) {
+                let thing = label % CLASS;
+                assert!(if *class == 0 || *class == VOID { label == class } else { label / CLASS == *class && (1..=3).contains(&thing) });
+                second += usize::from(*class == 4 && thing == 2);
+            }
+        }
+        assert!(second > 0, "the digit that lies on another was drawn after it");
     }
 
     #[test]
