@@ -144,6 +144,19 @@ impl Canvas {
         Ok(())
     }
 
+    /// Draws the border of a rectangle, `thick` pixels wide inwards.
+    ///
+    /// # Errors
+    /// As [`Canvas::fill`].
+    pub fn outline(&mut self, top: usize, left: usize, size: Hw, thick: usize, colour: Colour) -> Result<()> {
+        let (flat, upright) = (Hw::new(thick.min(size.h), size.w), Hw::new(size.h, thick.min(size.w)));
+        let (bottom, right) = (top.saturating_add(size.h - flat.h), left.saturating_add(size.w - upright.w));
+        for (top, left, bar) in [(top, left, flat), (bottom, left, flat), (top, left, upright), (top, right, upright)] {
+            self.fill(top, left, bar, colour)?;
+        }
+        Ok(())
+    }
+
     /// Puts `picture` (1, 3, h, w) down with its upper left pixel in row `top` and column `left`.
     ///
     /// # Errors
@@ -250,6 +263,7 @@ mod tests {
     #[test]
     fn what_lies_outside_is_not_drawn() {
         let mut canvas = Canvas::new(Hw::new(4, 5), WHITE).unwrap();
+        canvas.outline(3, 4, Hw::new(usize::MAX, 9), usize::MAX, BLACK).unwrap();
         canvas.fill(3, 4, Hw::new(9, usize::MAX), [0.5, 0.0, 0.0]).unwrap();
         assert_eq!(drawn(&canvas, 1.0), Some([3, 3, 4, 4]));
         canvas.fill(9, 9, Hw::square(2), BLACK).unwrap();

@@ -128,7 +128,7 @@ impl Experiment for Cascade {
     /// Boxes, masks and scores.
     fn answers(&self, graph: &Graph, weights: &Weights, inputs: &Inputs) -> Result<Vec<Var>> {
         let image = things::image(&self.sets.about, inputs.get("image")?)?;
-        let found = mnc::Network::new(&mut Layers::load(graph, weights), &self.network)?.found(&image)?;
+        let found = mnc::Network::new(&mut Layers::load(graph, weights), &self.network.in_use())?.found(&image)?;
         Ok(vec![found.boxes, found.masks, found.scores])
     }
 

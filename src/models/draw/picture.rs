@@ -37,9 +37,6 @@ pub fn framed(picture: &Array, factor: usize, window: Option<(&[f32], usize)>) -
     let [left, right] = [x - half, x + half].map(|at| edge(at, size.w));
     let [top, bottom] = [y - half, y + half].map(|at| edge(at, size.h));
     let (height, width) = (bottom.saturating_sub(top), right.saturating_sub(left));
-    let (flat, upright) = (Hw::new(thick.min(height), width), Hw::new(height, thick.min(width)));
-    for (top, left, bar) in [(top, left, flat), (bottom - flat.h, left, flat), (top, left, upright), (top, right - upright.w, upright)] {
-        canvas.fill(top, left, bar, RED)?;
-    }
+    canvas.outline(top, left, Hw::new(height, width), thick, RED)?;
     Ok(canvas.into_picture())
 }

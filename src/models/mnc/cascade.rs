@@ -25,13 +25,12 @@ pub struct Cascade {
 impl Cascade {
     /// Of weights that `foveate train` wrote, or that have the released network's names and say nothing of pictures.
     ///
-    /// However few proposals were learnt from, in use as many are looked at as published: a photo may have more things in it.
+    /// It looks at as many proposals as [`Mnc::in_use`] says.
     ///
     /// # Errors
     /// If a weight is missing or has another shape, metadata make no sense or name another number of classes.
     pub fn new(weights: Weights) -> Result<Self> {
-        let (net, usual) = (Mnc::of(&weights)?, Mnc::new());
-        let mnc = Mnc { candidates: net.candidates.max(usual.candidates), proposals: net.proposals.max(usual.proposals), ..net };
+        let mnc = Mnc::of(&weights)?.in_use();
         let about = weights.metadata().contains_key("mean").then(|| About::of(&weights)).transpose()?;
         if let Some(about) = &about
             && (about.classes.len() != mnc.classes || about.mean.len() != 3)

@@ -88,7 +88,7 @@ fn render(parts: &[f32], side: usize, corners: &[f64], size: Hw, weight: f32, su
         // NaN is no pixel.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float saturates")]
         let [from, to] = [from, to].map(|at| at.round().max(0.0) as usize);
-        from..(to + 1).min(side)
+        from..to.saturating_add(1).min(side)
     };
     let tap = |at: usize, from: f64, to: f64| {
         let place =
@@ -147,6 +147,8 @@ mod tests {
         assert_eq!(all.iter().map(|i| i.corners).collect::<Vec<_>>(), [[6, 4, 9, 7], [0, 0, 3, 3]], "0.6 of the votes are enough");
         let all = found(&boxes, &masks, &[[0.0, 0.6, 0.0], [0.0, 1.0, 0.0], [0.0; 3], [0.0; 3]], 0.1);
         assert!(all.is_empty(), "0.375 are not");
+        let endless = [[f32::NEG_INFINITY, 0.0, f32::INFINITY, f32::MAX], [5.0, 5.0, 1.0, 1.0]];
+        assert!(found(&endless, &masks[..2], &[[0.0, 0.9, 0.0]; 2], 0.1).len() <= 2, "boxes of any numbers");
     }
 
     #[test]

@@ -160,6 +160,14 @@ impl Mnc {
         })
     }
 
+    /// The network as it is used: however few proposals are learnt from, as many are compared and looked at as published, which costs
+    /// little where nothing is learnt.
+    #[must_use]
+    pub fn in_use(&self) -> Self {
+        let usual = Self::new();
+        Self { candidates: self.candidates.max(usual.candidates), proposals: self.proposals.max(usual.proposals), ..self.clone() }
+    }
+
     /// What weights say of the network that their shapes do not.
     pub fn metadata(&self) -> Vec<(&'static str, String)> {
         let listed = |numbers: &[f32]| numbers.iter().map(f32::to_string).collect::<Vec<_>>().join(" ");

@@ -39,19 +39,15 @@ pub fn overlay(photo: &Array, instances: &[Instance], factor: usize, name: impl 
     let letters = Letters::new((large.h / 24).clamp(14, 32))?;
     let thick = (large.h.max(large.w) / 400).max(1);
     for (number, instance) in instances.iter().enumerate().rev() {
-        let [left, top, right, bottom] = instance.corners.map(|at| at * factor);
-        let size = Hw::new(bottom + factor - top, right + factor - left);
-        let (flat, upright) = (Hw::new(thick.min(size.h), size.w), Hw::new(size.h, thick.min(size.w)));
-        for (top, left, bar) in
-            [(top, left, flat), (top + size.h - flat.h, left, flat), (top, left, upright), (top, left + size.w - upright.w, upright)]
-        {
-            canvas.fill(top, left, bar, tint(number))?;
-        }
+        let [left, top, right, bottom] = instance.corners.map(|at| at.saturating_mul(factor));
+        let side = |first: usize, last: usize| last.saturating_add(factor).saturating_sub(first);
+        let size = Hw::new(side(top, bottom), side(left, right));
+        canvas.outline(top, left, size, thick, tint(number))?;
         // Above the box if there is room, else in it.
         let words = letters.ellipsized(&name(instance), large.w);
         let (height, width) = (letters.height(), letters.width(&words).min(large.w));
         let (top, left) = (if top >= height { top - height } else { top }, left.min(large.w - width));
-        if top + height <= large.h && width > 0 {
+        if top.saturating_add(height) <= large.h && width > 0 {
             canvas.fill(top, left, Hw::new(height, width), tint(number))?;
             canvas.write(top, left, &words, &letters, WHITE)?;
         }
@@ -80,6 +76,8 @@ mod tests {
         assert_eq!((red(10, 100), red(79, 0)), (0.5, tint));
         assert!((red(60, 10) - (0.5 + 0.5 * (tint - 0.5))).abs() < 1e-6);
         assert!((26..40).any(|y| (0..20).any(|x| red(y, x) > 0.9)), "words above the box");
+        let odd = Instance { corners: [usize::MAX, 50, 3, 0], ..one.clone() };
+        assert!(overlay(&photo, &[odd], 1, |_| "nowhere".to_owned()).is_ok());
         assert!(overlay(&photo, &[Instance { mask: vec![true], ..one }], 1, |_| String::new()).is_err());
         assert!(overlay(&Array::full([3, 4, 4], 0.0f32), &[], 1, |_| String::new()).is_err());
     }
