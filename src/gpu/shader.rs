@@ -55,6 +55,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     recurrent_plain,
     recurrent_product,
     reduction,
+    roi_samples,
     rows_places,
     sample,
     scalar,
@@ -73,6 +74,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     vec4,
     vectors,
     whole_fours,
+    whole_part,
     window,
 };
 

@@ -9,10 +9,14 @@
 //! | input | (..., M, M), M at most 256 |
 //! | output | (...) |
 //!
-//! Gaussian elimination with partial pivoting, one invocation per matrix: meant for many small ones. ONNX: Det. PyTorch:
-//! `linalg.det`.
+//! Gaussian elimination with partial pivoting, one invocation per matrix: meant for many small ones.
+//!
+//! Gradient: that of an output times the cofactors of its matrix, which are determinants of what is left without a row and a column; right
+//! for singular matrices too, and M^5 products, so of matrices of 32 rows at most.
+//!
+//! ONNX: Det. PyTorch: `linalg.det`.
 
-use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, groups, launch_rows, rounded, u32_of};
+use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, groups, launch_rows, rounded, the_gradient, u32_of};
 use crate::array::{Array, DType, TensorType, elements};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -32,6 +36,8 @@ pub(super) const KERNELS: &[&Kernel] = &[&DET];
 
 /// Rows of the largest matrix that one invocation takes on.
 const LARGEST: usize = 256;
+/// Rows of the largest matrix whose cofactors are computed.
+const LARGEST_LEARNT: usize = 32;
 
 /// Determinants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,6 +92,37 @@ impl Op for Det {
         })?;
         Ok(vec![Candidate { launches, scratch: vec![(largest * size * size * 4).next_multiple_of(16) as u64], ..Candidate::default() }])
     }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let (input, grad) = (&inputs[0], the_gradient(self.name(), output_grads)?);
+        let by_matrix = grad.unsqueeze(-1)?.unsqueeze(-1)?;
+        Ok(vec![Some(match cofactors(input)? {
+            Some(cofactors) => by_matrix.mul(&cofactors)?,
+            None => by_matrix,
+        })])
+    }
+}
+
+/// The cofactor of each element of matrices (..., M, M); `None` of single numbers, where it is 1.
+fn cofactors(matrices: &Var) -> Result<Option<Var>> {
+    let [batch @ .., _, size] = matrices.shape() else { return Ok(None) };
+    let (size, left) = (*size, size.saturating_sub(1));
+    if size > LARGEST_LEARNT {
+        return Err(Error::unsupported("det", format!("the gradient of matrices of {size} rows; {LARGEST_LEARNT} are the most")));
+    }
+    if left == 0 {
+        return Ok(None);
+    }
+    // Element (r, c) of what is left without row i and column j.
+    let element = |at: usize| {
+        let (i, j, r, c) = (at / (left * left) / size, at / (left * left) % size, at / left % left, at % left);
+        (r + usize::from(r >= i)) * size + c + usize::from(c >= j)
+    };
+    let graph = matrices.graph();
+    let picked = graph.constant(Array::from_fn([size * size * left * left], |at| i32::try_from(element(at)).unwrap_or(0)))?;
+    let signs = graph.constant(Array::from_fn([size, size], |at| if (at / size + at % size) % 2 == 0 { 1.0f32 } else { -1.0 }))?;
+    let flat = matrices.reshape([batch, &[size * size]].concat())?.gather(-1, &picked)?;
+    flat.reshape([batch, &[size, size, left, left]].concat())?.det()?.mul(&signs).map(Some)
 }
 
 /// The product of the pivots, its sign turned with each exchange of rows.

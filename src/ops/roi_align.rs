@@ -21,11 +21,18 @@
 //! A part with a coordinate that is no number below 2^24 is 0. Samples that cannot meet the image are skipped, so the work for an
 //! output has a bound however large its part is.
 //!
+//! Gradient, of means by input: a mean is `A image B^T` with what each bin takes of each row (A) and column (B), so it is `A^T grad B`, two
+//! products of matrices for all parts together. `Max` has none yet, and none flows into rois.
+//!
 //! ONNX: `RoiAlign`. PyTorch: `torchvision.ops.roi_align` (the mean). Source: He et al., Mask R-CNN (2017).
 
 use super::gather::picked_place;
 use super::grid_sample::{FAR, check_sides};
-use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, rounded, u32_of};
+use super::slices::nested;
+use super::u32_of;
+use super::{
+    Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, only_where, rounded, the_gradient,
+};
 use crate::array::{Array, DType, Hw, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, Slot, kernel, params};
@@ -48,8 +55,24 @@ params! {
     }
 }
 
-static ROI_ALIGN: Kernel = kernel!("roi_align", Params);
-pub(super) const KERNELS: &[&Kernel] = &[&ROI_ALIGN];
+params! {
+    struct WeightsParams {
+        size: u32,
+        bins: u32,
+        most: u32,
+        first: u32,
+        count: u32,
+        output_skip: u32,
+        samples: u32,
+        aligned: u32,
+        across: u32,
+        spatial_scale: f32,
+    }
+}
+
+static BINS: Kernel = kernel!("roi_align/bins", Params);
+static WEIGHTS: Kernel = kernel!("roi_align/weights", WeightsParams);
+pub(super) const KERNELS: &[&Kernel] = &[&BINS, &WEIGHTS];
 
 /// Samples along one side that an attribute may ask for.
 const MOST_SAMPLES: usize = 1024;
@@ -83,6 +106,17 @@ impl Default for RoiAlign {
     fn default() -> Self {
         Self { size: Hw::square(1), sampling_ratio: 0, spatial_scale: 1.0, mode: RoiMode::Average, aligned: true }
     }
+}
+
+/// How much of each pixel along one side there is in each bin's mean: of rois (K, 4) numbers (K, bins, pixels).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RoiAlignWeights {
+    /// The operator.
+    pub align: RoiAlign,
+    /// Pixels along the side.
+    pub pixels: usize,
+    /// Whether the side is x; else y.
+    pub across: bool,
 }
 
 /// Two pixels along one side and their weights.
@@ -126,10 +160,7 @@ impl Op for RoiAlign {
         if input.elements() == 0 {
             return Err(Error::shape(self.name(), format!("input {input} has no pixels")));
         }
-        if self.size.h == 0 || self.size.w == 0 || self.sampling_ratio > MOST_SAMPLES || !self.spatial_scale.is_finite() {
-            let reason = format!("{self:?}: the size must be positive, sampling_ratio at most {MOST_SAMPLES}, spatial_scale finite");
-            return Err(Error::shape(self.name(), reason));
-        }
+        self.check()?;
         check_sides(self.name(), &[input.shape[2], input.shape[3], self.size.h, self.size.w])?;
         let output = TensorType::f32([parts, input.shape[1], self.size.h, self.size.w]);
         output.checked_elements()?;
@@ -144,15 +175,15 @@ impl Op for RoiAlign {
         let mut output = Vec::new();
         for (roi, &index) in rois.chunks_exact(4).zip(indices) {
             let image = picked_place(index, images);
-            let corners: Vec<f64> = roi.iter().map(|v| v * f64::from(self.spatial_scale) - if self.aligned { 0.5 } else { 0.0 }).collect();
-            let far = corners.iter().any(|c| c.is_nan() || c.abs() >= FAR);
+            let corners = self.corners(roi);
             for c in 0..channels {
                 let pixel = |i: usize, j: usize| f64::from(values[((image * channels + c) * h + i) * w + j]);
                 for y in 0..self.size.h {
                     for x in 0..self.size.w {
-                        let (down, across) =
-                            (self.samples(corners[1], corners[3], self.size.h, y), self.samples(corners[0], corners[2], self.size.w, x));
-                        output.push(if far { 0.0 } else { self.bin(down, across, Hw::new(h, w), pixel) });
+                        output.push(corners.map_or(0.0, |[x1, y1, x2, y2]| {
+                            let (down, across) = (self.samples(y1, y2, self.size.h, y), self.samples(x1, x2, self.size.w, x));
+                            self.bin(down, across, Hw::new(h, w), pixel)
+                        }));
                     }
                 }
             }
@@ -167,15 +198,13 @@ impl Op for RoiAlign {
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         let [images, channels, h, w] = [0, 1, 2, 3].map(|i| site.inputs[0].shape[i]);
         let row = channels * self.size.area();
-        // Adaptive samples are more than half a pixel apart where there are several: so many can meet the image, and no more.
-        let most = |side: usize| u32_of(if self.sampling_ratio > 0 { self.sampling_ratio } else { 2 * side + 6 });
         let launches = launch_rows(self.name(), site.device, site.outputs[0].shape[0], &[row as u64 * 4], |part| {
             let window = site.device.window((part.start * row) as u64..(part.end * row) as u64, 4);
             let count = part.len() * row;
             let params = Params {
                 input_size: [u32_of(w), u32_of(h)],
                 output_size: [u32_of(self.size.w), u32_of(self.size.h)],
-                most: [most(w), most(h)],
+                most: [self.most(w), self.most(h)],
                 images: u32_of(images),
                 channels: u32_of(channels),
                 first: u32_of(part.start),
@@ -186,13 +215,122 @@ impl Op for RoiAlign {
                 largest: u32::from(self.mode == RoiMode::Max),
                 spatial_scale: self.spatial_scale,
             };
-            Launch::new(&ROI_ALIGN, &params, groups(count, WORKGROUP)).input(0).input(1).input(2).output_window(0, &window)
+            Launch::new(&BINS, &params, groups(count, WORKGROUP)).input(0).input(1).input(2).output_window(0, &window)
+        })?;
+        Ok(vec![Candidate::of(launches)])
+    }
+
+    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let (grad, rois) = (the_gradient(self.name(), output_grads)?, inputs[1].detach()?);
+        let (&[n, c, h, w], &[parts, _, oh, ow]) = (inputs[0].shape(), grad.shape()) else { return Ok(vec![None; 3]) };
+        if self.mode == RoiMode::Max {
+            return Err(Error::unsupported(self.name(), "the gradient of Max"));
+        }
+        let weights = |pixels, across| rois.apply1(RoiAlignWeights { align: *self, pixels, across }, &[]);
+        // Columns: (K, C OH, OW) by (K, OW, W). A part's bins of all rows become rows of one matrix (K OH, C W).
+        let columns = grad.reshape([parts, c * oh, ow])?.matmul(&weights(w, true)?)?;
+        let columns = columns.reshape([parts, c, oh, w])?.transpose([0, 2, 1, 3])?.reshape([parts * oh, c * w])?;
+        // Rows: of each image those bins (H, K OH) whose part is of it.
+        let integer = |value: usize| grad.graph().constant(Array::scalar(i32::try_from(value).unwrap_or(i32::MAX)));
+        let (zero, count) = (integer(0)?, integer(n)?);
+        let place = inputs[2].less(&zero)?.where_(&inputs[2].add(&count)?, &inputs[2])?.maximum(&zero)?.minimum(&integer(n - 1)?)?;
+        let images = grad.graph().constant(Array::from_fn([n, 1], |i| i32::try_from(i).unwrap_or(i32::MAX)))?;
+        let own = images.equal(&place)?.reshape([n, parts, 1, 1])?;
+        let rows = only_where(&own, &weights(h, false)?.unsqueeze(0)?.expand([n, parts, oh, h])?)?;
+        let rows = rows.transpose([0, 3, 1, 2])?.reshape([n * h, parts * oh])?;
+        Ok(vec![Some(rows.matmul(&columns)?.reshape([n, h, c, w])?.transpose([0, 2, 1, 3])?), None, None])
+    }
+}
+
+impl Op for RoiAlignWeights {
+    fn name(&self) -> &'static str {
+        "roi_align_weights"
+    }
+
+    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
+        check_inputs(self.name(), inputs, 1..=1)?;
+        check_dtype(self.name(), "rois", inputs[0], DType::F32)?;
+        self.align.check()?;
+        check_sides(self.name(), &[self.pixels, self.bins()])?;
+        match inputs[0].shape[..] {
+            [parts, 4] if self.pixels > 0 => {
+                let output = TensorType::f32([parts, self.bins(), self.pixels]);
+                output.checked_elements()?;
+                Ok(vec![output])
+            }
+            _ => Err(Error::shape(self.name(), format!("rois {} must be (K, 4), with {} pixels", inputs[0], self.pixels))),
+        }
+    }
+
+    fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
+        let rois = inputs[0].to_f64();
+        let (parts, bins) = (rois.len() / 4, self.bins());
+        let mut output = vec![0.0; parts * bins * self.pixels];
+        for (row, output) in output.chunks_exact_mut(self.pixels).enumerate() {
+            let Some([x1, y1, x2, y2]) = self.align.corners(&rois[row / bins * 4..][..4]) else { continue };
+            let (start, end) = if self.across { (x1, x2) } else { (y1, y2) };
+            let samples = self.align.samples(start, end, bins, row % bins);
+            for (pixel, weight) in samples.taps(self.pixels).0.into_iter().flatten() {
+                output[pixel] += weight / samples.count.max(1.0);
+            }
+        }
+        Ok(vec![rounded(&[parts, bins, self.pixels], output)?])
+    }
+
+    fn exact(&self, slot: Slot) -> bool {
+        slot == Slot::Input(0)
+    }
+
+    fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
+        let row = self.bins() * self.pixels;
+        let launches = launch_rows(self.name(), site.device, site.outputs[0].shape[0], &[row as u64 * 4], |part| {
+            let window = site.device.window((part.start * row) as u64..(part.end * row) as u64, 4);
+            let params = WeightsParams {
+                size: u32_of(self.pixels),
+                bins: u32_of(self.bins()),
+                most: self.align.most(self.pixels),
+                first: u32_of(part.start),
+                count: u32_of(part.len() * row),
+                output_skip: window.skip,
+                samples: u32_of(self.align.sampling_ratio),
+                aligned: u32::from(self.align.aligned),
+                across: u32::from(self.across),
+                spatial_scale: self.align.spatial_scale,
+            };
+            let launch = Launch::new(&WEIGHTS, &params, groups(part.len() * row, WORKGROUP));
+            launch.turns(nested(&[params.most as usize])).input(0).output_window(0, &window)
         })?;
         Ok(vec![Candidate::of(launches)])
     }
 }
 
+impl RoiAlignWeights {
+    fn bins(&self) -> usize {
+        if self.across { self.align.size.w } else { self.align.size.h }
+    }
+}
+
 impl RoiAlign {
+    fn check(self) -> Result<()> {
+        if self.size.h == 0 || self.size.w == 0 || self.sampling_ratio > MOST_SAMPLES || !self.spatial_scale.is_finite() {
+            let reason = format!("{self:?}: the size must be positive, sampling_ratio at most {MOST_SAMPLES}, spatial_scale finite");
+            return Err(Error::shape(self.name(), reason));
+        }
+        Ok(())
+    }
+
+    /// Samples of a bin that can meet a side of `pixels`. Adaptive ones are more than half a pixel apart where there are several.
+    fn most(self, pixels: usize) -> u32 {
+        u32_of(if self.sampling_ratio > 0 { self.sampling_ratio } else { 2 * pixels + 6 })
+    }
+
+    /// Of a part, in pixels; `None` if one is no number below 2^24.
+    fn corners(self, roi: &[f64]) -> Option<[f64; 4]> {
+        let corner = |v: &f64| v * f64::from(self.spatial_scale) - if self.aligned { 0.5 } else { 0.0 };
+        let corners = <&[f64; 4]>::try_from(roi).ok()?.each_ref().map(corner);
+        corners.iter().all(|c| c.abs() < FAR).then_some(corners)
+    }
+
     fn samples(self, start: f64, end: f64, bins: usize, bin: usize) -> Samples {
         let part = if self.aligned { end - start } else { (end - start).max(1.0) };
         let length = part / bins as f64;

@@ -66,7 +66,8 @@ fn picks_by_tuples() {
     check("of pairs of batches", &[around(&[2, 2, 3], 4), picks(&[2, 2, 1], &[1, -1, 0, 5])], |v| v[0].gather_nd(&v[1], 2));
 }
 
-const REDUCTIONS: [ScatterReduction; 4] = [ScatterReduction::None, ScatterReduction::Add, ScatterReduction::Max, ScatterReduction::Min];
+const REDUCTIONS: [ScatterReduction; 5] =
+    [ScatterReduction::None, ScatterReduction::Add, ScatterReduction::Mul, ScatterReduction::Max, ScatterReduction::Min];
 
 #[test]
 fn scatters() {
@@ -83,6 +84,20 @@ fn scatters() {
         let inputs = [part(0..2, &[3, 2, 2]), picks(&[3, 2], &[0, 1, 2, 0, 0, 1]), part(2..3, &[3, 2])];
         check(&format!("slices, {reduction:?}"), &inputs, |v| v[0].scatter_nd(&v[1], &v[2], reduction));
     }
+}
+
+#[test]
+fn zeros_that_multiply() {
+    // Places with no zero, one in the data, one in an update, two of them; one that nothing changes.
+    let data = Array::new([5], vec![2.0f32, 0.0, 3.0, 0.0, 1e-30]).unwrap();
+    let indices = Array::new([8], vec![0, 0, 1, 1, 2, 2, 3, 3]).unwrap();
+    let updates = Array::new([8], vec![3.0f32, 5.0, 3.0, 5.0, 0.0, 5.0, 0.0, 5.0]).unwrap();
+    let build =
+        |v: &[Var]| v[0].scatter_elements(0, &v[1], &v[2], ScatterReduction::Mul)?.reduce_sum(&[], false)?.gradient(&[&v[0], &v[2]]);
+    let by_data = Array::new([5], vec![15.0f32, 15.0, 0.0, 0.0, 1.0]).unwrap();
+    let by_updates = Array::new([8], vec![10.0f32, 6.0, 0.0, 0.0, 15.0, 0.0, 0.0, 0.0]).unwrap();
+    let bound = Bound::Near { absolute: 0.0, relative: 3e-7 };
+    check_composed("zeros", &[data, indices, updates], build, &[&by_data, &by_updates], bound);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Matrix products and convolutions.
 
 use super::differences::{around, check};
-use foveate::array::{Dhw, Hw, Pads, Pads3};
+use crate::common::{Bound, check_composed};
+use foveate::array::{Array, Dhw, Hw, Pads, Pads3};
 use foveate::ops::{Conv1d, Conv2d, Conv2dWeight, Conv3d, ConvTranspose2d, ConvTranspose3d};
 
 #[test]
@@ -100,4 +101,21 @@ fn convolutions_of_volumes() {
         let inputs = [around(&input, 4), around(&weight, 5), around(&[weight[1] * attributes.groups], 6)];
         check(name, &inputs, |v| v[0].conv_transpose3d(&v[1], Some(&v[2]), attributes));
     }
+}
+
+#[test]
+fn determinants() {
+    for size in [1, 2, 5] {
+        check(&format!("{size} rows"), &[around(&[2, size, size], 1)], |v| v[0].det());
+    }
+    // Of a matrix whose second row is twice its first the determinant is 0, and its cofactors are not.
+    let singular = Array::new([3, 3], vec![1.0f32, 2.0, 3.0, 2.0, 4.0, 6.0, 1.0, 0.0, 1.0]).unwrap();
+    let cofactors = Array::new([3, 3], vec![4.0f32, 4.0, -4.0, -2.0, -2.0, 2.0, 0.0, 0.0, 0.0]).unwrap();
+    check_composed(
+        "singular",
+        &[singular],
+        |v| v[0].det()?.gradient(&[&v[0]]),
+        &[&cofactors],
+        Bound::Near { absolute: 1e-6, relative: 1e-6 },
+    );
 }

@@ -7,7 +7,7 @@ use foveate::graph::{Graph, Var};
 use foveate::models::stn::Transform;
 use foveate::ops::{
     AffineGrid, AffineGrid3d, AffineSample, Coordinates, DeformConv2d, GridSample, NearestRounding, PaddingMode, Resize, ResizeMode,
-    SampleMode,
+    RoiAlign, SampleMode,
 };
 use foveate::plan::{Device, Plan};
 
@@ -80,6 +80,20 @@ fn deformable_convolutions() {
     // (3 + 2 - 3) / 1 + 1 rows and (4 + 2 - 2) / 2 + 1 columns.
     let inputs = [around(&[1, 4, 3, 4], 3), around(&[2, 2, 2, 2], 4), offsets(&[1, 16, 3, 3]), around(&[2], 5), around(&[1, 8, 3, 3], 6)];
     check("all", &inputs, |v| v[0].deform_conv2d(&v[1], &v[2], Some(&v[3]), Some(&v[4]), all));
+}
+
+#[test]
+fn parts_of_images() {
+    // Parts inside, over the edges, beside the image, smaller than a pixel; the last of the image before the first.
+    let rois = vec![0.3, 0.6, 6.2, 4.4, -3.3, -2.2, 9.1, 3.3, 40.0, 40.0, 50.0, 50.0, 5.2, 3.1, 5.7, 3.4, 1.0, 0.0, 3.0, 5.0];
+    let (rois, images) = (Array::new([5, 4], rois).unwrap(), Array::new([5], vec![1, 0, 1, 7, -2]).unwrap());
+    for (aligned, sampling_ratio) in [(true, 0), (false, 0), (true, 2), (false, 3)] {
+        let align = RoiAlign { size: Hw::new(2, 3), sampling_ratio, spatial_scale: 0.9, aligned, ..RoiAlign::default() };
+        check(&format!("{align:?}"), &[around(&[2, 2, 5, 6], 1)], |v| {
+            let constant = |array: &Array| v[0].graph().constant(array.clone());
+            v[0].roi_align(&constant(&rois)?, &constant(&images)?, align)
+        });
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::common::{Bound, check_composed};
 use foveate::array::{Array, DType, TensorType};
 use foveate::graph::{Graph, Var};
-use foveate::ops::ScatterReduction;
+use foveate::ops::{RoiAlign, RoiMode};
 use foveate::plan::{Device, Plan};
 
 fn x() -> Var {
@@ -42,13 +42,14 @@ fn what_the_loss_does_not_depend_on_has_zeros() {
 
 #[test]
 fn ways_that_are_not_asked_for_are_not_visited() {
-    // The determinant has no gradient, and is not on a way from x.
+    // A cast that narrows has no gradient, and is not on a way from x.
     let x = x();
-    let weight = x.graph().input("weight", TensorType::f32([3, 2, 2])).unwrap();
-    let loss = x.mul(&weight.det().unwrap()).unwrap().reduce_sum(&[], false).unwrap();
+    let weight = x.graph().input("weight", TensorType::f32([3])).unwrap();
+    let narrow = weight.cast(DType::F16).and_then(|y| y.cast(DType::F32)).unwrap();
+    let loss = x.mul(&narrow).unwrap().reduce_sum(&[], false).unwrap();
     loss.gradient(&[&x]).unwrap();
     let message = refusal(&loss, &[&weight]);
-    assert!(message.contains("det") && message.contains("gradient"), "{message}");
+    assert!(message.contains("cast") && message.contains("gradient"), "{message}");
 }
 
 #[test]
@@ -75,11 +76,13 @@ fn refusals_say_what_is_wrong() {
     assert!(refusal(&loss, &[&index]).contains("with respect to i32[2]"));
     let elsewhere = Graph::new().input("x", TensorType::f32([1])).unwrap();
     assert!(refusal(&loss, &[&elsewhere]).contains("another graph"));
-    let none = x.graph().constant(Array::full([2, 3], 0i32)).unwrap();
+    let constant = |array: Array| x.graph().constant(array).unwrap();
+    let (part, image) = (constant(Array::full([1, 4], 1.0f32)), constant(Array::full([1], 0i32)));
+    let largest = RoiAlign { mode: RoiMode::Max, ..RoiAlign::default() };
     for (name, y) in [
-        ("scatter_elements", x.scatter_elements(0, &none, &x, ScatterReduction::Mul)),
         ("cast", x.cast(DType::F16).and_then(|y| y.cast(DType::F32))),
-        ("det", x.slice([foveate::ops::AxisRange::new(1, 0, 2)]).and_then(|y| y.det())),
+        ("det", x.reshape([6, 1]).and_then(|y| y.unsqueeze(2)?.expand([6, 33, 33])?.det())),
+        ("roi_align", x.reshape([1, 1, 2, 3]).and_then(|y| y.roi_align(&part, &image, largest))),
     ] {
         let message = refusal(&y.unwrap().reduce_sum(&[], false).unwrap(), &[&x]);
         assert!(message.contains(name) && message.contains("gradient"), "{message}");

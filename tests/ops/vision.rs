@@ -152,7 +152,8 @@ fn sizes_and_windows() {
     let volume = Col2im::new([3, 4, 5], [2, 2, 2]);
     let columns = DeformColumns { kernel: Hw::square(2), attributes: DeformConv2d::default() };
     let far = Array::new([2, 4], vec![-1e5f32, -1e5, 1e5, 1e5, f32::NAN, 0.0, 3.0, 3.0]).unwrap();
-    let parts = vec![random(&[1, 1, 9, 7], 1), far, Array::full([2], 3i32)];
+    let parts = vec![random(&[1, 1, 9, 7], 1), far.clone(), Array::full([2], 3i32)];
+    let weights = |across| RoiAlignWeights { align: RoiAlign { size: Hw::new(2, 3), ..RoiAlign::default() }, pixels: 7, across };
     check(vec![
         Case::new("a volume", volume, vec![random(&[2, 16, 24], 1)], BOUND),
         Case::new("col2im, windows", Elsewhere::windows(Col2im::new([9, 9], [2, 2])), vec![random(&[40, 4, 64], 1)], BOUND),
@@ -167,6 +168,8 @@ fn sizes_and_windows() {
         Case::new("a singular matrix", Det, vec![Array::full([3, 3], 1.0f32)], BOUND),
         Case::new("lrn, windows", Elsewhere::windows(Lrn { alpha: 1.0, ..Lrn::new(5) }), vec![random(&[9, 11, 13], 1)], BOUND),
         Case::new("deform, windows", Elsewhere::windows(columns), vec![random(&[4, 2, 9, 9], 1), random(&[4, 8, 8, 8], 2)], BOUND),
+        Case::new("the weights of parts", weights(true), vec![far.clone()], BOUND),
+        Case::new("the weights of parts, windows", Elsewhere::windows(weights(false)), vec![random(&[90, 4], 3)], BOUND),
         Case::new("parts far larger than the image", RoiAlign { size: Hw::square(2), ..RoiAlign::default() }, parts, BOUND),
     ]);
 }
@@ -227,6 +230,7 @@ fn refusals() {
     let images = || random(&[1, 4, 5, 5], 1);
     let roi =
         |op: RoiAlign, rois: &[usize]| Case::refused("rois", op, vec![images(), random(rois, 2), Array::full([2], 0i32)], "roi_align");
+    let weights = RoiAlignWeights { align: RoiAlign::default(), pixels: 0, across: true };
     let deform = |attributes| DeformColumns { kernel: Hw::square(2), attributes };
     let offset = || random(&[1, 8, 4, 4], 2);
     check(vec![
@@ -243,6 +247,7 @@ fn refusals() {
         roi(RoiAlign::default(), &[2, 5]),
         roi(RoiAlign { size: Hw::square(0), ..RoiAlign::default() }, &[2, 4]),
         roi(RoiAlign { sampling_ratio: 1 << 20, ..RoiAlign::default() }, &[2, 4]),
+        Case::refused("no pixels", weights, vec![random(&[2, 4], 1)], "with 0 pixels"),
         Case::refused("offsets", deform(DeformConv2d::default()), vec![images(), random(&[1, 9, 4, 4], 2)], "it must be [1, 8, 4, 4]"),
         Case::refused(
             "groups",

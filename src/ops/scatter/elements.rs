@@ -110,7 +110,7 @@ impl Op for ScatterElements {
     fn gradient(&self, inputs: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
         let (axis, indices) = (self.axis as isize, &inputs[1]);
         let scatter = |data: &Var, updates: &Var, reduction| data.scatter_elements(axis, indices, updates, reduction);
-        let moves = Moves { name: self.name(), picked: &|data| data.gather_elements(axis, indices), scattered: &scatter };
+        let moves = Moves { picked: &|data| data.gather_elements(axis, indices), scattered: &scatter };
         moves.gradients(self.reduction, inputs, &outputs[0], the_gradient(self.name(), output_grads)?)
     }
 }

@@ -2,13 +2,12 @@
 
 use super::ScatterReduction;
 use crate::array::{Array, DType};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::Var;
-use crate::ops::{only_where, zeros};
+use crate::ops::{number, only_where, zeros};
 
 /// The moves of a scatter.
 pub(super) struct Moves<'a> {
-    pub name: &'static str,
     /// What the indices pick of a tensor of the data's shape, in the updates' shape.
     pub picked: &'a dyn Fn(&Var) -> Result<Var>,
     /// A tensor of the data's shape with updates of the updates' put to where the indices say.
@@ -36,7 +35,18 @@ impl Moves<'_> {
                 let share = grad.div(&count)?;
                 (only_where(&kept, &share)?, only_where(&put, &(self.picked)(&share)?)?)
             }
-            ScatterReduction::Mul => return Err(Error::unsupported(self.name, "the gradient of Mul is not implemented")),
+            ScatterReduction::Mul => {
+                let ones = data.graph().constant(Array::full(data.shape(), 1.0f32))?;
+                // Of a place with a zero the zero alone has a gradient; with two of them none has.
+                let zero = number(data, 0.0)?;
+                let (no_data, no_update) = (data.equal(&zero)?, updates.equal(&zero)?);
+                let (one, whole) = (number(data, 1.0)?, no_update.where_(&number(updates, 1.0)?, updates)?);
+                let count = (self.scattered)(&no_data.cast(DType::F32)?, &no_update.cast(DType::F32)?, ScatterReduction::Add)?;
+                let product = grad.mul(&(self.scattered)(&no_data.where_(&one, data)?, &whole, ScatterReduction::Mul)?)?;
+                let with = |zeros: &Var| (self.picked)(&only_where(&count.equal(zeros)?, &product)?);
+                let by_data = grad.mul(&(self.scattered)(&ones, updates, ScatterReduction::Mul)?)?;
+                (by_data, no_update.where_(&with(&one)?, &with(&zero)?.div(&whole)?)?)
+            }
         };
         Ok(vec![Some(by_data), None, Some(by_updates)])
     }

@@ -128,7 +128,7 @@ impl Op for ScatterNd {
     fn gradient(&self, inputs: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
         let indices = &inputs[1];
         let scatter = |data: &Var, updates: &Var, reduction| data.scatter_nd(indices, updates, reduction);
-        let moves = Moves { name: self.name(), picked: &|data| data.gather_nd(indices, 0), scattered: &scatter };
+        let moves = Moves { picked: &|data| data.gather_nd(indices, 0), scattered: &scatter };
         moves.gradients(self.reduction, inputs, &outputs[0], the_gradient(self.name(), output_grads)?)
     }
 }

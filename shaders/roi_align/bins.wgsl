@@ -1,11 +1,9 @@
-// roi_align: one invocation per output: the samples of its bin.
+// roi_align/bins: one invocation per output: the samples of its bin.
 #import index
-#import nan
 #import pick
+#import roi_samples
 
 override WORKGROUP: u32 = 64u;
-
-const FAR: f32 = 16777216.0;   // f32 cannot tell pixels apart from here on
 
 struct Params {
     input_size: vec2<u32>,    // w, h, as are all pairs
@@ -28,21 +26,6 @@ struct Params {
 @group(0) @binding(3) var<storage, read> batch_indices: array<i32>;    // (K)
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;     // (K, C, OH, OW)
 
-// The samples of a bin along one side: `count` of them, and the first that may meet the image.
-struct Samples {
-    start: f32,
-    step: f32,
-    count: f32,
-    skipped: f32,
-}
-
-// Two pixels and the weight of the second.
-struct Tap {
-    low: u32,
-    high: u32,
-    part: f32,
-}
-
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let index = group_index(group, groups) * WORKGROUP + local;
@@ -56,15 +39,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let channel = plane - k * params.channels;
 
     let corners = rois[params.first + k] * params.spatial_scale - select(0.0, 0.5, params.aligned != 0u);
-    let nan = is_nan(corners.x) || is_nan(corners.y) || is_nan(corners.z) || is_nan(corners.w);
-    if (nan || any(abs(corners) >= vec4(FAR))) {
+    if (is_far(corners)) {
         output[params.output_skip + index] = 0.0;
         return;
     }
     let image = pick(batch_indices[params.first + k], i32(params.images));
     let base = (image * params.channels + channel) * params.input_size.x * params.input_size.y;
-    let across = samples(corners.x, corners.z, params.output_size.x, bin.x);
-    let down = samples(corners.y, corners.w, params.output_size.y, bin.y);
+    let aligned = params.aligned != 0u;
+    let across = samples(corners.x, corners.z, params.output_size.x, bin.x, params.samples, aligned);
+    let down = samples(corners.y, corners.w, params.output_size.y, bin.y, params.samples, aligned);
 
     var sum = 0.0;
     var largest = -3.4028234e38;
@@ -100,28 +83,4 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         value = select(max(largest, 0.0), largest, met == all && met > 0.0);
     }
     output[params.output_skip + index] = value;
-}
-
-fn samples(start: f32, end: f32, bins: u32, bin: f32) -> Samples {
-    let part = end - start;
-    let length = select(max(part, 1.0), part, params.aligned != 0u) / f32(bins);
-    let count = select(f32(params.samples), max(ceil(length), 0.0), params.samples == 0u);
-    let step = length / max(count, 1.0);
-    let first = start + bin * length + 0.5 * step;
-    var skipped = 0.0;
-    if (params.samples == 0u && count > 0.0) {
-        skipped = clamp(floor((-2.0 - first) / step), 0.0, count);
-    }
-    return Samples(first, step, count, skipped);
-}
-
-fn tap(position: f32, size: u32) -> Tap {
-    let last = f32(size - 1u);
-    let inside = clamp(position, 0.0, last);
-    let low = floor(inside);
-    return Tap(u32(low), u32(min(low + 1.0, last)), inside - low);
-}
-
-fn is_nan(x: f32) -> bool {
-    return (bitcast<u32>(x) << 1u) > INFINITE_SHIFTED;
 }
