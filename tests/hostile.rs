@@ -439,7 +439,7 @@ fn convolutions_endure() {
 
 fn vision(dice: &mut Dice<'_>) -> Made {
     let x = dice.dims(4);
-    match dice.byte() % 5 {
+    match dice.byte() % 6 {
         0 => {
             let lists: Vec<Vec<usize>> = (0..6).map(|_| dice.sizes(2)).collect();
             let [image, block, stride, dilation, before, after] = <[Vec<usize>; 6]>::try_from(lists).unwrap();
@@ -463,6 +463,11 @@ fn vision(dice: &mut Dice<'_>) -> Made {
                 aligned: dice.yes(),
             };
             let parts = dice.dim();
+            let types = vec![TensorType::f32(x), TensorType::f32([parts, 4]), TensorType::new(DType::I32, [parts])];
+            (Arc::new(op), types, 1 << 10)
+        }
+        4 => {
+            let (op, parts) = (MaxRoiPool { size: dice.hw(), spatial_scale: dice.number() }, dice.dim());
             let types = vec![TensorType::f32(x), TensorType::f32([parts, 4]), TensorType::new(DType::I32, [parts])];
             (Arc::new(op), types, 1 << 10)
         }

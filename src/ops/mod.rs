@@ -94,6 +94,7 @@ ops! {
     max_pool2d,
     max_pool2d_gradient,
     max_pool3d,
+    max_roi_pool,
     max_unpool,
     max_unpool2d,
     non_max_suppression,

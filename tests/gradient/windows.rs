@@ -4,7 +4,7 @@ use super::differences::{around, check, distinct};
 use crate::common::{Bound, check_composed};
 use foveate::array::{Array, Hw, Pads};
 use foveate::graph::Var;
-use foveate::ops::{AvgPool2d, Col2im, MaxPool2d, MaxUnpool2d};
+use foveate::ops::{AvgPool2d, Col2im, MaxPool2d, MaxRoiPool, MaxUnpool2d};
 
 #[test]
 fn largest_of_windows() {
@@ -29,6 +29,27 @@ fn the_first_of_equals_has_it_all() {
     let pool = |v: &[Var]| v[0].max_pool2d(MaxPool2d::default())?.reduce_sum(&[], false)?.gradient(&[&v[0]]);
     let expected = Array::new([1, 1, 2, 2], vec![0.0f32, 1.0, 0.0, 0.0]).unwrap();
     check_composed("ties", &[Array::new([1, 1, 2, 2], vec![0.0f32, 5.0, 5.0, 5.0]).unwrap()], pool, &[&expected], Bound::Exact);
+}
+
+#[test]
+fn largest_of_parts() {
+    // Parts that overlap, reach over the edge, are smaller than their bins, lie outside; of two maps.
+    let rois = vec![0.0, 0.0, 3.0, 4.0, 2.0, 1.0, 5.0, 9.0, 1.0, 1.0, 1.0, 1.0, -9.0, -9.0, -5.0, -5.0, 0.0, 0.0, 3.0, 4.0];
+    let (rois, maps) = (Array::new([5, 4], rois).unwrap(), Array::new([5], vec![0, 1, 1, 0, 0]).unwrap());
+    for size in [Hw::square(1), Hw::new(2, 3)] {
+        let pooling = MaxRoiPool { size, spatial_scale: 1.0 };
+        let parts = |x: &Var| {
+            let constant = |array: &Array| x.graph().constant(array.clone());
+            x.max_roi_pool(&constant(&rois)?, &constant(&maps)?, pooling)
+        };
+        check(&format!("{size:?}"), &[distinct(&[2, 2, 5, 4], 1)], |v| parts(&v[0]));
+        // Of the gradient by what it is the gradient of.
+        check(&format!("{size:?}, twice"), &[distinct(&[2, 1, 5, 4], 2), around(&[5, 1, size.h, size.w], 3)], |v| {
+            let x = v[0].graph().constant(distinct(&[2, 1, 5, 4], 2))?;
+            let grads = parts(&x)?.mul(&v[1])?.reduce_sum(&[], false)?.gradient(&[&x])?;
+            grads[0].mul(&v[0])
+        });
+    }
 }
 
 #[test]

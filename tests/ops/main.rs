@@ -42,6 +42,7 @@ mod logical;
 mod matmul;
 mod max_pool2d;
 mod max_pool2d_gradient;
+mod max_roi_pool;
 mod max_unpool2d;
 mod non_max_suppression;
 mod one_hot;

@@ -7,8 +7,8 @@ use crate::onnx::node::Node;
 use crate::onnx::value::Value;
 use crate::onnx::window::Window;
 use crate::ops::{
-    CenterSize, Col2im, Coordinates, DeformConv2d, DepthOrder, MaxUnpool, NearestRounding, Resize, ResizeAxis, ResizeMode, RoiAlign,
-    RoiMode,
+    CenterSize, Col2im, Coordinates, DeformConv2d, DepthOrder, MaxRoiPool, MaxUnpool, NearestRounding, Resize, ResizeAxis, ResizeMode,
+    RoiAlign, RoiMode,
 };
 
 pub(super) const TABLE: Table = &[
@@ -16,6 +16,7 @@ pub(super) const TABLE: Table = &[
     ("Col2Im", col2im),
     ("DeformConv", deform_conv),
     ("DepthToSpace", depth_to_space),
+    ("MaxRoiPool", max_roi_pool),
     ("MaxUnpool", max_unpool),
     ("Resize", resize),
     ("RoiAlign", roi_align),
@@ -185,6 +186,18 @@ fn roi_align(node: &Node<'_>) -> Result<Vec<Value>> {
         aligned,
     };
     node.same(node.var(0)?.roi_align(&node.var(1)?, &node.var(2)?, attributes)?)
+}
+
+/// Parts (K, 5) begin with the map's number.
+fn max_roi_pool(node: &Node<'_>) -> Result<Vec<Value>> {
+    let rois = node.var(1)?;
+    let &[parts, 5] = rois.shape() else { return Err(node.wrong(format!("rois {} are not (K, 5)", rois.ty()))) };
+    let size = node.int_list("pooled_shape")?.unwrap_or_default();
+    let &[h, w] = &size[..] else { return Err(node.wrong(format!("pooled_shape has {} numbers, not 2", size.len()))) };
+    let size = Hw::new(node.size("pooled_shape", h)?, node.size("pooled_shape", w)?);
+    let attributes = MaxRoiPool { size, spatial_scale: node.float("spatial_scale", 1.0)? };
+    let maps = rois.narrow(1, 0, 1)?.reshape([parts])?.cast(DType::I32)?;
+    node.same(node.var(0)?.max_roi_pool(&rois.narrow(1, 1, 4)?, &maps, attributes)?)
 }
 
 fn deform_conv(node: &Node<'_>) -> Result<Vec<Value>> {
