@@ -2,6 +2,7 @@
 
 pub mod backdrop;
 mod beam;
+mod boxes;
 mod caffe;
 pub mod captioning;
 pub mod deconvnet;
@@ -9,6 +10,7 @@ pub mod digit_scenes;
 mod digits;
 pub mod draw;
 pub mod fcn;
+pub mod hypercolumns;
 mod layers;
 pub mod mnc;
 pub mod narrow_fcn;
@@ -19,9 +21,11 @@ pub mod rnnsearch;
 pub mod selfie;
 pub mod show_attend_tell;
 pub mod stn;
+mod trunk;
 pub mod unet;
 pub mod vgg;
 mod vgg16;
+mod view;
 pub mod voc;
 pub mod vocabulary;
 

@@ -1,25 +1,21 @@
 //! A cascade in use, on photos of any size.
 
-use super::boxes::{first, last};
-use super::{Found, Instance, Mnc, Network, data, instances};
+use super::{Found, Instance, Mnc, Network, instances};
 use crate::array::{Array, Hw, TensorType};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
-use crate::models::{Layers, photo, voc};
+use crate::models::Layers;
+use crate::models::boxes::{first, last};
+use crate::models::view::View;
 use crate::nn::Weights;
 use crate::ops::{concat, number};
-use crate::train::About;
-
-/// The released network sees photos whose shorter side is the first, unless the longer one became more than the second.
-const SIDES: [usize; 2] = [600, 1000];
 
 /// A network with its weights and what these say of pictures.
 #[derive(Clone, Debug)]
 pub struct Cascade {
     mnc: Mnc,
     weights: Weights,
-    /// `None` if it sees pictures as the released network does.
-    about: Option<About>,
+    view: View,
 }
 
 impl Cascade {
@@ -30,16 +26,12 @@ impl Cascade {
     /// # Errors
     /// If a weight is missing or has another shape, metadata make no sense or name another number of classes.
     pub fn new(weights: Weights) -> Result<Self> {
-        let mnc = Mnc::of(&weights)?.in_use();
-        let about = weights.metadata().contains_key("mean").then(|| About::of(&weights)).transpose()?;
-        if let Some(about) = &about
-            && (about.classes.len() != mnc.classes || about.mean.len() != 3)
-        {
-            let (named, channels) = (about.classes.len(), about.mean.len());
-            let reason = format!("its metadata name {named} classes and {channels} channels; it tells {} apart in colours", mnc.classes);
+        let (mnc, view) = (Mnc::of(&weights)?.in_use(), View::of(&weights)?);
+        if let Some(named) = view.named().filter(|named| *named != mnc.classes) {
+            let reason = format!("its metadata name {named} classes; it tells {} apart", mnc.classes);
             return Err(Error::model(weights.source(), reason));
         }
-        let own = Self { mnc, weights, about };
+        let own = Self { mnc, weights, view };
         // What is wrong with the weights is said before the first photo is read.
         own.found(&Graph::new().input("photo", TensorType::f32([1, 3, 64, 64]))?)?;
         Ok(own)
@@ -52,11 +44,7 @@ impl Cascade {
 
     /// What a class, 0 the background, is called.
     pub fn class(&self, class: usize) -> String {
-        let published = || voc::CLASSES.get(class).filter(|_| self.mnc.classes == voc::CLASSES.len()).map(|name| (*name).to_owned());
-        match &self.about {
-            Some(about) => about.class(class),
-            None => published().unwrap_or_else(|| format!("class {class}")),
-        }
+        self.view.class(class, self.mnc.classes)
     }
 
     /// What is in a `photo` (n, 3, h, w) of any size, RGB of 0..1; boxes are in its own pixels.
@@ -68,12 +56,7 @@ impl Cascade {
             return Err(Error::shape("mnc", format!("a photo is (n, 3, h, w), not {}", photo.ty())));
         };
         let size = Hw::new(h, w);
-        let seen = self.about.as_ref().map_or_else(|| published_size(size), |about| about.seen(size));
-        let scaled = photo::scaled(photo, seen)?;
-        let image = match &self.about {
-            Some(about) => about.normalised(&scaled, 1.0, 0.0)?,
-            None => data(&scaled)?,
-        };
+        let (image, seen) = (self.view.image(photo)?, self.view.size(size));
         let found = Network::new(&mut Layers::load(photo.graph(), &self.weights), &self.mnc)?.found(&image)?;
         if seen == size {
             return Ok(found);
@@ -104,25 +87,11 @@ impl Cascade {
     }
 }
 
-/// The size at which the released network sees a photo.
-fn published_size(photo: Hw) -> Hw {
-    let (short, long) = (photo.h.min(photo.w).max(1) as f64, photo.h.max(photo.w).max(1) as f64);
-    let factor = (SIDES[0] as f64 / short).min(SIDES[1] as f64 / long);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 1000")]
-    let side = |side: usize| (side as f64 * factor).round().max(1.0) as usize;
-    Hw::new(side(photo.h), side(photo.w))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::plan::{Device, Plan};
-
-    #[test]
-    fn photos_come_to_600_pixels_unless_they_are_long() {
-        assert_eq!(published_size(Hw::new(300, 400)), Hw::new(600, 800));
-        assert_eq!(published_size(Hw::new(1200, 4000)), Hw::new(300, 1000));
-    }
+    use crate::train::About;
 
     #[test]
     fn boxes_are_in_the_photo_s_pixels() {

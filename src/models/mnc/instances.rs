@@ -19,7 +19,9 @@ pub struct Instance {
     pub class: usize,
     /// How likely it is, 0 to 1.
     pub score: f32,
-    /// The box around its mask: x1, y1, x2, y2 in pixels, the last ones included.
+    /// The box that it was found in: x1, y1, x2, y2 in pixels, the last ones included.
+    pub found_in: [f32; 4],
+    /// The box around its mask.
     pub corners: [usize; 4],
     /// The image's pixels (h, w), row by row, that belong to it.
     pub mask: Vec<bool>,
@@ -76,7 +78,9 @@ pub fn instances(boxes: &Array, masks: &Array, scores: &Array, size: Hw, least: 
             render(&parts[j * side * side..(j + 1) * side * side], side, corners(j), size, weight / all, &mut sum);
         }
         let mask: Vec<bool> = sum.iter().map(|&share| share >= MASK).collect();
-        around(&mask, size).map(|corners| Instance { class, score: score(&of), corners, mask })
+        #[expect(clippy::cast_possible_truncation, reason = "they were f32")]
+        let found_in = [0, 1, 2, 3].map(|side| corners(i)[side] as f32);
+        around(&mask, size).map(|corners| Instance { class, score: score(&of), found_in, corners, mask })
     };
     Ok(kept.into_iter().filter_map(voted).collect())
 }
@@ -110,7 +114,7 @@ fn render(parts: &[f32], side: usize, corners: &[f64], size: Hw, weight: f32, su
 }
 
 /// The box around what is true of a mask.
-fn around(mask: &[bool], size: Hw) -> Option<[usize; 4]> {
+pub(in crate::models) fn around(mask: &[bool], size: Hw) -> Option<[usize; 4]> {
     let inside = mask.iter().enumerate().filter(|(_, of)| **of).map(|(i, _)| [i % size.w, i / size.w]);
     inside.fold(None, |corners, [x, y]| {
         let [x1, y1, x2, y2] = corners.unwrap_or([x, y, x, y]);

@@ -1,12 +1,12 @@
 //! The losses of all stages of a cascade.
 
-use super::boxes::clipped;
 use super::network::{Boxes, Network, Proposing, Seen, of_class};
 use super::targets::{self, Matched, Truth, integer};
 use super::{DEVIATIONS, Mnc};
 use crate::array::{Array, DType, Hw};
 use crate::error::{Error, Result};
 use crate::graph::Var;
+use crate::models::boxes::clipped;
 use crate::nn::loss::{CrossEntropy, Reduction, binary_cross_entropy_with_logits, cross_entropy, smooth_l1_loss};
 use crate::ops::{concat, number, only_where, scaled};
 

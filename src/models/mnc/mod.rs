@@ -23,7 +23,6 @@
 //!
 //! | file | what is in it |
 //! |---|---|
-//! | `boxes` | boxes in a graph: anchors, deltas, overlaps, the warp |
 //! | `network` | the layers, and the stages |
 //! | `targets` | which boxes are learnt from, and what they should have been |
 //! | `loss` | the losses of all stages |
@@ -31,7 +30,6 @@
 //! | `picture` | instances over their photo |
 //! | `cascade` | a network in use, on photos of any size |
 
-mod boxes;
 mod cascade;
 mod instances;
 mod loss;
@@ -39,7 +37,9 @@ mod network;
 mod picture;
 mod targets;
 
+pub use super::view::{MEAN, data};
 pub use cascade::Cascade;
+pub(super) use instances::around;
 pub use instances::{Instance, instances};
 pub use loss::{Losses, Sampling};
 pub use network::{Found, Network};
@@ -47,15 +47,13 @@ pub use picture::overlay;
 pub use targets::Truth;
 
 use super::layers::{fresh, list};
+use super::trunk::{DEEPEST, MOST, stages_of, stride};
 use crate::array::Array;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Var};
+use crate::graph::Graph;
 use crate::nn::Weights;
 use std::fmt::Display;
 use std::str::FromStr;
-
-/// What the released network subtracts from blue, green and red, which are 0 to 255 there.
-pub const MEAN: [f32; 3] = [102.9801, 115.9465, 122.7717];
 
 /// The sizes of a cascade.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,10 +97,6 @@ const LEAST: &str = "mnc_least";
 const SUPPRESSED: f32 = 0.7;
 /// What deltas of stage 3 are divided by where they are learnt.
 const DEVIATIONS: [f32; 4] = [0.1, 0.1, 0.2, 0.2];
-/// Stages of the trunk at most.
-const DEEPEST: usize = 8;
-/// What a side, a count of channels or of boxes may be at most.
-const MOST: usize = 1 << 16;
 
 impl Mnc {
     /// The published network on VGG-16 for PASCAL VOC's 20 classes: 283,029,933 numbers.
@@ -133,12 +127,7 @@ impl Mnc {
         let usual = Self::new();
         let outputs = |name: &str| Ok::<_, Error>(weights.sizes::<4>(&format!("{name}.weight"))?[0]);
         let units = |name: &str| weights.sizes::<2>(&format!("{name}.weight"));
-        let mut stages = Vec::new();
-        while stages.len() < DEEPEST && weights.contains(&format!("conv{}_1.weight", stages.len() + 1)) {
-            let stage = stages.len() + 1;
-            let convolutions = (1..).take_while(|j| weights.contains(&format!("conv{stage}_{j}.weight"))).count();
-            stages.push((convolutions, outputs(&format!("conv{stage}_1"))?));
-        }
+        let stages = stages_of(weights)?;
         let channels = stages.last().map_or(1, |&(_, channels)| channels).max(1);
         let [mask_hidden, inputs] = units("fc6_maskest")?;
         let numbers = |key: &str, usual: Vec<f32>| weights.metadata().get(key).map_or(Ok(usual), |text| listed(weights, key, text));
@@ -224,7 +213,7 @@ impl Mnc {
 
     /// Pixels of an image's side between two places of the features.
     pub fn stride(&self) -> usize {
-        1 << self.stages.len().saturating_sub(1).min(DEEPEST)
+        stride(self.stages.len())
     }
 
     /// # Errors
@@ -252,18 +241,6 @@ impl Default for Mnc {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// The data (n, 3, h, w) of the released network, BGR of 0..255 less [`MEAN`], from RGB of 0..1.
-///
-/// # Errors
-/// If `rgb` has another shape.
-pub fn data(rgb: &Var) -> Result<Var> {
-    if !matches!(rgb.shape(), [_, 3, _, _]) {
-        return Err(Error::shape("mnc", format!("an image is (n, 3, h, w), not {}", rgb.ty())));
-    }
-    let mean = rgb.graph().constant(Array::new([1, 3, 1, 1], MEAN.to_vec())?)?;
-    crate::ops::scaled(&rgb.flip(&[1])?, 255.0)?.sub(&mean)
 }
 
 fn parsed<T: FromStr<Err: Display>>(weights: &Weights, key: &str, text: &str) -> Result<T> {

@@ -1,40 +1,19 @@
 //! The layers of a cascade, and its stages.
 
-use super::boxes::{anchors, clipped, moved, rows, sides, warped};
 use super::{DEVIATIONS, Mnc, SUPPRESSED};
-use crate::array::{Array, DType, Hw, Pads};
+use crate::array::{Array, DType, Hw};
 use crate::error::{Error, Result};
 use crate::graph::Var;
+use crate::models::boxes::{anchors, clipped, moved, rows, sides, warped};
 use crate::models::layers::{Affine, Fill, Layers};
-use crate::ops::{Conv2d, Coordinates, MaxPool2d, NonMaxSuppression, Resize, concat, number};
-
-/// A convolution that keeps the size.
-#[derive(Clone, Debug)]
-struct Conv {
-    weight: Var,
-    bias: Var,
-    padding: usize,
-}
-
-impl Conv {
-    fn new(layers: &mut Layers<'_>, name: &str, [inputs, outputs, kernel]: [usize; 3], fill: Fill<'_>) -> Result<Self> {
-        Ok(Self {
-            weight: layers.tensor(&format!("{name}.weight"), &[outputs, inputs, kernel, kernel], fill)?,
-            bias: layers.tensor(&format!("{name}.bias"), &[outputs], Fill::Zeros)?,
-            padding: kernel / 2,
-        })
-    }
-
-    fn of(&self, x: &Var) -> Result<Var> {
-        x.conv2d(&self.weight, Some(&self.bias), Conv2d { padding: Pads::all(self.padding), ..Conv2d::default() })
-    }
-}
+use crate::models::trunk::{Conv, Trunk};
+use crate::ops::{Coordinates, MaxPool2d, NonMaxSuppression, Resize, concat, number};
 
 /// A cascade in a graph.
 #[derive(Clone, Debug)]
 pub struct Network {
     pub(super) mnc: Mnc,
-    trunk: Vec<Vec<Conv>>,
+    trunk: Trunk,
     rpn: [Conv; 3],
     mask: [Affine; 2],
     boxed: [Affine; 2],
@@ -100,16 +79,8 @@ impl Network {
     pub fn new(layers: &mut Layers<'_>, mnc: &Mnc) -> Result<Self> {
         mnc.check()?;
         let he = |inputs: usize| Fill::He(inputs);
-        let mut channels = 3;
-        let mut trunk = Vec::new();
-        for (stage, &(convolutions, outputs)) in mnc.stages.iter().enumerate() {
-            let mut convs = Vec::new();
-            for j in 1..=convolutions {
-                convs.push(Conv::new(layers, &format!("conv{}_{j}", stage + 1), [channels, outputs, 3], he(9 * channels))?);
-                channels = outputs;
-            }
-            trunk.push(convs);
-        }
+        let trunk = Trunk::new(layers, &mnc.stages)?;
+        let channels = mnc.stages.last().map_or(3, |&(_, channels)| channels);
         let (boxes, normal) = (mnc.ratios.len() * mnc.scales.len(), Fill::Normal(0.01));
         let rpn = [
             Conv::new(layers, "rpn_conv_3x3", [channels, mnc.proposing, 3], normal)?,
@@ -139,19 +110,7 @@ impl Network {
 
     /// The features (n, channels, h / stride, w / stride), rounded up, of an `image` (n, 3, h, w).
     pub(super) fn features(&self, image: &Var) -> Result<Var> {
-        if !matches!(*image.shape(), [n, 3, h, w] if n * h * w > 0) {
-            return Err(Error::shape("mnc", format!("an image is (n, 3, h, w), not {}", image.ty())));
-        }
-        let mut x = image.clone();
-        for (stage, convs) in self.trunk.iter().enumerate() {
-            if stage > 0 {
-                x = x.max_pool2d(MaxPool2d { kernel: Hw::square(2), ceil_mode: true, ..MaxPool2d::default() })?;
-            }
-            for conv in convs {
-                x = conv.of(&x)?.relu()?;
-            }
-        }
-        Ok(x)
+        self.trunk.of(image)?.pop().ok_or_else(|| Error::shape("mnc", "the trunk has no stages"))
     }
 
     /// What is said of the boxes around the places of `features`.

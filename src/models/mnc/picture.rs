@@ -68,7 +68,7 @@ mod tests {
     fn masks_and_boxes_are_drawn() {
         let photo = Array::full([1, 3, 40, 60], 0.5f32);
         let mask = (0..2400).map(|i| i / 60 >= 20 && i % 60 < 10).collect();
-        let one = Instance { class: 3, score: 0.75, corners: [0, 20, 9, 39], mask };
+        let one = Instance { class: 3, score: 0.75, found_in: [0.0; 4], corners: [0, 20, 9, 39], mask };
         let picture = overlay(&photo, std::slice::from_ref(&one), 2, |i| format!("{} {}", i.class, i.score)).unwrap();
         assert_eq!(picture.shape(), [1, 3, 80, 120]);
         let red = |y: usize, x: usize| picture.values::<f32>().unwrap()[y * 120 + x];

@@ -1,10 +1,10 @@
 //! Which boxes a cascade learns from, and what they should have been. Nothing here has a gradient.
 
-use super::boxes::{areas, deltas, first, overlaps, placed, points, rows, sides};
 use super::network::{Boxes, Proposing};
 use crate::array::{Array, DType, Hw};
 use crate::error::{Error, Result};
 use crate::graph::Var;
+use crate::models::boxes::{areas, deltas, first, last, overlaps, placed, points, rows, sides};
 use crate::ops::{AvgPool2d, GridSample, SampleMode, concat, number, only_where, scaled};
 use crate::train::CLASS;
 
@@ -139,7 +139,7 @@ impl Matched {
 pub(super) fn proposing(of: &Proposing, truth: &Truth, noise: &Var, count: usize) -> Result<(Var, Var)> {
     let anchors = &of.anchors;
     let size = anchors.graph().constant(Array::new([2], vec![of.size.w as f32 - 1.0, of.size.h as f32 - 1.0])?)?;
-    let (low, high) = (at_least(&first(anchors)?, 0.0)?, super::boxes::last(anchors)?.less_or_equal(&size)?);
+    let (low, high) = (at_least(&first(anchors)?, 0.0)?, last(anchors)?.less_or_equal(&size)?);
     let inside = low.and(&high)?.cast(DType::F32)?.reduce_min(&[2], false)?;
     let inside = at_least(&inside, 0.5)?;
     let overlaps = inside.unsqueeze(2)?.where_(&truth.overlaps(anchors)?, &number(anchors, -1.0)?)?;
