@@ -17,6 +17,9 @@ pub(super) static ROWS: Kernel =
 /// Fewer columns than these, or updates, are not worth the barriers.
 const FEWEST: usize = 16;
 
+/// Numbers from which on 16 columns of each invocation leave a thousand workgroups.
+const ENOUGH: usize = 16 * WORKGROUP as usize * 1024;
+
 /// The launches for an output of `size` rows of `columns`, and so many updates whose rows are said at `indices`; none if they are few.
 pub(super) fn launches(
     op: &'static str,
@@ -29,7 +32,12 @@ pub(super) fn launches(
         return Ok(None);
     }
     let dtype = if reduction == ScatterReduction::None { DType::U32 } else { site.inputs[0].dtype };
-    let own = if columns > WORKGROUP as usize { 4 } else { 1 };
+    let own = match columns {
+        // The search is the same however many columns follow it, as long as there is work for all.
+        long if long >= 16 * WORKGROUP as usize && size * long >= ENOUGH => 16,
+        long if long > WORKGROUP as usize => 4,
+        _ => 1,
+    };
     let launches = launch_rows(op, site.device, size, &[4 * columns as u64], |rows| {
         let window = site.device.window((rows.start * columns) as u64..(rows.end * columns) as u64, 4);
         let params = Params {
