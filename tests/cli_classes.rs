@@ -106,6 +106,15 @@ fn digits_are_told_apart_by_the_built_in_cascade() {
     }
     let said = refusal(&["segment", "--model", "mnc"]);
     assert!(said.contains("mnc takes --weights FILE"), "{said}");
+
+    // The same digits with masks of the strokes alone.
+    let refine = ["segment", "--model", "single-digits", "--refine", "digit-columns", "--output"];
+    let finer = tempfile::tempdir().unwrap();
+    assert_code(&foveate(&[&refine[..], &[finer.path().to_str().unwrap()]].concat()), 0);
+    let (refined, _) = indices(&finer.path().join("instances.png"));
+    let digits = |numbers: &[u8]| STROKES.iter().filter(|&&(y, x, _)| numbers[y * width + x] > 0).count();
+    assert!(digits(&refined) >= digits(&numbers), "{} of nine digits, {} before", digits(&refined), digits(&numbers));
+    assert_ne!(refined, numbers);
 }
 
 #[test]

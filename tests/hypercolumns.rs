@@ -7,7 +7,7 @@ use common::{Bound, compare, fixture, gpu};
 use foveate::array::{Array, DType, Hw, TensorType};
 use foveate::graph::{Graph, Var};
 use foveate::models::Layers;
-use foveate::models::hypercolumns::{Hypercolumns, Network, Refiner, Sampling, Tap};
+use foveate::models::hypercolumns::{self, Hypercolumns, Network, Refiner, Sampling, Tap};
 use foveate::models::mnc::Instance;
 use foveate::nn::{Weights, init};
 use foveate::plan::{Device, Plan};
@@ -154,6 +154,16 @@ fn targets_are_those_of_the_nearest_pixels() {
     assert_eq!(found, [[1.0, -1.0, 0.0].repeat(3), vec![1.0; 9]].concat());
 }
 
+#[test]
+fn overlaps_count_what_is_known() {
+    let graph = Graph::new();
+    let constant = |values: [f32; 8]| graph.constant(Array::new([1, 2, 2, 2], values.to_vec()).unwrap()).unwrap();
+    let heat = constant([0.9, 0.4, 0.3, 0.8, 0.0, 0.1, 0.2, 0.9]);
+    let targets = constant([1.0, 0.0, 1.0, -1.0, 0.0, 0.0, 0.0, -1.0]);
+    let found = Plan::compile(gpu(), &[&hypercolumns::overlaps(&heat, &targets).unwrap()]).unwrap().run(&[]).unwrap().remove(0);
+    compare(&found, &Array::new([1, 2], vec![1.0 / 3.0, 0.0f32]).unwrap(), None, Bound::Near { absolute: 1e-7, relative: 0.0 }).unwrap();
+}
+
 /// Layers before the sum are enlarged after they are convolved. For kernels of one place that is the same as a classifier of columns.
 #[test]
 fn a_column_of_all_layers_says_the_same() {
@@ -231,7 +241,7 @@ fn what_was_found_is_refined() {
         let photo = constant(Array::from_fn([1, 3, side, side], |i| (i / (side * side)) as f32 / 4.0));
         let heat = refiner.heat(&photo, &constant(boxes), &constant(classes)).unwrap();
         let heat = Plan::compile(gpu(), &[&heat]).unwrap().run(&[]).unwrap().remove(0);
-        let refined = refiner.refined(&found, &heat, Hw::square(side)).unwrap();
+        let refined = hypercolumns::refined(&found, &heat, Hw::square(side)).unwrap();
         let hot = heat.to_f64()[..49].iter().any(|p| *p >= 0.4);
         assert_eq!(refined.len(), usize::from(hot));
         assert!(refined.iter().all(|i| (i.class, i.score, i.mask.len()) == (2, 0.5, side * side) && i.mask.contains(&true)));
@@ -243,8 +253,8 @@ fn what_was_found_is_refined() {
     let unknown = Instance { class: 4, score: 1.0, found_in: [0.0; 4], corners: [0; 4], mask: Vec::new() };
     assert!(refiner.asked(&[unknown]).unwrap_err().to_string().contains("class 4"));
     assert_eq!(refiner.asked(&[]).unwrap()[0].shape(), [1, 8, 4]);
-    let other = Array::full([1, 8, 5, 5], 0.0f32);
-    assert!(refiner.refined(&[], &other, Hw::square(4)).unwrap_err().to_string().contains("7 x 7"));
+    let other = Array::full([1, 8, 5, 4], 0.0f32);
+    assert!(hypercolumns::refined(&[], &other, Hw::square(4)).unwrap_err().to_string().contains("[1, 8, 5, 4]"));
     assert!(Refiner::new(weights.with_metadata("classes", "[\"a\"]")).unwrap_err().to_string().contains("name 1 classes"));
 }
 

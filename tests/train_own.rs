@@ -454,6 +454,23 @@ prefix = ""                  # all
 rate = 0.2
 "#;
 
+/// How hypercolumns learn which pixels belong to those squares, in place of what the cascade has learnt of it.
+const COLUMNS: &str = r#"
+system = "hypercolumns"
+convolutions = [1, 1, 1]
+channels = [6, 8, 12]
+window = 2
+hidden = 12
+taps = [{ stage = 1, kernel = 3, scale = 1.0 }, { stage = 2, kernel = 1, scale = 1.0 }]
+grid = 3
+side = 16
+dropout = 0.1
+boxes = 2
+shift = 0.08
+whole = 200.0
+things = 3
+"#;
+
 /// Four photos of 48 x 48 of two light squares each, with their masks.
 fn pairs_of_squares(folder: &Path) {
     ["photos", "masks", "things"].iter().for_each(|name| std::fs::create_dir(folder.join(name)).unwrap());
@@ -499,6 +516,7 @@ fn a_cascade_learns_to_tell_things_apart() {
     }
     let named = foveate(&["classify", &at("photos/2.png"), "--model", &model]);
     assert!(text(&named.stderr).contains("finds things in pictures"), "{}", text(&named.stderr));
+    hypercolumns_refine(folder.path());
     let behind = foveate(&["segment", &at("photos/2.png"), "--model", &model, "--background", "blur"]);
     assert!(text(&behind.stderr).contains("classes or things"), "{}", text(&behind.stderr));
 
@@ -520,4 +538,54 @@ fn a_cascade_learns_to_tell_things_apart() {
         let said = text(&refused.stderr);
         assert!(refused.status.code() == Some(1) && said.contains(reason), "{reason}: {said}");
     }
+}
+
+/// Hypercolumns learn on the trunk of the cascade whose run is in `folder`, and draw the masks of what that finds.
+fn hypercolumns_refine(folder: &Path) {
+    let at = |name: &str| folder.join(name).display().to_string();
+    std::fs::rename(at("run"), at("cascade")).unwrap();
+    let cascade = at("cascade/weights.safetensors");
+    let data = &THINGS[THINGS.find("[data]").unwrap()..];
+    let recipe = format!("[network]{COLUMNS}start = {cascade:?}\n\n{data}").replace("steps = 200", "steps = 60").replace("rate = 0.2", "");
+    let done = train(folder, &recipe.replace("clip_norm = 5.0\n", "").replace("evaluate = 200", "evaluate = 60"), &[]);
+    assert_code(&done, 0);
+    assert!(text(&done.stdout).contains("things of 1 classes in pictures of 48 x 48, columns of 3 layers"), "{}", text(&done.stdout));
+    let log = std::fs::read_to_string(at("run/log.csv")).unwrap();
+    println!("{log}");
+    let last: Vec<f64> = log.lines().last().unwrap().split(',').map(|cell| cell.parse().unwrap()).collect();
+    assert!(log.starts_with("step,loss,rate,loss_of_part,test_iou,test_over_70") && last[4] > 0.8, "{log}");
+    assert!(Path::new(&at("run/things.png")).exists());
+
+    let columns = at("run/weights.safetensors");
+    let refined = foveate(&["segment", &at("photos/2.png"), "--model", &cascade, "--refine", &columns, "--output", &at("refined")]);
+    assert_code(&refined, 0);
+    let of = |folder: &str| -> Vec<Value> {
+        serde_json::from_str(&std::fs::read_to_string(Path::new(&at(folder)).join("instances.json")).unwrap()).unwrap()
+    };
+    let (before, after) = (of("found"), of("refined"));
+    let scores = |found: &[Value]| found.iter().map(|i| i["score"].clone()).collect::<Vec<_>>();
+    assert_eq!(scores(&before), scores(&after), "what is found is the same");
+    assert_ne!(before, after, "its masks are others");
+
+    let photo = at("photos/2.png");
+    for (arguments, reason) in [
+        (["segment", &photo, "--model", &columns, "--output", "x"], "--model CASCADE --refine takes it"),
+        (["classify", &photo, "--model", &columns, "--seed", "1"], "for `foveate segment --refine`"),
+        (["segment", &photo, "--model", "digits", "--refine", &columns], "finds no things"),
+        (["segment", &photo, "--model", "single-digits", "--refine", &columns], "its classes are square; the model finds digit 0"),
+        (["segment", &photo, "--model", &cascade, "--refine", &cascade], "is of no hypercolumns"),
+    ] {
+        let arguments = if arguments[0] == "classify" { &arguments[..4] } else { &arguments[..] };
+        let refused = foveate(arguments);
+        assert!(refused.status.code() == Some(1) && text(&refused.stderr).contains(reason), "{reason}: {}", text(&refused.stderr));
+    }
+    std::fs::remove_dir_all(at("run")).unwrap();
+    let refused = train(folder, &recipe.replace("kernel = 3", "kernel = 4"), &["--device", "cpu"]);
+    assert!(text(&refused.stderr).contains("taps of odd kernels"), "{}", text(&refused.stderr));
+    let frozen = train(folder, &recipe.replace("dropout = 0.1", "frozen = true"), &["--steps", "2"]);
+    assert_code(&frozen, 0);
+    let weights = [&cascade, &at("run/weights.safetensors")].map(|file| Weights::open(file).unwrap());
+    assert_eq!(weights[0].get("conv3_1.weight").unwrap(), weights[1].get("conv3_1.weight").unwrap());
+    std::fs::remove_dir_all(at("run")).unwrap();
+    std::fs::rename(at("cascade"), at("run")).unwrap();
 }

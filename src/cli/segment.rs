@@ -7,6 +7,7 @@ use super::labels::Labeller;
 use super::masks::{MaskArgs, Network};
 use super::photos::{self, milliseconds};
 use super::things::Finder;
+use super::trained;
 use clap::Args;
 use foveate::{Error, Result};
 use std::path::PathBuf;
@@ -21,7 +22,8 @@ system that tells classes apart writes classes.png (a class a pixel, in PASCAL V
 and overlay.png with a legend, as does a network that `foveate train` made. A cascade, which tells one
 thing from the next of its class, writes instances.png and classes.png (PASCAL VOC's
 SegmentationObject and SegmentationClass), instances.json (class, score, box, pixels) and
-overlay.png. Several photos get a folder each, named after the photo.
+overlay.png; with --refine hypercolumns say anew which pixels of a box belong to its thing.
+Several photos get a folder each, named after the photo.
 
 Examples:
   foveate segment                                     the built-in photo
@@ -32,7 +34,8 @@ Examples:
   foveate segment street.jpg --model deconvnet --weights deconvnet.safetensors --regions edge-boxes.txt
   foveate segment --model digits                      handwritten digits, 40 to 70 pixels high
   foveate segment --model single-digits               each with a mask, a box and a score of its own
-  foveate segment street.jpg --model mnc --weights mnc.safetensors
+  foveate segment --model single-digits --refine digit-columns   the same with finer masks
+  foveate segment street.jpg --model mnc --weights mnc.safetensors --refine hypercolumns.safetensors
   foveate segment yard.jpg --model runs/masks-unet/weights.safetensors
   foveate segment page.png --model text-detector.onnx \\
       --mean 123.675,116.28,103.53 --scale 0.017125,0.017507,0.017429   (ImageNet's)")]
@@ -45,6 +48,10 @@ pub(super) struct Segment {
     /// Put the person in front of: blur, a CSS colour, or a picture
     #[arg(short, long, value_name = "blur|COLOUR|PICTURE")]
     background: Option<Background>,
+    /// Have masks of things drawn anew by hypercolumns: the released network's weights, those of `foveate train`, or the built-in ones
+    /// for digits
+    #[arg(long, requires = "model", value_name = "WEIGHTS.safetensors|digit-columns")]
+    refine: Option<String>,
     #[command(flatten)]
     device: DeviceArgs,
     #[command(flatten)]
@@ -56,6 +63,10 @@ impl Segment {
         let photos = photos::find(&self.photos, self.mask.built_in(), &self.output)?;
         let background = self.background.map(Background::load).transpose()?;
         let network = self.mask.load()?;
+        let refiner = self.refine.as_deref().map(trained::refiner).transpose()?;
+        if refiner.is_some() && !matches!(network, Network::Things(_)) {
+            return Err(Error::unsupported("--refine", "with a model that finds no things: a cascade does, single-digits or mnc"));
+        }
         let opened = Instant::now();
         let device = self.device.open()?;
         eprintln!("{}, opened in {}", device.name(), milliseconds(opened));
@@ -68,7 +79,7 @@ impl Segment {
                 return Err(Error::unsupported("--background", "with a model that finds classes or things, not a mask"));
             }
             Network::Things(cascade) => {
-                let mut finder = Finder::new(&device, *cascade);
+                let mut finder = Finder::new(&device, *cascade, refiner)?;
                 return Ok(photos::each(&photos, &mut |photo| finder.find(photo)));
             }
             Network::Classes(classifier) => *classifier,

@@ -6,6 +6,7 @@ use foveate::models::Layers;
 use foveate::models::deconvnet::{self, DeconvNet};
 use foveate::models::draw::{Draw, Glimpses};
 use foveate::models::fcn::{Fcn, Variant};
+use foveate::models::hypercolumns::{self, Hypercolumns};
 use foveate::models::mnc::{self, Mnc};
 use foveate::models::pixelwise::Pixelwise;
 use foveate::models::rnn_captioning::{self, Form};
@@ -27,6 +28,7 @@ pub(super) enum System {
     DeconvNet,
     Unet,
     Mnc,
+    Hypercolumns,
     /// Of the MNIST experiments, at the paper's 400,000 parameters: a name, the task, transformers, and whether it convolves.
     Mnist(&'static str, Task, &'static [Transform], bool),
     Svhn(&'static str, Placement),
@@ -52,7 +54,7 @@ impl System {
         const RTS: Task = Task::RotatedTranslatedScaled;
         let mut all = vec![Self::Selfie];
         all.extend(Variant::ALL.map(Self::Fcn));
-        all.extend([Self::DeconvNet, Self::Unet, Self::Mnc]);
+        all.extend([Self::DeconvNet, Self::Unet, Self::Mnc, Self::Hypercolumns]);
         all.extend([
             Self::Mnist("st-fcn", RTS, &[Transform::Affine], false),
             Self::Mnist("st-cnn", RTS, &[Transform::Affine], true),
@@ -86,6 +88,7 @@ impl System {
             Self::DeconvNet => "deconvnet",
             Self::Unet => "unet",
             Self::Mnc => "mnc",
+            Self::Hypercolumns => "hypercolumns",
             Self::Draw => "draw",
             Self::Glimpses => "draw-glimpses",
             Self::ShowAttendTell => "show-attend-tell",
@@ -102,6 +105,7 @@ impl System {
             Self::DeconvNet => "Noh, Hong, Han, ICCV 2015",
             Self::Unet => "Ronneberger, Fischer, Brox, MICCAI 2015",
             Self::Mnc => "Dai, He, Sun, CVPR 2016: on VGG-16, 300 proposals and the boxes that they move to",
+            Self::Hypercolumns => "Hariharan, Arbelaez, Girshick, Malik, CVPR 2015: on VGG-16, as released, 10 boxes",
             Self::Draw => "Gregor et al., ICML 2015: binarised MNIST, 64 steps; looking at a digit and drawing it again",
             Self::Glimpses => "Gregor et al., ICML 2015: cluttered MNIST, 8 glimpses",
             Self::ShowAttendTell => "Xu et al., ICML 2015: COCO's sizes on VGG-19, 13 words",
@@ -139,6 +143,15 @@ impl System {
                 let found = mnc::Network::new(&mut Layers::load(&graph, &weights), &net)?.found(&image)?;
                 let cost = Cost::of(&[&found.boxes, &found.masks, &found.scores])?;
                 Ok(Size::new(weights.parameters(), cost, image.shape()))
+            }
+            Self::Hypercolumns => {
+                let (graph, net) = (Graph::new(), Hypercolumns::new());
+                let image = graph.input("image", TensorType::f32([1, 3, 600, 800]))?;
+                let weights = zeros(net.parameters()?);
+                let boxes = graph.input("boxes", TensorType::f32([1, BOXES, 4]))?;
+                let classes = graph.input("classes", TensorType::new(DType::I32, [1, BOXES]))?;
+                let network = hypercolumns::Network::new(&mut Layers::load(&graph, &weights), &net)?;
+                Ok(Size::new(weights.parameters(), Cost::of(&[&network.heat(&image, &boxes, &classes)?])?, image.shape()))
             }
             Self::Mnist(_, task, transforms, convolves) => looking(&mnist(task, transforms, convolves)?),
             Self::Svhn(_, placement) => looking(&Svhn::new(64, placement)),
@@ -191,12 +204,14 @@ impl System {
             (Self::ShowAttendTell, trunk) => encoder(trunk, VGG19, Top::Conv5, seed)?.joined(show_attend_tell::Config::COCO.initial(seed)?),
             (Self::NeuralTalk, trunk) => encoder(trunk, VGG16, Top::Fc7, seed)?.joined(NEURALTALK.initial(seed)?),
             (Self::Mnc, Some(trunk)) => Mnc::new().after(trunk, seed),
+            (Self::Hypercolumns, Some(trunk)) => Hypercolumns::new().after(trunk, seed),
             (_, Some(_)) => Err(Error::unsupported("--trunk", format!("with {}, which starts from random weights", self.name()))),
             (Self::Mnist(_, task, transforms, convolves), None) => mnist(task, transforms, convolves)?.init(seed),
             (Self::Svhn(_, placement), None) => Svhn::new(64, placement).init(seed),
             (Self::RnnSearch, None) => RnnSearch::PUBLISHED.initial(seed),
             (Self::Unet, None) => UNet::new().initial(seed),
             (Self::Mnc, None) => Mnc::new().initial(seed),
+            (Self::Hypercolumns, None) => Hypercolumns::new().initial(seed),
             (Self::Draw, None) => Ok(described(Draw::MNIST.init(seed)?, Draw::MNIST.metadata())),
             (Self::Glimpses, None) => Ok(described(Glimpses::CLUTTERED.init(seed)?, Glimpses::CLUTTERED.metadata())),
             (Self::Selfie, None) => selfie::weights(),
@@ -211,6 +226,8 @@ fn described(weights: Weights, metadata: Vec<(&'static str, String)>) -> Weights
 
 const VGG16: Vgg = Vgg::new(Depth::Vgg16);
 const VGG19: Vgg = Vgg::new(Depth::Vgg19);
+/// Boxes of a photo whose work is counted.
+const BOXES: usize = 10;
 /// Words of a caption whose work is counted: those of a common one.
 const WORDS: usize = 13;
 /// Words of a sentence, and of its translation, whose work is counted.

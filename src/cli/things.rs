@@ -4,6 +4,7 @@ use super::photos::{Photo, milliseconds};
 use foveate::array::text::{Canvas, WHITE};
 use foveate::array::{Array, Hw, file, picture};
 use foveate::graph::{Graph, Var};
+use foveate::models::hypercolumns::{self, Refiner};
 use foveate::models::mnc::{self, Cascade, Instance};
 use foveate::models::voc;
 use foveate::plan::{Device, PlanCache};
@@ -40,19 +41,24 @@ pub(super) fn each(answers: &[Array], size: Hw, least: f32) -> Result<Vec<Vec<In
 }
 
 /// Part `index` of the first dimension, without it.
-fn row(array: &Array, index: usize) -> Result<Array> {
+pub(super) fn row(array: &Array, index: usize) -> Result<Array> {
     let shape = array.shape().get(1..).unwrap_or_default();
     let len = shape.iter().product::<usize>();
     let values = array.values::<f32>()?.get(index * len..(index + 1) * len).unwrap_or_default();
     Array::new(shape, values.to_vec())
 }
 
-/// Image `index` of a batch, with what was found in it.
+/// Image `index` of a batch, with what was found in it and is likely.
 pub(super) fn overlay(images: &Array, index: usize, found: &[Instance], about: &About) -> Result<Array> {
+    let likely: Vec<Instance> = found.iter().filter(|instance| instance.score >= LIKELY).cloned().collect();
+    overlay_of(images, index, &likely, about)
+}
+
+/// Image `index` of a batch, with all that was found in it.
+pub(super) fn overlay_of(images: &Array, index: usize, found: &[Instance], about: &About) -> Result<Array> {
     let image = row(images, index)?;
     let &[3, h, w] = image.shape() else { return Err(Error::shape("things", format!("{} is no picture", image.ty()))) };
-    let likely: Vec<Instance> = found.iter().filter(|instance| instance.score >= LIKELY).cloned().collect();
-    mnc::overlay(&image.reshaped([1, 3, h, w])?, &likely, enlarged(Hw::new(h, w)), |instance| called(instance, about))
+    mnc::overlay(&image.reshaped([1, 3, h, w])?, found, enlarged(Hw::new(h, w)), |instance| called(instance, about))
 }
 
 /// How many pixels wide one of a picture is drawn, so that words can be read.
@@ -80,16 +86,52 @@ pub(super) fn beside(pictures: &[Array]) -> Result<Array> {
 pub(super) struct Finder {
     cascade: Cascade,
     plans: PlanCache,
+    columns: Option<Columns>,
+}
+
+/// Hypercolumns, which say anew which pixels belong to what was found.
+struct Columns {
+    refiner: Refiner,
+    plans: PlanCache,
+}
+
+/// Plans that are kept: photos of so many sizes, and as many numbers of things.
+const KEPT: usize = 4;
+
+impl Columns {
+    fn new(device: &Device, refiner: Refiner) -> Self {
+        let own = refiner.clone();
+        let build = move |_: &Graph, inputs: &[Var]| Ok(vec![own.heat(&inputs[0], &inputs[1], &inputs[2])?]);
+        Self { refiner, plans: PlanCache::new(device, KEPT, build) }
+    }
+
+    fn refined(&mut self, photo: &Array, found: &[Instance], size: Hw) -> Result<Vec<Instance>> {
+        let [boxes, classes] = self.refiner.asked(found)?;
+        let outputs = self.plans.run(&[("photo", photo), ("boxes", &boxes), ("classes", &classes)])?;
+        outputs.first().map_or_else(|| Ok(Vec::new()), |heat| hypercolumns::refined(found, heat, size))
+    }
 }
 
 impl Finder {
-    pub(super) fn new(device: &Device, cascade: Cascade) -> Self {
+    /// # Errors
+    /// If `refiner` has other classes than the cascade.
+    pub(super) fn new(device: &Device, cascade: Cascade, refiner: Option<Refiner>) -> Result<Self> {
+        if let Some(refiner) = &refiner {
+            let names = |count: usize, name: &dyn Fn(usize) -> String| (1..count).map(name).collect::<Vec<_>>();
+            let found = names(cascade.classes(), &|class| cascade.class(class));
+            let known = names(refiner.classes() + 1, &|class| refiner.class(class));
+            if found != known {
+                let reason = format!("its classes are {}; the model finds {}", known.join(", "), found.join(", "));
+                return Err(Error::shape("--refine", reason));
+            }
+        }
         let own = cascade.clone();
         let build = move |_: &Graph, inputs: &[Var]| {
             let found = own.found(&inputs[0])?;
             Ok(vec![found.boxes, found.masks, found.scores])
         };
-        Self { cascade, plans: PlanCache::new(device, 2, build) }
+        let columns = refiner.map(|refiner| Columns::new(device, refiner));
+        Ok(Self { cascade, plans: PlanCache::new(device, KEPT, build), columns })
     }
 
     /// Finds what is in one photo and says in a line what that is and how long each stage took.
@@ -102,7 +144,10 @@ impl Finder {
         let inputs = [("photo", &picture.rgb)];
         let compiled = if self.plans.contains(&inputs) { "" } else { " with compilation" };
         let outputs = self.plans.run(&inputs)?;
-        let found = self.cascade.instances(&outputs, picture.size, LIKELY)?;
+        let mut found = self.cascade.instances(&outputs, picture.size, LIKELY)?;
+        if let Some(columns) = self.columns.as_mut().filter(|_| !found.is_empty()) {
+            found = columns.refined(&picture.rgb, &found, picture.size)?;
+        }
         let computed = milliseconds(begin);
 
         let begin = Instant::now();

@@ -4,6 +4,7 @@ use foveate::array::TensorType;
 use foveate::graph::{Graph, Var};
 use foveate::models::digit_scenes;
 use foveate::models::draw::Glimpses;
+use foveate::models::hypercolumns::{Hypercolumns, Refiner};
 use foveate::models::mnc::Cascade;
 use foveate::models::narrow_fcn::NarrowFcn;
 use foveate::models::pixelwise::Pixelwise;
@@ -17,6 +18,9 @@ use std::path::Path;
 /// The names of the networks that find digits and are part of the program: the classes of pixels, and one digit from another.
 pub(super) const DIGITS: &str = "digits";
 pub(super) const SINGLE_DIGITS: &str = "single-digits";
+/// The name of the hypercolumns of digits that are part of the program.
+const DIGIT_COLUMNS: &str = "digit-columns";
+
 /// A network that gives each pixel a class.
 #[derive(Debug)]
 pub(super) struct TrainedPixels {
@@ -35,6 +39,15 @@ pub(super) fn named(name: &str) -> Result<Option<Weights>> {
     }
 }
 
+/// The hypercolumns that `name` names: the built-in ones, or a file.
+pub(super) fn refiner(name: &str) -> Result<Refiner> {
+    let weights = if name == DIGIT_COLUMNS { digit_scenes::column_weights()? } else { Weights::open(name)? };
+    if !Hypercolumns::has_layers_in(&weights) {
+        return Err(Error::model(weights.source(), "has no 'fcfc7.weight': it is of no hypercolumns, which --refine takes"));
+    }
+    Refiner::new(weights)
+}
+
 impl TrainedPixels {
     /// # Errors
     /// If the weights are of another network.
@@ -43,6 +56,7 @@ impl TrainedPixels {
             let reason = match System::of(&weights) {
                 Some(_) => "gives each picture a class, so it is for `foveate classify`",
                 None if weights.contains("first.canvas") => "draws pictures, so it is for `foveate draw`",
+                None if Hypercolumns::has_layers_in(&weights) => "draws masks of what a cascade finds: --model CASCADE --refine takes it",
                 None if weights.contains("seg-score-voc.weight") => "is a DeconvNet, for `foveate segment --model deconvnet --weights`",
                 None => "has neither 'score_fr.weight' nor 'conv_u0d-score.weight': it is no network that gives each pixel a class",
             };
@@ -97,6 +111,9 @@ impl TrainedClassifier {
             Some(system) => system,
             None if Cascade::has_layers_in(&weights) => {
                 return Err(wrong("finds things in pictures, so it is for `foveate segment --model`".to_owned()));
+            }
+            None if Hypercolumns::has_layers_in(&weights) => {
+                return Err(wrong("draws masks of what is found, so it is for `foveate segment --refine`".to_owned()));
             }
             None if pixelwise(&weights)?.is_some() => {
                 return Err(wrong("gives each pixel a class, so it is for `foveate segment --model`".to_owned()));

@@ -2,7 +2,6 @@
 
 use super::data::Sets;
 use super::experiment::{Experiment, Inputs, Tally};
-use super::scenes::DigitScenes;
 use crate::cli::things;
 use foveate::array::{Array, Hw, picture};
 use foveate::graph::{Graph, Var};
@@ -63,9 +62,6 @@ impl MncRecipe {
             let reason = format!("{} numbers of convolutions and {} of channels", self.convolutions.len(), self.channels.len());
             return Err(Error::shape("mnc", reason));
         }
-        if sets.channels != 3 {
-            return Err(Error::unsupported("mnc", format!("pictures of {} channels; it sees red, green and blue", sets.channels)));
-        }
         let network = Mnc {
             classes: sets.about.classes.len(),
             stages: self.convolutions.iter().copied().zip(self.channels.iter().copied()).collect(),
@@ -82,17 +78,6 @@ impl MncRecipe {
             least: self.least,
         };
         Ok(Cascade { recipe: self.clone(), network, sets })
-    }
-
-    /// On scenes of digits whose labels say which digit a pixel belongs to.
-    pub(super) fn on_scenes(&self, scenes: &DigitScenes, folder: &Path, seed: u64) -> Result<Cascade> {
-        self.on(Sets {
-            learnt: Arc::new(scenes.learnt(folder, seed)?.instances()),
-            test: Arc::new(scenes.test(folder)?.instances()),
-            about: super::scenes::about(),
-            size: Hw::square(scenes.side),
-            channels: 3,
-        })
     }
 }
 

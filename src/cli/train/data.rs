@@ -118,6 +118,22 @@ impl DataRecipe {
         }
     }
 
+    /// The same of things in coloured pictures, one told from the next, for `system`.
+    pub(super) fn things(&self, system: &str, folder: &Path, seed: u64) -> Result<Sets> {
+        let sets = match self {
+            Self::DigitScenes(scenes) => Sets {
+                learnt: Arc::new(scenes.learnt(folder, seed)?.instances()),
+                test: Arc::new(scenes.test(folder)?.instances()),
+                ..self.open(folder, seed)?
+            },
+            _ => self.with_things(system, true)?.open(folder, seed)?,
+        };
+        if sets.channels != 3 {
+            return Err(wrong(format!("has pictures of {} channels; '{system}' sees red, green and blue", sets.channels)));
+        }
+        sets.labelled(system, 2)
+    }
+
     /// Whether labels tell one thing from the next.
     fn has_things(&self) -> bool {
         matches!(self, Self::Masks(files) if files.train_things.is_some())

@@ -3,11 +3,11 @@
 use crate::cli::things;
 use foveate::array::{Array, Hw};
 use foveate::graph::{Graph, Var};
-use foveate::models::mnc::Instance;
+use foveate::models::mnc;
 use foveate::nn::metrics::{Confusion, Precision, Sequences};
 use foveate::nn::{Random, Weights};
 use foveate::plan::Device;
-use foveate::train::{Batch, CLASS, Dataset, Objective, VOID};
+use foveate::train::{Batch, Dataset, Objective};
 use foveate::{Error, Result};
 use std::path::Path;
 use std::sync::Arc;
@@ -59,7 +59,10 @@ pub(super) enum Tally {
     Labels(Confusion, fn(&Confusion) -> Scores),
     /// Numbers of each example: their names, their sums, and how many examples there were.
     Means(&'static [&'static str], Vec<f64>, usize),
-    /// Things in images of a size, beside the batch's tensor `label`: [`CLASS`] times a pixel's class, and the number of the thing.
+    /// Numbers of what is in each example, added up, and last how many there are of them: the numbers' names, their sums, and how many there
+    /// were.
+    Each(&'static [&'static str], Vec<f64>, f64),
+    /// Things in images of a size, beside the batch's tensor `label`: `CLASS` times a pixel's class, and the number of the thing.
     Things(Precision, Hw),
     /// Sentences, beside the batch's tensor `target`; 0 ends one.
     Sentences(Sequences),
@@ -75,6 +78,11 @@ impl Tally {
         Self::Means(names, vec![0.0; names.len()], 0)
     }
 
+    /// Of answers f32 (examples, names and 1).
+    pub(super) fn each(names: &'static [&'static str]) -> Self {
+        Self::Each(names, vec![0.0; names.len()], 0.0)
+    }
+
     /// Adds a batch's answers: the first of them, or boxes, masks and scores.
     pub(super) fn add(&mut self, batch: &Batch, answers: &[Array]) -> Result<()> {
         let Some(found) = answers.first() else { return Ok(()) };
@@ -83,7 +91,7 @@ impl Tally {
                 let labels = batch.get("label")?.values::<i32>()?;
                 let found = things::each(answers, *size, 0.0)?;
                 for (found, labels) in found.iter().zip(labels.chunks_exact(size.area())).take(batch.count) {
-                    count(precision, found, labels);
+                    mnc::count(precision, found, labels);
                 }
                 Ok(())
             }
@@ -92,6 +100,13 @@ impl Tally {
                 for row in batch.counted(found)?.to_f64().chunks_exact(names.len()) {
                     sums.iter_mut().zip(row).for_each(|(sum, number)| *sum += number);
                     *count += 1;
+                }
+                Ok(())
+            }
+            Self::Each(names, sums, count) => {
+                for row in batch.counted(found)?.to_f64().chunks_exact(names.len() + 1) {
+                    sums.iter_mut().zip(row).for_each(|(sum, number)| *sum += number);
+                    *count += row[names.len()];
                 }
                 Ok(())
             }
@@ -112,6 +127,10 @@ impl Tally {
                 let mean = |sum: &f64| (*count > 0).then(|| sum / *count as f64);
                 names.iter().copied().zip(sums.iter().map(mean)).collect()
             }
+            Self::Each(names, sums, count) => {
+                let mean = |sum: &f64| (*count > 0.0).then(|| sum / count);
+                names.iter().copied().zip(sums.iter().map(mean)).collect()
+            }
             Self::Things(precision, _) => {
                 vec![("test_ap_r_50", precision.mean(0.5)), ("test_ap_r_70", precision.mean(0.7))]
             }
@@ -120,24 +139,6 @@ impl Tally {
             }
         }
     }
-}
-
-/// Counts the instances of an image beside its things; pixels of none are void and count for neither.
-fn count(precision: &mut Precision, found: &[Instance], labels: &[i32]) {
-    let mut things: Vec<i32> = labels.iter().copied().filter(|label| *label >= CLASS).collect();
-    things.sort_unstable();
-    things.dedup();
-    let named: Vec<(usize, f32)> = found.iter().map(|instance| (instance.class, instance.score)).collect();
-    let classes: Vec<usize> = things.iter().map(|label| usize::try_from(label / CLASS).unwrap_or(0)).collect();
-    let void = i32::from(VOID);
-    precision.add(&named, &classes, |i, j| {
-        let pairs = found[i].mask.iter().zip(labels).filter(|(_, label)| **label != void);
-        let (both, either) = pairs.fold((0u32, 0u32), |(both, either), (own, label)| {
-            let there = *label == things[j];
-            (both + u32::from(*own && there), either + u32::from(*own || there))
-        });
-        f64::from(both) / f64::from(either.max(1))
-    });
 }
 
 /// The words before the first 0 of each row of i32 (rows, words).

@@ -3,6 +3,7 @@
 mod augmentations;
 mod cascades;
 mod cnn;
+mod columns;
 mod data;
 mod digits;
 mod drawing;
@@ -48,6 +49,7 @@ and so on; scripts/mnist.sh fetches them to target/mnist. Pictures of your own:
   masks-fcn8s   the same, coarser and with less to compute
   masks-mnc     things, one told from the  the same, and train/things/1.png: 1, 2 and so
                 next                       on for each thing
+  masks-hypercolumns                     the same, for finer masks of what that finds
 or .npz and IDX files; examples/recipes/folders-cnn.toml says what a recipe may have. What
 mnist-draw has learnt to draw `foveate draw` draws. Texts, with a tab before what they become:
   pronounce     words into phones          train.tsv, test.tsv; scripts/cmudict.sh fetches them
@@ -97,7 +99,7 @@ impl Train {
     pub(super) fn run(self) -> Result<ExitCode> {
         let (Some(name), Some(data), false) = (self.recipe, self.data, self.list) else {
             for (name, text) in BUILT_IN {
-                println!("{name:18} {}", text.lines().next().unwrap_or("").trim_start_matches("# "));
+                println!("{name:20} {}", text.lines().next().unwrap_or("").trim_start_matches("# "));
             }
             return Ok(ExitCode::SUCCESS);
         };

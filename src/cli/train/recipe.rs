@@ -3,6 +3,7 @@
 use super::augmentations::AugmentationRecipe;
 use super::cascades::MncRecipe;
 use super::cnn::Cnn;
+use super::columns::HypercolumnsRecipe;
 use super::data::DataRecipe;
 use super::digits::Digits;
 use super::drawing::{DrawRecipe, GlimpsesRecipe};
@@ -43,6 +44,7 @@ pub(super) const BUILT_IN: &[(&str, &str)] = &[
     ("digits-fcn16s", include_str!("../../../examples/recipes/digits-fcn16s.toml")),
     ("digits-fcn8s", include_str!("../../../examples/recipes/digits-fcn8s.toml")),
     ("digits-mnc", include_str!("../../../examples/recipes/digits-mnc.toml")),
+    ("digits-hypercolumns", include_str!("../../../examples/recipes/digits-hypercolumns.toml")),
     ("digits-deconvnet-0", include_str!("../../../examples/recipes/digits-deconvnet-0.toml")),
     ("digits-deconvnet-1", include_str!("../../../examples/recipes/digits-deconvnet-1.toml")),
     ("digits-deconvnet-2", include_str!("../../../examples/recipes/digits-deconvnet-2.toml")),
@@ -50,6 +52,7 @@ pub(super) const BUILT_IN: &[(&str, &str)] = &[
     ("sentences", include_str!("../../../examples/recipes/sentences.toml")),
     ("folders-cnn", include_str!("../../../examples/recipes/folders-cnn.toml")),
     ("masks-mnc", include_str!("../../../examples/recipes/masks-mnc.toml")),
+    ("masks-hypercolumns", include_str!("../../../examples/recipes/masks-hypercolumns.toml")),
     ("masks-fcn8s", include_str!("../../../examples/recipes/masks-fcn8s.toml")),
     ("masks-unet", include_str!("../../../examples/recipes/masks-unet.toml")),
 ];
@@ -84,6 +87,7 @@ enum Network {
     Glimpses(GlimpsesRecipe),
     Rnnsearch(RnnSearchRecipe),
     Mnc(MncRecipe),
+    Hypercolumns(HypercolumnsRecipe),
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -219,8 +223,10 @@ impl Recipe {
             (Network::Glimpses(glimpses), Some(data)) => Box::new(glimpses.on(open(data)?)?),
             (Network::Rnnsearch(rnnsearch), Some(DataRecipe::Pairs(pairs))) => Box::new(rnnsearch.on(pairs.open(folder)?)),
             (Network::Rnnsearch(_), Some(_)) => return wrong("has other [data] than 'rnnsearch' learns from: kind = \"pairs\""),
-            (Network::Mnc(mnc), Some(DataRecipe::DigitScenes(scenes))) => Box::new(mnc.on_scenes(scenes, folder, self.train.seed)?),
-            (Network::Mnc(mnc), Some(data)) => Box::new(mnc.on(open(data.with_things("mnc", true)?)?.labelled("mnc", 2)?)?),
+            (Network::Mnc(mnc), Some(data)) => Box::new(mnc.on(data.things("mnc", folder, self.train.seed)?)?),
+            (Network::Hypercolumns(columns), Some(data)) => {
+                Box::new(columns.on(data.things("hypercolumns", folder, self.train.seed)?)?)
+            }
             (Network::DeconvnetDigits(objects), Some(DataRecipe::DigitScenes(scenes))) => Box::new(objects.on(scenes)),
             (Network::DeconvnetDigits(_), Some(_)) => {
                 return wrong("has other [data] than 'deconvnet-digits' learns from: kind = \"digit-scenes\"");

@@ -55,6 +55,17 @@ pub fn cascade_weights() -> Result<Weights> {
 
 const CASCADE: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/digits_mnc.safetensors"));
 
+/// Trained [`Hypercolumns`](crate::models::hypercolumns::Hypercolumns), which draw the masks of what that cascade finds and are part of the
+/// crate; their metadata say what using them takes.
+///
+/// # Errors
+/// Never, unless the crate was built from damaged assets.
+pub fn column_weights() -> Result<Weights> {
+    Weights::from_bytes(COLUMNS, "digits_hypercolumns.safetensors")
+}
+
+const COLUMNS: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/digits_hypercolumns.safetensors"));
+
 /// What a label is called.
 pub fn name(label: u8) -> String {
     match label {

@@ -2,6 +2,7 @@
 
 use super::Network;
 use super::network::Between;
+use super::refiner::HOT;
 use crate::array::{Array, DType, Hw};
 use crate::error::{Error, Result};
 use crate::graph::Var;
@@ -36,7 +37,7 @@ pub struct Learnt {
 impl Network {
     /// How many uniform numbers of 0..1 decide what of an image with places for `things` things is learnt from.
     pub fn noise(things: usize, sampling: Sampling) -> usize {
-        4 * things * sampling.boxes
+        things.saturating_mul(sampling.boxes).saturating_mul(4)
     }
 
     /// What training makes small: of an `image` (n, 3, h, w), of its `labels`, i32 (n, h, w), as [`Truth::of`] reads them, of as many `things`,
@@ -111,6 +112,19 @@ impl Network {
         let (void, never) = (found.equal(&number(&found, f32::from(VOID))?)?, number(&found, -1.0)?);
         void.where_(&never, &found.equal(&own)?.cast(DType::F32)?)
     }
+}
+
+/// The intersection over union (n, m) of what is hot of boxes, by their `heat` (n, m, side, side), with what should be,
+/// [`Network::targets`]; 0 of boxes without either.
+///
+/// # Errors
+/// If shapes are others.
+pub fn overlaps(heat: &Var, targets: &Var) -> Result<Var> {
+    let zero = number(heat, 0.0)?;
+    let (hot, own) = (heat.greater_or_equal(&number(heat, HOT)?)?, targets.greater(&zero)?);
+    let known = targets.greater_or_equal(&zero)?;
+    let count = |parts: &Var| parts.and(&known)?.cast(DType::F32)?.reduce_sum(&[2, 3], false);
+    count(&hot.and(&own)?)?.div(&count(&hot.or(&own)?)?.maximum(&number(heat, 1.0)?)?)
 }
 
 /// Boxes (n, things boxes, 4) around things, each side of which lies somewhere around theirs.

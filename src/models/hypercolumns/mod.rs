@@ -34,9 +34,9 @@ mod loss;
 mod network;
 mod refiner;
 
-pub use loss::{Learnt, Sampling};
+pub use loss::{Learnt, Sampling, overlaps};
 pub use network::Network;
-pub use refiner::Refiner;
+pub use refiner::{Refiner, refined};
 
 use super::layers::{fresh, list};
 use super::trunk::{DEEPEST, MOST, stages_of, stride};
@@ -77,6 +77,9 @@ pub struct Hypercolumns {
     /// The side of the heat map of a box.
     pub side: usize,
 }
+
+/// Bins along a side of a box.
+const MOST_BINS: usize = 256;
 
 const GRID: &str = "hypercolumns_grid";
 const SIDE: &str = "hypercolumns_side";
@@ -183,17 +186,18 @@ impl Hypercolumns {
     fn check(&self) -> Result<()> {
         let of_taps = self.taps.iter().flat_map(|tap| [tap.stage, tap.kernel]);
         let of_stages = self.stages.iter().flat_map(|&(convolutions, channels)| [convolutions, channels]);
-        let mut counts = [self.classes, self.window, self.hidden].into_iter().chain(of_taps).chain(of_stages);
+        let mut counts = [self.classes, self.hidden].into_iter().chain(of_taps).chain(of_stages);
         let ordered = self.taps.windows(2).all(|pair| pair[0].stage < pair[1].stage);
         let sound = |tap: &Tap| tap.stage < self.stages.len() && tap.kernel % 2 == 1 && tap.kernel <= 31 && tap.scale.is_finite();
         if !(1..=DEEPEST).contains(&self.stages.len())
             || counts.any(|count| !(1..=MOST).contains(&count))
+            || !(1..=MOST_BINS).contains(&self.window)
             || !(1..=64).contains(&self.grid)
             || !(1..=1024).contains(&self.side)
             || !ordered
             || !self.taps.iter().all(sound)
         {
-            let reason = "it must have 1 to 8 stages, taps of odd kernels after stages that are pooled, in their order, a grid of 1 to 64 and a side of 1 to 1024";
+            let reason = "it must have 1 to 8 stages, taps of odd kernels after stages that are pooled, in their order, a window of 1 to 256, a grid of 1 to 64 and a side of 1 to 1024";
             return Err(Error::shape("hypercolumns", format!("{self:?}: {reason}")));
         }
         Ok(())
@@ -206,8 +210,8 @@ impl Default for Hypercolumns {
     }
 }
 
-/// Whether a weight is of what is below and beside the hypercolumns, which the release does not change.
-pub(super) fn of_trunk(name: &str) -> bool {
+/// Whether a weight, by its name, is of what is below and beside the hypercolumns, which the release does not change.
+pub fn of_trunk(name: &str) -> bool {
     let layer = name.split('.').next().unwrap_or_default();
     matches!(layer, "fc6" | "fc7") || (layer.starts_with("conv") && !layer.starts_with("conv_pool"))
 }

@@ -32,7 +32,8 @@ impl Network {
         sizes.check()?;
         let trunk = Trunk::new(layers, &sizes.stages)?;
         let channels = |stage: usize| sizes.stages.get(stage - 1).map_or(1, |&(_, channels)| channels);
-        let (inputs, scores) = (channels(sizes.stages.len()) * sizes.window * sizes.window, sizes.classes * sizes.cells());
+        let inputs = channels(sizes.stages.len()).saturating_mul(sizes.window * sizes.window);
+        let scores = sizes.classes * sizes.cells();
         let mut affine = |name: &str, sizes: [usize; 2], fill: Fill<'_>| layers.affine(name, sizes, [fill, Fill::Zeros]);
         let fc6 = affine("fc6", [inputs, sizes.hidden], Fill::He(inputs))?;
         let fc7 = affine("fc7", [sizes.hidden, sizes.hidden], Fill::He(sizes.hidden))?;

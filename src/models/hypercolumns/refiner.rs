@@ -12,7 +12,7 @@ use crate::nn::Weights;
 use crate::ops::{concat, number};
 
 /// The heat from which on a pixel belongs to the thing.
-const HOT: f32 = 0.4;
+pub(super) const HOT: f32 = 0.4;
 /// Boxes are looked at in numbers that are multiples of this, so that few plans serve all photos.
 const AT_ONCE: usize = 8;
 
@@ -92,32 +92,32 @@ impl Refiner {
         }
         Ok([Array::new([1, m, 4], boxes)?, Array::new([1, m], classes)?])
     }
+}
 
-    /// What was `found` in a photo of `size`, with masks by the `heat` (1, m, side, side) of its boxes: those pixels of a box of which it is
-    /// 0.4 or more. What has no pixel left is left out.
-    ///
-    /// # Errors
-    /// If heat is of other boxes.
-    pub fn refined(&self, found: &[Instance], heat: &Array, size: Hw) -> Result<Vec<Instance>> {
-        let side = self.sizes.side;
-        let all = heat.values::<f32>()?;
-        if !matches!(*heat.shape(), [1, m, y, x] if m >= found.len() && (y, x) == (side, side)) {
-            let reason = format!("heat {} is not of {} boxes, {side} x {side} each", heat.ty(), found.len());
-            return Err(Error::shape("hypercolumns", reason));
-        }
-        let masked = |(instance, heat): (&Instance, &[f32])| {
-            let mask = pasted(heat, side, instance.found_in, size);
-            around(&mask, size).map(|corners| Instance { corners, mask, ..instance.clone() })
-        };
-        Ok(found.iter().zip(all.chunks_exact(side * side)).filter_map(masked).collect())
-    }
+/// What was `found` in a photo of `size`, with masks by the `heat` (1, m, side, side) of its boxes: those pixels of a box of which it is
+/// 0.4 or more. What has no pixel left is left out.
+///
+/// # Errors
+/// If heat is of fewer boxes.
+pub fn refined(found: &[Instance], heat: &Array, size: Hw) -> Result<Vec<Instance>> {
+    let side = match *heat.shape() {
+        [1, m, y, x] if m >= found.len() && y == x && y > 0 => y,
+        _ => return Err(Error::shape("hypercolumns", format!("heat {} is not (1, m, side, side) of {} boxes", heat.ty(), found.len()))),
+    };
+    let masked = |(instance, heat): (&Instance, &[f32])| {
+        let mask = pasted(heat, side, instance.found_in, size);
+        around(&mask, size).map(|corners| Instance { corners, mask, ..instance.clone() })
+    };
+    Ok(found.iter().zip(heat.values::<f32>()?.chunks_exact(side * side)).filter_map(masked).collect())
 }
 
 /// The pixels of a photo of `size` whose place in a box, cut into side x side parts, is hot. A box reaches from half a pixel before its first
 /// corner to half a pixel behind its last.
 fn pasted(heat: &[f32], side: usize, [x1, y1, x2, y2]: [f32; 4], size: Hw) -> Vec<bool> {
     let part = |at: usize, from: f32, to: f32| {
-        let place = (at as f64 - f64::from(from) + 0.5) / (f64::from(to) - f64::from(from) + 1.0) * side as f64;
+        // A box the other way round, or one of NaN, has no part.
+        let length = f64::from(to) - f64::from(from) + 1.0;
+        let place = if length > 0.0 { (at as f64 - f64::from(from) + 0.5) / length * side as f64 } else { -1.0 };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is in 0..side")]
         (place >= 0.0 && place < side as f64).then_some(place as usize)
     };

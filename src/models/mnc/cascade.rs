@@ -42,6 +42,11 @@ impl Cascade {
         weights.contains("rpn_cls_score.weight")
     }
 
+    /// How many classes there are, the background among them.
+    pub fn classes(&self) -> usize {
+        self.mnc.classes
+    }
+
     /// What a class, 0 the background, is called.
     pub fn class(&self, class: usize) -> String {
         self.view.class(class, self.mnc.classes)

@@ -3,7 +3,9 @@
 use super::targets::MASK;
 use crate::array::{Array, Hw};
 use crate::error::{Error, Result};
+use crate::nn::metrics::Precision;
 use crate::ops::overlap;
+use crate::train::{CLASS, VOID};
 
 /// The overlap from which on, exclusively, a less likely box of the same class is left out.
 const SUPPRESSED: f64 = 0.3;
@@ -85,6 +87,25 @@ pub fn instances(boxes: &Array, masks: &Array, scores: &Array, size: Hw, least: 
     Ok(kept.into_iter().filter_map(voted).collect())
 }
 
+/// Counts the instances that were `found` in an image beside its things, by the image's `labels`: [`CLASS`] times a pixel's class, and the
+/// number of the thing. Pixels that are [`VOID`] count for neither.
+pub fn count(precision: &mut Precision, found: &[Instance], labels: &[i32]) {
+    let mut things: Vec<i32> = labels.iter().copied().filter(|label| *label >= CLASS).collect();
+    things.sort_unstable();
+    things.dedup();
+    let named: Vec<(usize, f32)> = found.iter().map(|instance| (instance.class, instance.score)).collect();
+    let classes: Vec<usize> = things.iter().map(|label| usize::try_from(label / CLASS).unwrap_or(0)).collect();
+    let void = i32::from(VOID);
+    precision.add(&named, &classes, |i, j| {
+        let pairs = found[i].mask.iter().zip(labels).filter(|(_, label)| **label != void);
+        let (both, either) = pairs.fold((0u32, 0u32), |(both, either), (own, label)| {
+            let there = *label == things[j];
+            (both + u32::from(*own && there), either + u32::from(*own || there))
+        });
+        f64::from(both) / f64::from(either.max(1))
+    });
+}
+
 /// Adds `weight` times a mask, bilinear between the middles of its parts, to the pixels in its box.
 fn render(parts: &[f32], side: usize, corners: &[f64], size: Hw, weight: f32, sum: &mut [f32]) {
     let &[x1, y1, x2, y2] = corners else { return };
@@ -153,6 +174,25 @@ mod tests {
         assert!(all.is_empty(), "0.375 are not");
         let endless = [[f32::NEG_INFINITY, 0.0, f32::INFINITY, f32::MAX], [5.0, 5.0, 1.0, 1.0]];
         assert!(found(&endless, &masks[..2], &[[0.0, 0.9, 0.0]; 2], 0.1).len() <= 2, "boxes of any numbers");
+    }
+
+    #[test]
+    fn masks_are_counted_beside_labels() {
+        let labels = [2 * CLASS + 1, 2 * CLASS + 1, 255, 0, 2 * CLASS + 2, CLASS + 3];
+        let instance = |class, mask: [u8; 6]| Instance {
+            class,
+            score: 0.5,
+            found_in: [0.0; 4],
+            corners: [0; 4],
+            mask: mask.iter().map(|on| *on > 0).collect(),
+        };
+        // Two of three pixels of the first thing; of the third all, under another name.
+        let found = [instance(2, [1, 1, 1, 1, 0, 0]), instance(2, [0, 0, 0, 0, 0, 1])];
+        let mut precision = Precision::default();
+        count(&mut precision, &found, &labels);
+        // Of class 2 one of two things is found by the first of two; class 1 is not.
+        assert_eq!(precision.mean(0.5), Some(0.25));
+        assert_eq!(precision.mean(0.7), Some(0.0));
     }
 
     #[test]

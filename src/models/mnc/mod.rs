@@ -40,7 +40,7 @@ mod targets;
 pub use super::view::{MEAN, data};
 pub use cascade::Cascade;
 pub(super) use instances::around;
-pub use instances::{Instance, instances};
+pub use instances::{Instance, count, instances};
 pub use loss::{Losses, Sampling};
 pub use network::{Found, Network};
 pub use picture::overlay;
