@@ -1,8 +1,8 @@
 //! `grid_sample`: case table.
 
-use crate::common::{Bound, Case, check, fixture, random};
-use foveate::array::{Array, TensorType};
-use foveate::ops::{GridSample, Op, PaddingMode, SampleMode};
+use crate::common::{Bound, Case, Elsewhere, check, fixture, random};
+use foveate::array::{Array, Hw, TensorType};
+use foveate::ops::{AffineSample, GridSample, Op, PaddingMode, SampleMode};
 use std::collections::HashMap;
 
 const MODES: [(&str, SampleMode); 3] =
@@ -70,6 +70,20 @@ fn strange_coordinates() {
         }
     }
     check(cases);
+}
+
+/// Images of which one alone is more than a binding shows are read and written some planes at a time; smaller ones some images at a time.
+#[test]
+fn more_than_a_binding() {
+    let (grid, near) = (random(&[2, 5, 6, 2], 2), near(SampleMode::Bilinear, 7.0));
+    let large = vec![random(&[2, 43, 6, 7], 1), grid.clone()];
+    let theta = vec![random(&[2, 43, 6, 7], 1), random(&[2, 2, 3], 3)];
+    let affine = AffineSample { size: Hw::new(5, 6), sample: GridSample::default() };
+    check(vec![
+        Case::new("planes", Elsewhere::windows(GridSample::default()), large, near).dispatches(4),
+        Case::new("planes of an affine map", Elsewhere::windows(affine), theta, near).dispatches(4),
+        Case::new("images", Elsewhere::windows(GridSample::default()), vec![random(&[2, 20, 6, 7], 1), grid], near).dispatches(2),
+    ]);
 }
 
 #[test]

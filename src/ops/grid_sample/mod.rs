@@ -65,6 +65,7 @@ use crate::array::{Array, DType, Hw, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, Slot, kernel, params};
 use crate::graph::Var;
+use std::ops::Range;
 use std::sync::Arc;
 
 params! {
@@ -230,19 +231,24 @@ impl GridSample {
         let [images, channels, h, w] = [0, 1, 2, 3].map(|i| input.shape[i]);
         let (out_h, out_w) = (output.shape[2], output.shape[3]);
         let span = |size: usize| Side::new(size, self.align_corners).span as f32;
-        let chunk = planes_per_thread(images * out_h * out_w, channels, site.device);
-        let chunks = channels.div_ceil(chunk);
-        let row = [input, grid, output].map(|t| t.elements() as u64 / images as u64);
-        let launches = launch_rows("grid_sample", site.device, images, &row.map(|r| r * 4), |part| {
-            let [from, at, to] = row.map(|r| site.device.window(part.start as u64 * r..part.end as u64 * r, 4));
-            let count = part.len() * chunks * out_h * out_w;
+        let (plane, out_plane) = (h * w, out_h * out_w);
+        let grid_row = grid.elements() / images;
+        let launch = |images: Range<usize>, channels: Range<usize>| {
+            let window = |from: usize, to: usize| site.device.window(from as u64..to as u64, 4);
+            // Of one image some planes, of several images all of them.
+            let (first, end) = (images.start * input.shape[1] + channels.start, (images.end - 1) * input.shape[1] + channels.end);
+            let [from, to] = [plane, out_plane].map(|plane| window(first * plane, end * plane));
+            let at = window(images.start * grid_row, images.end * grid_row);
+            let chunk = planes_per_thread(images.len() * out_plane, channels.len(), site.device);
+            let chunks = channels.len().div_ceil(chunk);
+            let count = images.len() * chunks * out_plane;
             let params = Params {
                 input_size: [u32_of(w), u32_of(h)],
                 output_size: [u32_of(out_w), u32_of(out_h)],
                 span: [span(w), span(h)],
                 output_span: [span(out_w), span(out_h)],
                 low: Side::new(w, self.align_corners).low as f32,
-                channels: u32_of(channels),
+                channels: u32_of(channels.len()),
                 chunk: u32_of(chunk),
                 chunks: u32_of(chunks),
                 count: u32_of(count),
@@ -259,7 +265,15 @@ impl GridSample {
                 .input_window(0, &from)
                 .input_window(1, &at)
                 .output_window(0, &to)
-        })?;
+        };
+        let bytes = [channels * plane, grid_row, channels * out_plane].map(|row| 4 * row as u64);
+        let launches = if site.device.cut(images, &bytes).is_some() || bytes[1] > site.device.max_binding() {
+            launch_rows("grid_sample", site.device, images, &bytes, |part| launch(part, 0..channels))?
+        } else {
+            let planes = [plane, out_plane].map(|plane| 4 * plane as u64);
+            let of_image = |n| launch_rows("grid_sample", site.device, channels, &planes, |part| launch(n..n + 1, part));
+            (0..images).map(of_image).collect::<Result<Vec<_>>>()?.concat()
+        };
         Ok(vec![Candidate::of(launches)])
     }
 }
