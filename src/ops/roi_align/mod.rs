@@ -26,9 +26,12 @@
 //!
 //! ONNX: `RoiAlign`. PyTorch: `torchvision.ops.roi_align` (the mean). Source: He et al., Mask R-CNN (2017).
 
+mod weights;
+
+pub use weights::RoiAlignWeights;
+
 use super::gather::picked_place;
 use super::grid_sample::{FAR, check_sides};
-use super::slices::nested;
 use super::u32_of;
 use super::{
     Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, only_where, rounded, the_gradient,
@@ -55,24 +58,8 @@ params! {
     }
 }
 
-params! {
-    struct WeightsParams {
-        size: u32,
-        bins: u32,
-        most: u32,
-        first: u32,
-        count: u32,
-        output_skip: u32,
-        samples: u32,
-        aligned: u32,
-        across: u32,
-        spatial_scale: f32,
-    }
-}
-
 static BINS: Kernel = kernel!("roi_align/bins", Params);
-static WEIGHTS: Kernel = kernel!("roi_align/weights", WeightsParams);
-pub(super) const KERNELS: &[&Kernel] = &[&BINS, &WEIGHTS];
+pub(super) const KERNELS: &[&Kernel] = &[&BINS, &weights::WEIGHTS];
 
 /// Samples along one side that an attribute may ask for.
 const MOST_SAMPLES: usize = 1024;
@@ -106,17 +93,6 @@ impl Default for RoiAlign {
     fn default() -> Self {
         Self { size: Hw::square(1), sampling_ratio: 0, spatial_scale: 1.0, mode: RoiMode::Average, aligned: true }
     }
-}
-
-/// How much of each pixel along one side there is in each bin's mean: of rois (K, 4) numbers (K, bins, pixels).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RoiAlignWeights {
-    /// The operator.
-    pub align: RoiAlign,
-    /// Pixels along the side.
-    pub pixels: usize,
-    /// Whether the side is x; else y.
-    pub across: bool,
 }
 
 /// Two pixels along one side and their weights.
@@ -239,74 +215,6 @@ impl Op for RoiAlign {
         let rows = only_where(&own, &weights(h, false)?.unsqueeze(0)?.expand([n, parts, oh, h])?)?;
         let rows = rows.transpose([0, 3, 1, 2])?.reshape([n * h, parts * oh])?;
         Ok(vec![Some(rows.matmul(&columns)?.reshape([n, h, c, w])?.transpose([0, 2, 1, 3])?), None, None])
-    }
-}
-
-impl Op for RoiAlignWeights {
-    fn name(&self) -> &'static str {
-        "roi_align_weights"
-    }
-
-    fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
-        check_inputs(self.name(), inputs, 1..=1)?;
-        check_dtype(self.name(), "rois", inputs[0], DType::F32)?;
-        self.align.check()?;
-        check_sides(self.name(), &[self.pixels, self.bins()])?;
-        match inputs[0].shape[..] {
-            [parts, 4] if self.pixels > 0 => {
-                let output = TensorType::f32([parts, self.bins(), self.pixels]);
-                output.checked_elements()?;
-                Ok(vec![output])
-            }
-            _ => Err(Error::shape(self.name(), format!("rois {} must be (K, 4), with {} pixels", inputs[0], self.pixels))),
-        }
-    }
-
-    fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
-        let rois = inputs[0].to_f64();
-        let (parts, bins) = (rois.len() / 4, self.bins());
-        let mut output = vec![0.0; parts * bins * self.pixels];
-        for (row, output) in output.chunks_exact_mut(self.pixels).enumerate() {
-            let Some([x1, y1, x2, y2]) = self.align.corners(&rois[row / bins * 4..][..4]) else { continue };
-            let (start, end) = if self.across { (x1, x2) } else { (y1, y2) };
-            let samples = self.align.samples(start, end, bins, row % bins);
-            for (pixel, weight) in samples.taps(self.pixels).0.into_iter().flatten() {
-                output[pixel] += weight / samples.count.max(1.0);
-            }
-        }
-        Ok(vec![rounded(&[parts, bins, self.pixels], output)?])
-    }
-
-    fn exact(&self, slot: Slot) -> bool {
-        slot == Slot::Input(0)
-    }
-
-    fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
-        let row = self.bins() * self.pixels;
-        let launches = launch_rows(self.name(), site.device, site.outputs[0].shape[0], &[row as u64 * 4], |part| {
-            let window = site.device.window((part.start * row) as u64..(part.end * row) as u64, 4);
-            let params = WeightsParams {
-                size: u32_of(self.pixels),
-                bins: u32_of(self.bins()),
-                most: self.align.most(self.pixels),
-                first: u32_of(part.start),
-                count: u32_of(part.len() * row),
-                output_skip: window.skip,
-                samples: u32_of(self.align.sampling_ratio),
-                aligned: u32::from(self.align.aligned),
-                across: u32::from(self.across),
-                spatial_scale: self.align.spatial_scale,
-            };
-            let launch = Launch::new(&WEIGHTS, &params, groups(part.len() * row, WORKGROUP));
-            launch.turns(nested(&[params.most as usize])).input(0).output_window(0, &window)
-        })?;
-        Ok(vec![Candidate::of(launches)])
-    }
-}
-
-impl RoiAlignWeights {
-    fn bins(&self) -> usize {
-        if self.across { self.align.size.w } else { self.align.size.h }
     }
 }
 
