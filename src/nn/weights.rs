@@ -8,7 +8,9 @@ use safetensors::tensor::{TensorView, View};
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// Tensors by name, ready to become parameters of a graph.
@@ -128,6 +130,26 @@ impl Weights {
             Some((text, _)) if matches!(&*text, "false" | "0") => Ok(Some(false)),
             Some((_, value)) => Err(Error::model(self.source.clone(), format!("says {key} is '{value}', it must be true or false"))),
         }
+    }
+
+    /// The number that the metadata have under `key`; `None` if it is not there.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if it is something else.
+    pub fn number<T: FromStr<Err: Display>>(&self, key: &str) -> Result<Option<T>> {
+        self.metadata.get(key).map(|text| self.parsed(key, text.trim())).transpose()
+    }
+
+    /// The numbers, apart by spaces, that the metadata have under `key`; `None` if it is not there.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if one is something else.
+    pub fn numbers<T: FromStr<Err: Display>>(&self, key: &str) -> Result<Option<Vec<T>>> {
+        self.metadata.get(key).map(|text| text.split_whitespace().map(|number| self.parsed(key, number)).collect()).transpose()
+    }
+
+    fn parsed<T: FromStr<Err: Display>>(&self, key: &str, text: &str) -> Result<T> {
+        text.parse().map_err(|e| Error::model(self.source.clone(), format!("its '{key}' is '{text}': {e}")))
     }
 
     /// Whether there is a tensor called `name`.

@@ -45,8 +45,6 @@ use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::nn::Weights;
-use std::fmt::Display;
-use std::str::FromStr;
 
 /// A layer of the trunk that a hypercolumn goes through.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -106,8 +104,7 @@ impl Hypercolumns {
     /// If `weights` lack a layer, or metadata are no numbers.
     pub fn of(weights: &Weights) -> Result<Self> {
         let usual = Self::new();
-        let said = |key: &str, usual: usize| weights.metadata().get(key).map_or(Ok(usual), |text| parsed(weights, key, text));
-        let (stages, grid) = (stages_of(weights)?, said(GRID, usual.grid)?);
+        let (stages, grid) = (stages_of(weights)?, weights.number(GRID)?.unwrap_or(usual.grid));
         let channels = stages.last().map_or(1, |&(_, channels)| channels).max(1);
         let [hidden, inputs] = weights.sizes::<2>("fc6.weight")?;
         let mut taps = Vec::new();
@@ -118,8 +115,7 @@ impl Hypercolumns {
                 taps.push(Tap { stage, kernel: weights.sizes::<4>(&name)?[2], scale });
             }
         }
-        if let Some(text) = weights.metadata().get(SCALES) {
-            let scales = text.split_whitespace().map(|number| parsed(weights, SCALES, number)).collect::<Result<Vec<f32>>>()?;
+        if let Some(scales) = weights.numbers::<f32>(SCALES)? {
             if scales.len() != taps.len() {
                 let reason = format!("its '{SCALES}' are {} numbers, and it has {} layers 'conv_pool..'", scales.len(), taps.len());
                 return Err(Error::model(weights.source(), reason));
@@ -128,7 +124,15 @@ impl Hypercolumns {
         }
         let outputs = weights.sizes::<2>("fcfc7.weight")?[0];
         let classes = outputs / grid.saturating_mul(grid).max(1);
-        Ok(Self { classes, window: (inputs / channels).isqrt(), stages, hidden, taps, grid, side: said(SIDE, usual.side)? })
+        Ok(Self {
+            classes,
+            window: (inputs / channels).isqrt(),
+            stages,
+            hidden,
+            taps,
+            grid,
+            side: weights.number(SIDE)?.unwrap_or(usual.side),
+        })
     }
 
     /// Whether weights are of such a network, by a layer that no other has.
@@ -214,8 +218,4 @@ impl Default for Hypercolumns {
 pub fn of_trunk(name: &str) -> bool {
     let layer = name.split('.').next().unwrap_or_default();
     matches!(layer, "fc6" | "fc7") || (layer.starts_with("conv") && !layer.starts_with("conv_pool"))
-}
-
-fn parsed<T: FromStr<Err: Display>>(weights: &Weights, key: &str, text: &str) -> Result<T> {
-    text.trim().parse().map_err(|e| Error::model(weights.source(), format!("its '{key}' is '{text}': {e}")))
 }

@@ -52,8 +52,6 @@ use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::nn::Weights;
-use std::fmt::Display;
-use std::str::FromStr;
 
 /// The sizes of a cascade.
 #[derive(Clone, Debug, PartialEq)]
@@ -130,22 +128,20 @@ impl Mnc {
         let stages = stages_of(weights)?;
         let channels = stages.last().map_or(1, |&(_, channels)| channels).max(1);
         let [mask_hidden, inputs] = units("fc6_maskest")?;
-        let numbers = |key: &str, usual: Vec<f32>| weights.metadata().get(key).map_or(Ok(usual), |text| listed(weights, key, text));
-        let count = |key: &str, usual: usize| weights.metadata().get(key).map_or(Ok(usual), |text| parsed(weights, key, text));
         Ok(Self {
             classes: units("seg_cls_score")?[0],
             stages,
             proposing: outputs("rpn_conv_3x3")?,
-            ratios: numbers(RATIOS, usual.ratios)?,
-            scales: numbers(SCALES, usual.scales)?,
+            ratios: weights.numbers(RATIOS)?.unwrap_or(usual.ratios),
+            scales: weights.numbers(SCALES)?.unwrap_or(usual.scales),
             window: (inputs / channels).isqrt(),
-            samples: count(SAMPLES, usual.samples)?,
+            samples: weights.number(SAMPLES)?.unwrap_or(usual.samples),
             mask: units("mask_pred")?[0].isqrt(),
             mask_hidden,
             hidden: units("fc6")?[0],
-            candidates: count(CANDIDATES, usual.candidates)?,
-            proposals: count(PROPOSALS, usual.proposals)?,
-            least: weights.metadata().get(LEAST).map_or(Ok(usual.least), |text| parsed(weights, LEAST, text))?,
+            candidates: weights.number(CANDIDATES)?.unwrap_or(usual.candidates),
+            proposals: weights.number(PROPOSALS)?.unwrap_or(usual.proposals),
+            least: weights.number(LEAST)?.unwrap_or(usual.least),
         })
     }
 
@@ -241,12 +237,4 @@ impl Default for Mnc {
     fn default() -> Self {
         Self::new()
     }
-}
-
-fn parsed<T: FromStr<Err: Display>>(weights: &Weights, key: &str, text: &str) -> Result<T> {
-    text.trim().parse().map_err(|e| Error::model(weights.source(), format!("its '{key}' is '{text}': {e}")))
-}
-
-fn listed(weights: &Weights, key: &str, text: &str) -> Result<Vec<f32>> {
-    text.split_whitespace().map(|number| parsed(weights, key, number)).collect()
 }
