@@ -107,6 +107,9 @@ fn digits_are_told_apart_by_the_built_in_cascade() {
     let said = refusal(&["segment", "--model", "mnc"]);
     assert!(said.contains("mnc takes --weights FILE"), "{said}");
 
+    let said = refusal(&["segment", "--model", "single-digits", "--refine", "digit-column"]);
+    assert!(said.contains("'digit-column' is no file") && said.contains(": digit-columns"), "{said}");
+
     // The same digits with masks of the strokes alone.
     let refine = ["segment", "--model", "single-digits", "--refine", "digit-columns", "--output"];
     let finer = tempfile::tempdir().unwrap();

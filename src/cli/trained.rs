@@ -41,7 +41,14 @@ pub(super) fn named(name: &str) -> Result<Option<Weights>> {
 
 /// The hypercolumns that `name` names: the built-in ones, or a file.
 pub(super) fn refiner(name: &str) -> Result<Refiner> {
-    let weights = if name == DIGIT_COLUMNS { digit_scenes::column_weights()? } else { Weights::open(name)? };
+    let path = Path::new(name);
+    let weights = match name {
+        DIGIT_COLUMNS => digit_scenes::column_weights()?,
+        _ if path.extension().is_none() && !path.exists() => {
+            return Err(Error::shape("--refine", format!("'{name}' is no file, and no hypercolumns of this program: {DIGIT_COLUMNS}")));
+        }
+        _ => Weights::open(path)?,
+    };
     if !Hypercolumns::has_layers_in(&weights) {
         return Err(Error::model(weights.source(), "has no 'fcfc7.weight': it is of no hypercolumns, which --refine takes"));
     }

@@ -1,7 +1,7 @@
 //! Stages of convolutions as VGG has them: what cascades and hypercolumns see an image by.
 
 use super::layers::{Fill, Layers};
-use crate::array::{Hw, Pads};
+use crate::array::{Array, Hw, Pads};
 use crate::error::{Error, Result};
 use crate::graph::Var;
 use crate::nn::Weights;
@@ -85,6 +85,15 @@ pub(super) fn stages_of(weights: &Weights) -> Result<Vec<(usize, usize)>> {
         stages.push((convolutions, weights.sizes::<4>(&format!("conv{stage}_1.weight"))?[0]));
     }
     Ok(stages)
+}
+
+/// The tensor called `name` of a classifier, in this shape: VGG's matrices may lie in a file as convolutions of the whole window.
+pub(super) fn taken(classifier: &Weights, name: &str, shape: Vec<usize>) -> Result<Array> {
+    let found = classifier.get(name)?;
+    if found.len() == shape.iter().product::<usize>() {
+        return Array::clone(found).reshaped(shape);
+    }
+    classifier.shaped(name, &shape).map(|array| Array::clone(array))
 }
 
 /// Pixels of an image's side between two places of the features.

@@ -39,9 +39,8 @@ pub use network::Network;
 pub use refiner::{Refiner, refined};
 
 use super::layers::{fresh, list};
-use super::trunk::{DEEPEST, MOST, stages_of, stride};
+use super::trunk::{DEEPEST, MOST, stages_of, stride, taken};
 use super::vgg16;
-use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::nn::Weights;
@@ -169,14 +168,8 @@ impl Hypercolumns {
     /// If a layer is missing from `trunk` or has another shape, by name.
     pub fn after(&self, trunk: &Weights, seed: u64) -> Result<Weights> {
         let fresh = self.initial(seed)?;
-        let mut taken = Vec::new();
-        for (name, shape) in self.parameters()?.into_iter().filter(|(name, _)| of_trunk(name)) {
-            // VGG's matrices may lie in a file as convolutions of the whole window.
-            let found = trunk.get(&name)?;
-            let same = found.len() == shape.iter().product::<usize>();
-            let array = if same { Array::clone(found).reshaped(shape)? } else { Array::clone(trunk.shaped(&name, &shape)?) };
-            taken.push((name, array));
-        }
+        let of_trunk = self.parameters()?.into_iter().filter(|(name, _)| of_trunk(name));
+        let taken = of_trunk.map(|(name, shape)| Ok((name.clone(), taken(trunk, &name, shape)?))).collect::<Result<Vec<_>>>()?;
         Ok(fresh.replaced(trunk.source(), taken))
     }
 

@@ -48,7 +48,6 @@ pub use targets::Truth;
 
 use super::layers::{fresh, list};
 use super::trunk::{DEEPEST, MOST, stages_of, stride};
-use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::nn::Weights;
@@ -198,10 +197,7 @@ impl Mnc {
                 _ if layer.starts_with("conv") => name.clone(),
                 _ => continue,
             };
-            // VGG's matrices may lie in a file as convolutions of the whole window.
-            let found = trunk.get(&from)?;
-            let same = found.len() == shape.iter().product::<usize>();
-            let array = if same { Array::clone(found).reshaped(shape)? } else { Array::clone(trunk.shaped(&from, &shape)?) };
+            let array = super::trunk::taken(trunk, &from, shape)?;
             taken.push((name, array));
         }
         Ok(fresh.replaced(trunk.source(), taken))
