@@ -101,6 +101,9 @@ fn decode(reader: impl std::io::BufRead + Seek, name: &str) -> Result<DynamicIma
     Ok(image)
 }
 
+/// What the names of pictures end with.
+pub(crate) const EXTENSIONS: [&str; 4] = ["png", "jpg", "jpeg", "webp"];
+
 /// The pictures of a folder by their extensions, `.png`, `.jpg`, `.jpeg` and `.webp`, in alphabetical order; hidden files are none.
 ///
 /// # Errors
@@ -112,7 +115,7 @@ pub fn inside(folder: &Path) -> Result<Vec<PathBuf>> {
         let path = entry.map_err(failed)?.path();
         let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
         let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if path.is_file() && !hidden && matches!(extension.as_deref(), Some("png" | "jpg" | "jpeg" | "webp")) {
+        if path.is_file() && !hidden && extension.is_some_and(|e| EXTENSIONS.contains(&&*e)) {
             paths.push(path);
         }
     }

@@ -4,8 +4,8 @@ use super::DeviceArgs;
 use super::caption_sheet::Sheets;
 use super::photos::{self, Photo};
 use clap::Args;
-use foveate::models::captioning::{self, Captioner, Search, System};
-use foveate::models::vgg::Vgg;
+use foveate::models::captioning::{self, Captioner, Encoder, Search, System};
+use foveate::models::digit_scenes;
 use foveate::models::vocabulary::Vocabulary;
 use foveate::nn::Weights;
 use foveate::{Error, Result};
@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
+/// The name of the captioner that is part of the program.
+const DIGITS: &str = "digits";
 /// The most words of a greedy caption, all of which are in one computation.
 const GREEDY: usize = 30;
 /// The most words of a caption of a beam, as in the paper.
@@ -20,9 +22,11 @@ const BEAM: usize = 100;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Weights are a .safetensors file with the published names: of Show, Attend and Tell (Wemb, decoder_U, ..)
-or NeuralTalk's RNN (Ws, We, ..), and VGG's layers (conv1_1.weight, ..) in the same file or with --encoder.
-Which system, and its sizes, is told by the names and shapes.
+Without --weights it is a small network that foveate has trained, of scenes of two digits over a texture:
+what there is, how large, and above or beside what. Other weights are a .safetensors file: what `foveate
+train` wrote by the recipes digits-captions or photos-captions, or one with the published names: of Show,
+Attend and Tell (Wemb, decoder_U, ..) or NeuralTalk's RNN (Ws, We, ..), and VGG's layers (conv1_1.weight, ..)
+in the same file or with --encoder. Which system, and its sizes, is told by the names and shapes.
 
 Words are those of --vocabulary, or of 'vocabulary' in the file's metadata: a JSON list. A vocabulary is a
 text file with a word on each line, the first being number 0, or JSON: a list or {\"word\": number}. Number 0
@@ -31,14 +35,15 @@ ends a caption; in Show, Attend and Tell number 1 stands for unknown words. With
 With --beam, Show, Attend and Tell's ended captions leave the beam, NeuralTalk's stay in it, as published.
 
 Examples:
+  foveate caption --attention looked
   foveate caption me.jpg --weights coco.safetensors --encoder vgg19.safetensors --vocabulary words.txt
   foveate caption holiday/ --weights coco.safetensors --beam 5 --attention looked
   foveate caption --weights neuraltalk.safetensors --set rnn_feed_once=true --json")]
 pub(super) struct Caption {
     /// Photos, or folders of photos: PNG, JPEG or WebP; the built-in one if none is given
     photos: Vec<PathBuf>,
-    /// The captioner's weights
-    #[arg(short, long, value_name = "FILE.safetensors")]
+    /// The captioner's weights: a file, or digits, the network that comes with foveate
+    #[arg(short, long, value_name = "FILE.safetensors|digits", default_value = DIGITS)]
     weights: PathBuf,
     /// VGG-16's or VGG-19's weights, if they are in a file of their own
     #[arg(long, value_name = "FILE.safetensors")]
@@ -83,7 +88,8 @@ fn option(text: &str) -> Result<(String, String), String> {
 
 impl Caption {
     pub(super) fn run(self) -> Result<ExitCode> {
-        let photos = photos::find(&self.photos, photos::ASTRONAUT, self.attention.as_deref().unwrap_or(Path::new("")))?;
+        let built_in = if self.is_of_digits() { photos::TWO_DIGITS } else { photos::ASTRONAUT };
+        let photos = photos::find(&self.photos, built_in, self.attention.as_deref().unwrap_or(Path::new("")))?;
         let (decoder, encoder) = self.read()?;
         let system = System::of(&decoder)?;
         self.fits(system)?;
@@ -99,26 +105,30 @@ impl Caption {
         let opened = Instant::now();
         let device = self.device.open()?;
         eprintln!("{}, opened in {:.0} ms", device.name(), milliseconds(opened));
-        eprintln!("{} of {} words on {}", system.name(), system.words(), Vgg::of(&encoder)?.name());
+        eprintln!("{} of {} words on {}", system.name(), system.words(), Encoder::of(&encoder)?.name());
         if vocabulary.is_none() {
             eprintln!("there is no vocabulary, so words are numbers: give --vocabulary FILE, or 'vocabulary' in the weights' metadata");
         }
         let captioner = Captioner::new(&device, &encoder, &decoder, system, search)?;
-        let sheets = self.attention.as_ref().map(|folder| Sheets::new(&device, folder, longest));
+        let sheets = self.attention.as_ref().map(|folder| Sheets::new(&device, folder, captioner.grid(), longest));
         let mut teller = Teller { captioner, sheets, vocabulary, json: self.json };
         Ok(photos::each(&photos, &mut |photo| teller.tell(photo)))
     }
 
+    fn is_of_digits(&self) -> bool {
+        self.weights.as_os_str() == DIGITS
+    }
+
     /// The weights of the captioner, and of what it sees with.
     fn read(&self) -> Result<(Weights, Weights)> {
-        let mut decoder = Weights::open(&self.weights)?;
+        let mut decoder = if self.is_of_digits() { digit_scenes::captioner_weights()? } else { Weights::open(&self.weights)? };
         for (name, value) in &self.options {
             decoder = decoder.with_metadata(name, value);
         }
         if let Some(path) = &self.encoder {
             return Ok((decoder, Weights::open(path)?));
         }
-        if let Err(Error::Model { file, reason }) = Vgg::of(&decoder) {
+        if let Err(Error::Model { file, reason }) = Encoder::of(&decoder) {
             // What is no captioner is told so first.
             System::of(&decoder)?;
             return Err(Error::model(file, format!("{reason}; if VGG's layers are in another file, give it with --encoder")));

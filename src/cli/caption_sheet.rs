@@ -3,7 +3,7 @@
 use super::photos::Photo;
 use foveate::array::text::{BLACK, Canvas, Letters, WHITE};
 use foveate::array::{Array, Hw, picture};
-use foveate::models::captioning::{GRID, Looked};
+use foveate::models::captioning::Looked;
 use foveate::models::show_attend_tell::panels;
 use foveate::plan::{Device, PlanCache};
 use foveate::{Error, Result};
@@ -21,20 +21,21 @@ const TITLE: usize = 34;
 pub(super) struct Sheets {
     plans: PlanCache,
     folder: PathBuf,
+    grid: Hw,
     /// How many panels one plan draws, so that one does for captions of any length.
     longest: usize,
 }
 
 impl Sheets {
-    pub(super) fn new(device: &Device, folder: &Path, longest: usize) -> Self {
-        let plans = PlanCache::new(device, 1, |_, inputs| Ok(vec![panels(&inputs[0], &inputs[1], GRID)?]));
-        Self { plans, folder: folder.to_path_buf(), longest }
+    pub(super) fn new(device: &Device, folder: &Path, grid: Hw, longest: usize) -> Self {
+        let plans = PlanCache::new(device, 1, move |_, inputs| Ok(vec![panels(&inputs[0], &inputs[1], grid)?]));
+        Self { plans, folder: folder.to_path_buf(), grid, longest }
     }
 
     /// Draws and writes the sheet of a photo; says where it is.
     pub(super) fn write(&mut self, photo: &Photo, looked: &Looked, words: &[String]) -> Result<PathBuf> {
         let alphas = looked.alphas.values::<f32>()?;
-        let padded = Array::from_fn([self.longest, GRID.area()], |i| alphas.get(i).copied().unwrap_or(0.0));
+        let padded = Array::from_fn([self.longest, self.grid.area()], |i| alphas.get(i).copied().unwrap_or(0.0));
         let drawn = self.plans.run(&[("photo", &looked.seen), ("alphas", &padded)])?;
         let drawn = drawn.first().ok_or_else(|| Error::shape("caption", "the plan gave no panels"))?;
         let sheet = sheet(&looked.seen, drawn, words)?;
@@ -58,7 +59,7 @@ impl Sheets {
 }
 
 /// The caption above; the photo and `panels` (T, 3, h, w), row by row, each panel's word under it.
-fn sheet(photo: &Array, panels: &Array, words: &[String]) -> Result<Array> {
+pub(super) fn sheet(photo: &Array, panels: &Array, words: &[String]) -> Result<Array> {
     let [_, _, h, w] = *panels.shape() else { return Err(Error::shape("caption", format!("panels are {}", panels.ty()))) };
     let (word_letters, title_letters) = (Letters::new(WORD)?, Letters::new(TITLE)?);
     let shown = words.len() + 1;

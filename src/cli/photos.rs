@@ -21,6 +21,9 @@ pub(super) const ASTRONAUT: BuiltIn =
 /// Digits over a texture.
 pub(super) const DIGITS: BuiltIn =
     BuiltIn { file: include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/digits.png")), name: "digits.png" };
+/// Two of them.
+pub(super) const TWO_DIGITS: BuiltIn =
+    BuiltIn { file: include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/two_digits.png")), name: "two_digits.png" };
 
 /// One photo.
 #[derive(Debug)]

@@ -17,6 +17,19 @@ pub fn scaled(photo: &Var, size: Hw) -> Result<Var> {
     if from.w == size.w { Ok(higher) } else { higher.resize(Resize::smooth(size)) }
 }
 
+/// As much of the middle of a `photo`, (n, c, h, w), as has the proportions of `size`, at that size.
+///
+/// # Errors
+/// If `photo` is not four-dimensional, or has no pixels.
+pub fn middle(photo: &Var, size: Hw) -> Result<Var> {
+    let from = size_of(photo)?;
+    if from.area() == 0 || size.area() == 0 {
+        return Err(Error::shape("photo", format!("nothing of {} can be {} x {}", photo.ty(), size.h, size.w)));
+    }
+    let (top, left, part) = from.covering(size);
+    scaled(&if part == from { photo.clone() } else { photo.crop(top, left, part)? }, size)
+}
+
 /// A `photo` (n, 3, h, w), RGB, in grey, (n, 1, h, w): the luma of ITU-R BT.601, as of a [`Frame`](crate::train::Frame) of one channel.
 ///
 /// # Errors

@@ -27,7 +27,7 @@ const NAME: &str = "vgg";
 /// The size of the photo that the network sees.
 pub const SIZE: Hw = Hw::square(224);
 /// What a photo's shorter side is scaled to before its centre is cut out.
-const SHORTER: usize = 256;
+pub(super) const SHORTER: usize = 256;
 /// Photos longer than this times their shorter side are cut before they are scaled, so that nothing large is made of a long line.
 const LONGEST: usize = 4;
 

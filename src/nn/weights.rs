@@ -165,6 +165,15 @@ impl Weights {
         Self { source: source.to_owned(), tensors, metadata: self.metadata.clone(), states: self.states }
     }
 
+    /// These, and those of `other`'s tensors whose names they have not.
+    #[must_use]
+    pub fn completed(mut self, other: &Self) -> Self {
+        for (name, array) in &other.tensors {
+            self.tensors.entry(name.clone()).or_insert_with(|| Arc::clone(array));
+        }
+        self
+    }
+
     /// The names, in alphabetical order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.tensors.keys().map(String::as_str)

@@ -1,6 +1,7 @@
 //! Pictures of one's own, or made ones, as a recipe names them: `[data]`.
 
 use super::scenes::{self, ClutteredDigits, DigitScenes};
+use super::telling::{CaptionedDigits, CaptionsRecipe};
 use super::translating::PairsRecipe;
 use foveate::array::{DType, Hw};
 use foveate::train::{About, Dataset, Fit, Frame, ImageFolder, MaskFolder, Pictures, VOID};
@@ -20,6 +21,8 @@ pub(super) enum DataRecipe {
     DigitScenes(DigitScenes),
     ClutteredDigits(ClutteredDigits),
     Pairs(PairsRecipe),
+    Captions(CaptionsRecipe),
+    CaptionedDigits(CaptionedDigits),
 }
 
 /// Where the pictures are, and what becomes of them.
@@ -115,6 +118,9 @@ impl DataRecipe {
                 channels: 1,
             }),
             Self::Pairs(_) => Err(wrong("is of kind 'pairs', which has sentences; the system learns from pictures")),
+            Self::Captions(_) | Self::CaptionedDigits(_) => {
+                Err(wrong("has captions, which 'show-attend-tell' alone learns from; the system learns from labels"))
+            }
         }
     }
 

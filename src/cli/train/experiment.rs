@@ -1,5 +1,6 @@
 //! What a recipe's system is to the command that trains it.
 
+use super::telling::Told;
 use crate::cli::things;
 use foveate::array::{Array, Hw};
 use foveate::graph::{Graph, Var};
@@ -22,6 +23,11 @@ pub(super) trait Experiment {
 
     /// Examples to learn from and to be measured by, of the files in `folder`.
     fn data(&self, folder: &Path, seed: u64) -> Result<[Arc<dyn Dataset>; 2]>;
+
+    /// What is computed once before training: the weights that it begins with, of [`Experiment::initial`]'s, and the examples to learn from.
+    fn begun(&self, _device: &Device, weights: Weights, examples: Arc<dyn Dataset>) -> Result<(Weights, Arc<dyn Dataset>)> {
+        Ok((weights, examples))
+    }
 
     /// What is made small, what else a step reports, and what is changed.
     fn objective(&self, graph: &Graph, weights: &Weights, inputs: &Inputs, random: &mut Random) -> Result<Objective>;
@@ -66,6 +72,8 @@ pub(super) enum Tally {
     Things(Precision, Hw),
     /// Sentences, beside the batch's tensor `target`; 0 ends one.
     Sentences(Sequences),
+    /// Captions.
+    Captions(Told),
 }
 
 impl Tally {
@@ -110,6 +118,7 @@ impl Tally {
                 }
                 Ok(())
             }
+            Self::Captions(told) => told.add(batch, answers),
             Self::Sentences(sequences) => {
                 let [found, expected] = [batch.counted(found)?, batch.counted(batch.get("target")?)?];
                 for (found, expected) in sentences(&found)?.zip(sentences(&expected)?) {
@@ -137,6 +146,7 @@ impl Tally {
             Self::Sentences(sequences) => {
                 vec![("test_error_rate", sequences.error_rate()), ("test_wrong", sequences.wrong()), ("test_bleu", sequences.bleu())]
             }
+            Self::Captions(told) => told.scores(),
         }
     }
 }

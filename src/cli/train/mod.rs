@@ -16,6 +16,7 @@ mod run;
 mod scenes;
 mod segmenters;
 mod settings;
+mod telling;
 mod translating;
 
 use super::DeviceArgs;

@@ -12,6 +12,7 @@ use super::objects::ObjectsRecipe;
 use super::pixels::Pixels;
 use super::segmenters::{FcnRecipe, UnetRecipe};
 use super::settings::{OptimiserRecipe, ScheduleRecipe};
+use super::telling::ShowAttendTellRecipe;
 use super::translating::RnnSearchRecipe;
 use foveate::nn::optimiser::Parameter;
 use foveate::train::{Augmented, Clip, Dataset};
@@ -48,6 +49,10 @@ pub(super) const BUILT_IN: &[(&str, &str)] = &[
     ("digits-deconvnet-0", include_str!("../../../examples/recipes/digits-deconvnet-0.toml")),
     ("digits-deconvnet-1", include_str!("../../../examples/recipes/digits-deconvnet-1.toml")),
     ("digits-deconvnet-2", include_str!("../../../examples/recipes/digits-deconvnet-2.toml")),
+    ("digits-captions", include_str!("../../../examples/recipes/digits-captions.toml")),
+    ("digits-captions-2", include_str!("../../../examples/recipes/digits-captions-2.toml")),
+    ("digits-captions-hard", include_str!("../../../examples/recipes/digits-captions-hard.toml")),
+    ("photos-captions", include_str!("../../../examples/recipes/photos-captions.toml")),
     ("pronounce", include_str!("../../../examples/recipes/pronounce.toml")),
     ("sentences", include_str!("../../../examples/recipes/sentences.toml")),
     ("folders-cnn", include_str!("../../../examples/recipes/folders-cnn.toml")),
@@ -88,6 +93,7 @@ enum Network {
     Rnnsearch(RnnSearchRecipe),
     Mnc(MncRecipe),
     Hypercolumns(HypercolumnsRecipe),
+    ShowAttendTell(ShowAttendTellRecipe),
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -223,6 +229,15 @@ impl Recipe {
             (Network::Glimpses(glimpses), Some(data)) => Box::new(glimpses.on(open(data)?)?),
             (Network::Rnnsearch(rnnsearch), Some(DataRecipe::Pairs(pairs))) => Box::new(rnnsearch.on(pairs.open(folder)?)),
             (Network::Rnnsearch(_), Some(_)) => return wrong("has other [data] than 'rnnsearch' learns from: kind = \"pairs\""),
+            (Network::ShowAttendTell(captioner), Some(DataRecipe::Captions(captions))) => {
+                Box::new(captioner.on(|encoder| captions.open(folder, encoder))?)
+            }
+            (Network::ShowAttendTell(captioner), Some(DataRecipe::CaptionedDigits(digits))) => {
+                Box::new(captioner.on(|encoder| digits.open(folder, self.train.seed, encoder))?)
+            }
+            (Network::ShowAttendTell(_), Some(_)) => {
+                return wrong("has other [data] than 'show-attend-tell' learns from: kind = \"captions\" or \"captioned-digits\"");
+            }
             (Network::Mnc(mnc), Some(data)) => Box::new(mnc.on(data.things("mnc", folder, self.train.seed)?)?),
             (Network::Hypercolumns(columns), Some(data)) => {
                 Box::new(columns.on(data.things("hypercolumns", folder, self.train.seed)?)?)

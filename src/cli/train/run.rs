@@ -48,7 +48,8 @@ impl Run {
         let experiment = &*experiment;
         let [learnt, test] = experiment.data(&self.data, recipe.train.seed)?;
         let learnt = recipe.augmented(learnt)?;
-        let weights = experiment.initial(recipe.train.seed)?.as_states();
+        let (weights, learnt) = experiment.begun(&self.device, experiment.initial(recipe.train.seed)?, learnt)?;
+        let weights = weights.as_states();
         let begin = Instant::now();
         let mut trainer = self.trainer(experiment, &weights, &*learnt)?;
         if self.profile {
@@ -78,7 +79,11 @@ impl Run {
 
         let bar = ProgressBar::new(recipe.train.steps).with_position(trainer.steps());
         bar.set_style(style());
-        let ready = |trainer: &mut Trainer| experiment.ready(&self.device, trainer.weights()?, &learnt, recipe.train.batch);
+        let ready = |trainer: &mut Trainer| {
+            // What is not learnt is part of the network, too.
+            let whole = trainer.weights()?.completed(&weights);
+            experiment.ready(&self.device, whole, &learnt, recipe.train.batch)
+        };
         let batches = Loader::shuffled(Arc::clone(&learnt), recipe.train.batch, recipe.train.seed, trainer.steps())?;
         let mut saved = self.resume.then(|| trainer.steps());
         for batch in batches {
@@ -206,6 +211,6 @@ fn asked<'b>(plan: &Plan, batch: &'b Batch) -> Vec<(&'b str, &'b Array)> {
     batch.inputs().into_iter().filter(|(name, _)| plan.inputs().any(|(asked, _)| asked == *name)).collect()
 }
 
-fn style() -> ProgressStyle {
+pub(super) fn style() -> ProgressStyle {
     ProgressStyle::with_template("{bar:30} {pos}/{len} {per_sec}, {eta} left; {msg}").unwrap_or_else(|_| ProgressStyle::default_bar())
 }

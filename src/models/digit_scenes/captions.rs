@@ -10,7 +10,7 @@
 use super::Scenes;
 use super::scenes::{REACH, draw, extent};
 use super::texture::texture;
-use crate::array::{Array, DType, TensorType};
+use crate::array::{Array, DType, Hw, TensorType};
 use crate::error::{Error, Result};
 use crate::models::show_attend_tell::END;
 use crate::train::{Dataset, Numbers};
@@ -30,6 +30,8 @@ const SMALL: i32 = 3;
 const ABOVE: i32 = 4;
 const BESIDE: i32 = 5;
 const SCALES: [[f64; 2]; 2] = [[3.1, 3.3], [2.0, 2.1]];
+/// How many pixels a place that attention looks at is from the next.
+const STRIDE: f64 = 16.0;
 /// Two large digits and what is between them.
 const LEAST_SIDE: usize = 160;
 
@@ -121,6 +123,26 @@ pub fn caption(words: &[i32]) -> String {
     said.map(|word| usize::try_from(*word).ok().and_then(|word| WORDS.get(word)).map_or("?", |word| *word)).collect::<Vec<_>>().join(" ")
 }
 
+/// What of alpha, (words, places) on a grid of 16 pixels, lies in the box of the digit that a word names, what would if all places were alike,
+/// and 1: added up over the digits that a caption names. `boxes` are those of a scene's two digits, in the order of the caption that is right.
+pub fn looks(words: &[i32], alphas: &[f32], grid: Hw, boxes: &[i32]) -> [f64; 3] {
+    let mut sums = [0.0; 3];
+    let named = words.iter().take_while(|word| **word != END).zip(alphas.chunks_exact(grid.area().max(1)));
+    for ((_, alpha), bounds) in named.filter(|(word, _)| **word >= FIRST_DIGIT).zip(boxes.chunks_exact(4)) {
+        let covered = |place: usize, low: i32, high: i32| {
+            let (from, to) = (STRIDE * place as f64, STRIDE * (place + 1) as f64);
+            (to.min(f64::from(high) + 1.0) - from.max(f64::from(low))).max(0.0) / STRIDE
+        };
+        for (i, v) in alpha.iter().enumerate() {
+            let share = covered(i / grid.w, bounds[0], bounds[2]) * covered(i % grid.w, bounds[1], bounds[3]);
+            sums[0] += f64::from(*v) * share;
+            sums[1] += share / grid.area() as f64;
+        }
+        sums[2] += 1.0;
+    }
+    sums
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,6 +178,17 @@ mod tests {
         }
         assert!(heard.len() > 8, "{heard:?}");
         assert_eq!(caption(&[2, 3, 13, 4, 2, 8, 0, 5]), "a small seven above a two");
+    }
+
+    #[test]
+    fn looks_are_what_lies_in_boxes() {
+        // Places of 16 x 16 on 32 x 32: the first digit fills the left upper one, the second a quarter of the right lower one.
+        let boxes = [0, 0, 15, 15, 16, 16, 23, 23];
+        let (first, second) = ([0.5f32, 0.5, 0.0, 0.0], [0.0f32, 0.2, 0.0, 0.8]);
+        let alphas = [[0.25; 4], first, [0.25; 4], [0.25; 4], second, [1.0; 4], [1.0; 4], [1.0; 4]].concat();
+        let found = looks(&[2, 13, 4, 2, 8, 0, 8, 0], &alphas, Hw::square(2), &boxes);
+        let expected = [0.5 + 0.25 * 0.8, 0.25 + 0.0625, 2.0];
+        assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-7), "{found:?}");
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod crops;
 mod scenes;
 mod texture;
 
-pub use captions::{CaptionedScenes, FIRST_DIGIT, LONGEST, WORDS, caption};
+pub use captions::{CaptionedScenes, FIRST_DIGIT, LONGEST, WORDS, caption, looks};
 pub use crops::{Crops, Seen};
 pub use scenes::Scenes;
 
@@ -65,6 +65,17 @@ pub fn column_weights() -> Result<Weights> {
 }
 
 const COLUMNS: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/digits_hypercolumns.safetensors"));
+
+/// A trained captioner of scenes of two digits with what it sees with ([`Captioner`](crate::models::captioning::Captioner)), which is part of
+/// the crate; its metadata have the words.
+///
+/// # Errors
+/// Never, unless the crate was built from damaged assets.
+pub fn captioner_weights() -> Result<Weights> {
+    Weights::from_bytes(CAPTIONER, "digits_captioner.safetensors")
+}
+
+const CAPTIONER: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/digits_captioner.safetensors"));
 
 /// What a label is called.
 pub fn name(label: u8) -> String {

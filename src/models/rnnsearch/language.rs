@@ -117,6 +117,11 @@ impl Language {
         self.unit
     }
 
+    /// What the numbers stand for.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
     /// How many numbers there are.
     pub fn words(&self) -> usize {
         self.vocabulary.len()

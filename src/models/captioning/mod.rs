@@ -1,12 +1,18 @@
-//! Photos in, captions out: VGG and one of the captioners as one computation.
+//! Photos in, captions out: an encoder and one of the captioners as one computation; and captions to learn from.
 //!
 //! A greedy caption is one submission: photo, encoder and all words are one plan. A beam takes one for the photo, one for what is
 //! computed once, and one for each word.
 
+mod encoder;
+mod photos;
+
+pub use encoder::{Encoder, Moments};
+pub use photos::{Captions, PhotosToTell, ToldPhotos};
+
+use super::data;
 use super::rnn_captioning as rnn;
 use super::show_attend_tell::{self as attend, Attention, END};
-use super::vgg::{self, Top, Vgg};
-use super::{data, show_attend_tell::annotations};
+use super::vgg::Top;
 use crate::array::{Array, Hw, TensorType};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
@@ -18,7 +24,7 @@ const NAME: &str = "captioning";
 /// A captioner with its sizes and choices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum System {
-    /// Show, Attend and Tell, on conv5 of VGG.
+    /// Show, Attend and Tell, on conv5 of VGG, or on an FCN that `foveate train` used.
     ShowAttendTell(attend::Config),
     /// A recurrent network without attention, on fc7 of VGG.
     Recurrent(rnn::Config),
@@ -65,11 +71,11 @@ impl System {
         }
     }
 
-    /// What it sees of a photo.
-    pub const fn top(&self) -> Top {
+    /// How many numbers it takes of a place, or of the photo.
+    const fn features(&self) -> usize {
         match self {
-            Self::ShowAttendTell(_) => Top::Conv5,
-            Self::Recurrent(_) => Top::Fc7,
+            Self::ShowAttendTell(config) => config.features,
+            Self::Recurrent(config) => config.features,
         }
     }
 }
@@ -105,14 +111,11 @@ pub struct Caption {
 /// What a network saw of a photo, and where it looked.
 #[derive(Clone, Debug)]
 pub struct Looked {
-    /// The part of the photo that it saw, (1, 3, 224, 224), RGB in 0..1.
+    /// The part of the photo that it saw, (1, 3, h, w), RGB in 0..1.
     pub seen: Array,
     /// For each word, and the end if there is one, how much of its attention each place had, (words, L).
     pub alphas: Array,
 }
-
-/// The places of conv5, row by row.
-pub const GRID: Hw = Hw::square(14);
 
 /// A network that captions photos of any size, one after the other.
 #[derive(Debug)]
@@ -120,6 +123,7 @@ pub struct Captioner {
     plans: PlanCache,
     beam: Option<Beam>,
     search: Search,
+    grid: Hw,
 }
 
 #[derive(Debug)]
@@ -129,11 +133,11 @@ enum Beam {
 }
 
 impl Captioner {
-    /// The captioner `system` of `decoder` on the VGG network of `encoder`, which may be the same weights.
+    /// The captioner `system` of `decoder` on the [`Encoder`] of `encoder`, which may be the same weights.
     ///
     /// # Errors
-    /// If a parameter is missing or of another shape, by name; if the encoder's features are not of the decoder's size; if `search` asks
-    /// for no word, for a beam of 0, or for attention of a network that has none.
+    /// If a parameter is missing or of another shape, by name; if the encoder's features are not of the decoder's size, or it has no fc7
+    /// where that is needed; if `search` asks for no word, for a beam of 0, or for attention of a network that has none.
     pub fn new(device: &Device, encoder: &Weights, decoder: &Weights, system: System, search: Search) -> Result<Self> {
         if search.longest == 0 {
             return Err(Error::shape(NAME, "a caption of 0 words"));
@@ -141,22 +145,28 @@ impl Captioner {
         if matches!(system, System::Recurrent(_)) && (search.hard || search.looked) {
             return Err(Error::unsupported(NAME, format!("attention of {}, which has none", system.name())));
         }
-        let vgg = Vgg::of(encoder)?;
+        let sees = Encoder::of(encoder)?;
         let attention = if search.hard { Attention::Hard } else { Attention::Soft };
         let beam = match (system, search.beam) {
             (_, 1) => None,
             (System::ShowAttendTell(config), width) => {
-                let found = attend::BeamSearch::new(device, decoder, config, GRID.area(), width, &attention)?;
+                let found = attend::BeamSearch::new(device, decoder, config, sees.grid().area(), width, &attention)?;
                 Some(Beam::Attend(Box::new(found)))
             }
             (System::Recurrent(config), width) => Some(Beam::Recurrent(Box::new(rnn::BeamSearch::new(device, decoder, config, width)?))),
         };
-        let build = Build { vgg, encoder: encoder.clone(), decoder: decoder.clone(), system, search, attention };
+        let build = Build { sees, encoder: encoder.clone(), decoder: decoder.clone(), system, search, attention };
         // What is wrong with the weights is said before the first photo is read.
         let graph = Graph::new();
-        build.outputs(&graph, &graph.input("photo", TensorType::f32([1, 3, vgg::SIZE.h, vgg::SIZE.w]))?)?;
+        let Hw { h, w } = sees.pictures();
+        build.outputs(&graph, &graph.input("photo", TensorType::f32([1, 3, h, w]))?)?;
         let plans = PlanCache::new(device, 2, move |graph, inputs| build.outputs(graph, &inputs[0]));
-        Ok(Self { plans, beam, search })
+        Ok(Self { plans, beam, search, grid: sees.grid() })
+    }
+
+    /// How the places lie that it looks at, row by row.
+    pub const fn grid(&self) -> Hw {
+        self.grid
     }
 
     /// Whether a photo of this type needs no compilation.
@@ -207,7 +217,7 @@ fn rows(alphas: &Array, count: usize) -> Result<Array> {
 
 /// What the plan of a photo is made of.
 struct Build {
-    vgg: Vgg,
+    sees: Encoder,
     encoder: Weights,
     decoder: Weights,
     system: System,
@@ -220,28 +230,31 @@ impl Build {
     /// it is asked where the network looked.
     fn outputs(&self, graph: &Graph, photo: &Var) -> Result<Vec<Var>> {
         let Search { beam, longest, looked, .. } = self.search;
-        let seen = vgg::centre(photo)?;
-        let features = self.vgg.forward(&self.encoder, &data(&seen)?, self.system.top())?;
-        let (made, wanted) = (
-            self.vgg.features(self.system.top()),
-            match self.system {
-                System::ShowAttendTell(config) => config.features,
-                System::Recurrent(config) => config.features,
-            },
-        );
-        if made != wanted {
-            let reason = format!("{} makes features of {made} numbers, {} takes {wanted}", self.vgg.name(), self.system.name());
+        let seen = self.sees.seen(photo)?;
+        let (system, encoder) = (self.system, &self.encoder);
+        let (made, features) = match (system, self.sees) {
+            (System::ShowAttendTell(_), sees) => (sees.size(), sees.annotations(encoder, &sees.features(encoder, &seen)?)?),
+            (System::Recurrent(_), Encoder::Vgg(vgg)) => (vgg.features(Top::Fc7), vgg.forward(encoder, &data(&seen)?, Top::Fc7)?),
+            (System::Recurrent(_), Encoder::Fcn(..)) => {
+                return Err(Error::unsupported(
+                    NAME,
+                    format!("{} on {}, which has no fc7 of a whole photo", system.name(), self.sees.name()),
+                ));
+            }
+        };
+        if made != system.features() {
+            let reason = format!("{} makes features of {made} numbers, {} takes {}", self.sees.name(), system.name(), system.features());
             return Err(Error::model(self.decoder.source(), reason));
         }
         let mut outputs = match self.system {
             System::ShowAttendTell(config) => {
-                let (decoder, places) = (attend::Decoder::new(graph, &self.decoder, config)?, annotations(&features)?);
+                let decoder = attend::Decoder::new(graph, &self.decoder, config)?;
                 if beam == 1 {
-                    let made = decoder.greedy(&places, longest, &self.attention)?;
+                    let made = decoder.greedy(&features, longest, &self.attention)?;
                     let alphas = looked.then_some(made.alphas);
                     [made.words, made.log_probabilities].into_iter().chain(alphas).collect()
                 } else {
-                    vec![places]
+                    vec![features]
                 }
             }
             System::Recurrent(config) if beam == 1 => {
