@@ -209,6 +209,7 @@ impl Recipe {
     pub(super) fn experiment(&self, folder: &Path) -> Result<Box<dyn Experiment>> {
         let open = |data: &DataRecipe| data.open(folder, self.train.seed);
         let wrong = |reason: &str| Err(Error::model("the recipe", reason));
+        let augmented = !self.augmentation.is_empty();
         Ok(match (&self.network, &self.data) {
             (Network::Stn(digits), None) => Box::new(digits.clone()),
             (Network::Stn(_), Some(_)) => return wrong("has [data], but system 'stn' makes its own data"),
@@ -230,10 +231,10 @@ impl Recipe {
             (Network::Rnnsearch(rnnsearch), Some(DataRecipe::Pairs(pairs))) => Box::new(rnnsearch.on(pairs.open(folder)?)),
             (Network::Rnnsearch(_), Some(_)) => return wrong("has other [data] than 'rnnsearch' learns from: kind = \"pairs\""),
             (Network::ShowAttendTell(captioner), Some(DataRecipe::Captions(captions))) => {
-                Box::new(captioner.on(|encoder| captions.open(folder, encoder))?)
+                Box::new(captioner.on(augmented, |encoder| captions.open(folder, encoder))?)
             }
             (Network::ShowAttendTell(captioner), Some(DataRecipe::CaptionedDigits(digits))) => {
-                Box::new(captioner.on(|encoder| digits.open(folder, self.train.seed, encoder))?)
+                Box::new(captioner.on(augmented, |encoder| digits.open(folder, self.train.seed, encoder))?)
             }
             (Network::ShowAttendTell(_), Some(_)) => {
                 return wrong("has other [data] than 'show-attend-tell' learns from: kind = \"captions\" or \"captioned-digits\"");

@@ -192,10 +192,14 @@ impl CaptionedDigits {
 }
 
 impl ShowAttendTellRecipe {
-    pub(super) fn on(&self, open: impl FnOnce(&Weights) -> Result<(Encoder, Sets)>) -> Result<Telling> {
+    /// On data that are opened for an encoder, and are augmented or not.
+    pub(super) fn on(&self, augmented: bool, open: impl FnOnce(&Weights) -> Result<(Encoder, Sets)>) -> Result<Telling> {
         let wrong = |reason: &str| Err(Error::model("[network]", reason));
         if self.keep && self.learn_encoder {
             return wrong("keep = true: features that are kept are those of an encoder that does not learn; learn_encoder is true, too");
+        }
+        if self.keep && augmented {
+            return wrong("keep = true: features are computed once, so augmentations would change nothing");
         }
         let read = |path: &PathBuf| trained::named(&path.to_string_lossy())?.map_or_else(|| Weights::open(path), Ok);
         let start = self.start.as_ref().map(read).transpose()?;
