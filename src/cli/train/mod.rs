@@ -35,7 +35,8 @@ The output folder gets
                            loads as the network's weights
   weights.safetensors      the network alone as it is used, with the classes' names: `foveate
                            classify` takes it if it gives each picture a class, `foveate
-                           segment` if each pixel, `foveate translate` if it writes
+                           segment` if each pixel, `foveate translate` if it writes,
+                           `foveate caption` if it says what a photo shows
   log.csv, curves.png      what was reported
   recipe.toml              the recipe with --steps and --seed, as it was run
 and pictures of what the network looks at or finds. Ctrl-C ends a run after its step and
@@ -51,6 +52,8 @@ and so on; scripts/mnist.sh fetches them to target/mnist. Pictures of your own:
   masks-mnc     things, one told from the  the same, and train/things/1.png: 1, 2 and so
                 next                       on for each thing
   masks-hypercolumns                     the same, for finer masks of what that finds
+  photos-captions  what photos show      train.json, as COCO has it, and train/1.jpg; or lines
+                                         of text: a photo's name, a tab and a caption
 or .npz and IDX files; examples/recipes/folders-cnn.toml says what a recipe may have. What
 mnist-draw has learnt to draw `foveate draw` draws. Texts, with a tab before what they become:
   pronounce     words into phones          train.tsv, test.tsv; scripts/cmudict.sh fetches them
@@ -63,6 +66,7 @@ Examples:
   foveate train digits-fcn8s --data target/mnist
   foveate train mnist-draw --data target/mnist
   foveate train folders-cnn --data pets
+  foveate train digits-captions --data target/mnist
   foveate train pronounce --data target/cmudict
   foveate train mine.toml --data target/mnist --output runs/mine --steps 2000
   foveate train rotated-st-fcn --data target/mnist --resume

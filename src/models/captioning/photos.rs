@@ -282,13 +282,13 @@ mod tests {
         let told = captions.told(&language, frame, 4).unwrap();
         assert_eq!(told.len(), 2, "one caption is too long");
         let example = told.example(0, 0).unwrap();
-        assert!(example.iter().zip(told.tensors()).all(|(a, (_, ty))| *a.ty() == ty));
+        assert!(example.iter().zip(told.tensors()).all(|(a, (_, ty))| a.ty() == ty));
         assert_eq!((language.write(example[1].values::<i32>().unwrap()), example[2].to_f64()), ("a dog <unk>".to_owned(), vec![1.0; 4]));
         let cats = told.example(1, 0).unwrap();
         assert_eq!((cats[1].to_f64()[2..].to_vec(), cats[2].to_f64()), (vec![0.0, 0.0], vec![1.0, 1.0, 1.0, 0.0]));
         let to_tell = captions.to_tell(&language, frame);
         let example = to_tell.example(1, 0).unwrap();
-        assert!(example.iter().zip(to_tell.tensors()).all(|(a, (_, ty))| *a.ty() == ty));
+        assert!(example.iter().zip(to_tell.tensors()).all(|(a, (_, ty))| a.ty() == ty));
         assert_eq!(example[1].shape(), [2, 7]);
         assert_eq!(example[1].to_f64()[7..], [-1.0; 7]);
         assert!(captions.told(&language, frame, 2).unwrap_err().to_string().contains("no caption of 2 words"));

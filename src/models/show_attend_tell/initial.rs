@@ -4,6 +4,7 @@ use super::Config;
 use crate::array::{Array, elements};
 use crate::error::{Error, Result};
 use crate::nn::Weights;
+use crate::nn::init::orthonormal;
 
 /// The most numbers that are drawn: sizes are the caller's, memory is not.
 const MOST: usize = 1 << 28;
@@ -26,11 +27,11 @@ impl Config {
             let array = match *shape {
                 // A matrix for each gate, side by side.
                 [inputs, outputs] if matches!(&*name, "decoder_W" | "decoder_U") && inputs == outputs / 4 => {
-                    let gates = [0; 4].map(|_| orthogonal(inputs, &mut normal));
+                    let gates = [0; 4].map(|_| orthonormal(inputs, inputs, || normal.draw()));
                     Array::from_fn([inputs, outputs], |i| gates[i % outputs / inputs][i / outputs * inputs + i % inputs] as f32)
                 }
                 [inputs, outputs] if inputs == outputs && name != "decoder_Wc_att" => {
-                    let matrix = orthogonal(inputs, &mut normal);
+                    let matrix = orthonormal(inputs, inputs, || normal.draw());
                     Array::from_fn([inputs, outputs], |i| matrix[i] as f32)
                 }
                 [_, _] => Array::from_fn(&*shape, |_| (0.01 * normal.draw()) as f32),
@@ -62,24 +63,6 @@ impl Config {
         let scaled = scaled.collect::<Result<Vec<_>>>()?;
         Ok(start.replaced(start.source(), scaled))
     }
-}
-
-/// An orthogonal matrix: rows of normal numbers, each freed of what the rows before it say (Gram and Schmidt), twice, so that
-/// rounding leaves nothing; one that vanishes is drawn again.
-fn orthogonal(n: usize, normal: &mut Normal) -> Vec<f64> {
-    let mut rows: Vec<f64> = Vec::with_capacity(n * n);
-    while rows.len() < n * n {
-        let mut row: Vec<f64> = (0..n).map(|_| normal.draw()).collect();
-        for before in rows.chunks_exact(n).chain(rows.chunks_exact(n)) {
-            let shared: f64 = row.iter().zip(before).map(|(a, b)| a * b).sum();
-            row.iter_mut().zip(before).for_each(|(a, b)| *a -= shared * b);
-        }
-        let length = row.iter().map(|a| a * a).sum::<f64>().sqrt();
-        if length > 1e-9 {
-            rows.extend(row.iter().map(|a| a / length));
-        }
-    }
-    rows
 }
 
 /// Normal numbers by Box and Muller's transform of the `SplitMix64` generator.
