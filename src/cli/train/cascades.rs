@@ -1,7 +1,8 @@
 //! Cascades that find things with their masks and classes.
 
 use super::data::Sets;
-use super::experiment::{Experiment, Inputs, Tally};
+use super::experiment::{Experiment, Inputs};
+use super::tally::Tally;
 use crate::cli::things;
 use foveate::array::{Array, Hw, picture};
 use foveate::graph::{Graph, Var};

@@ -1,8 +1,9 @@
 //! A plain CNN on pictures of one's own, behind spatial transformers if they are asked for.
 
 use super::data::Sets;
-use super::experiment::{Experiment, Inputs, Tally};
+use super::experiment::{Experiment, Inputs};
 use super::looks::{self, TransformName};
+use super::tally::Tally;
 use foveate::Result;
 use foveate::array::Array;
 use foveate::graph::{Graph, Var};

@@ -1,7 +1,8 @@
 //! Hypercolumns that say which pixels of a box belong to the thing in it.
 
 use super::data::Sets;
-use super::experiment::{Experiment, Inputs, Tally};
+use super::experiment::{Experiment, Inputs};
+use super::tally::Tally;
 use crate::cli::{things, trained};
 use foveate::array::{Array, DType, Hw, picture};
 use foveate::graph::{Graph, Var};

@@ -1,7 +1,7 @@
 //! Pictures of one's own, or made ones, as a recipe names them: `[data]`.
 
+use super::captions::{CaptionedDigits, CaptionsRecipe};
 use super::scenes::{self, ClutteredDigits, DigitScenes};
-use super::telling::{CaptionedDigits, CaptionsRecipe};
 use super::translating::PairsRecipe;
 use foveate::array::{DType, Hw};
 use foveate::train::{About, Dataset, Fit, Frame, ImageFolder, MaskFolder, Pictures, VOID};

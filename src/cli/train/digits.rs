@@ -1,7 +1,8 @@
 //! Spatial transformers on distorted digits, as a recipe names them.
 
-use super::experiment::{Experiment, Inputs, Tally};
+use super::experiment::{Experiment, Inputs};
 use super::looks::{self, TransformName};
+use super::tally::Tally;
 use foveate::array::Array;
 use foveate::graph::{Graph, Var};
 use foveate::models::Layers;

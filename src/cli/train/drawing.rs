@@ -1,8 +1,9 @@
 //! DRAW as recipes name it: networks that draw pictures, and networks that name them after some glimpses.
 
 use super::data::Sets;
-use super::experiment::{Experiment, Inputs, Tally};
+use super::experiment::{Experiment, Inputs};
 use super::looks;
+use super::tally::Tally;
 use crate::cli::film::{self, Film};
 use foveate::Result;
 use foveate::array::{Array, DType, picture};

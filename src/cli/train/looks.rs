@@ -1,6 +1,7 @@
 //! What recipes share whose networks name pictures, and may look at them through spatial transformers first.
 
-use super::experiment::{Inputs, Scores};
+use super::experiment::Inputs;
+use super::tally::Scores;
 use foveate::array::{Array, DType, Hw, picture};
 use foveate::graph::{Graph, Var};
 use foveate::models::stn::{Output, Transform, before_and_after};

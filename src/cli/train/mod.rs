@@ -1,6 +1,7 @@
 //! `foveate train`
 
 mod augmentations;
+mod captions;
 mod cascades;
 mod cnn;
 mod columns;
@@ -16,6 +17,7 @@ mod run;
 mod scenes;
 mod segmenters;
 mod settings;
+mod tally;
 mod telling;
 mod translating;
 

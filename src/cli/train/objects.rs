@@ -1,7 +1,8 @@
 //! `DeconvNet` on scenes of digits, one region after the other, as a recipe names it.
 
-use super::experiment::{Experiment, Inputs, Tally};
+use super::experiment::{Experiment, Inputs};
 use super::scenes::{DigitScenes, about};
+use super::tally::Tally;
 use super::{looks, pixels};
 use foveate::array::{Array, Hw};
 use foveate::graph::{Graph, Var};

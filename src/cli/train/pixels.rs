@@ -1,7 +1,8 @@
 //! Networks that give each pixel of a picture a class.
 
 use super::data::Sets;
-use super::experiment::{Experiment, Inputs, Scores, Tally};
+use super::experiment::{Experiment, Inputs};
+use super::tally::{Scores, Tally};
 use foveate::Result;
 use foveate::array::{Array, DType, Hw, Literal, picture};
 use foveate::graph::{Graph, Var};

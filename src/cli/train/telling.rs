@@ -1,21 +1,21 @@
-//! Show, Attend and Tell as recipes name it, and what it learns from: `[data]` of `kind = "captions"` and of `kind = "captioned-digits"`.
+//! Show, Attend and Tell as recipes name it.
 
-use super::experiment::{Experiment, Inputs, Scores, Tally};
+use super::captions::CaptionSets;
+use super::experiment::{Experiment, Inputs};
 use super::run::style;
+use super::tally::{Tally, Told};
 use crate::cli::{caption_sheet, trained};
 use foveate::array::{Array, Hw, TensorType, picture};
 use foveate::graph::{Graph, Var};
-use foveate::models::captioning::{Captions, Encoder, Moments};
-use foveate::models::digit_scenes::{self, CaptionedScenes};
+use foveate::models::captioning::{Encoder, Moments};
 use foveate::models::show_attend_tell::{
     Attention, Config, Decoder, END, Unrolled, caption_reward, doubly_stochastic, hard_attention_loss, panels, rewards_to_go, sentence_loss,
 };
-use foveate::models::vocabulary::{self, Vocabulary};
+use foveate::models::vocabulary;
 use foveate::nn::loss::{Reinforce, moving_average};
-use foveate::nn::metrics::Sequences;
 use foveate::nn::{Random, Weights};
 use foveate::plan::{Device, Plan};
-use foveate::train::{About, Arrays, Batch, Dataset, Fit, Frame, Loader, Objective};
+use foveate::train::{About, Arrays, Batch, Dataset, Loader, Objective};
 use foveate::{Error, Result};
 use indicatif::ProgressBar;
 use serde::Deserialize;
@@ -120,80 +120,9 @@ fn whole() -> f32 {
     1.0
 }
 
-/// `kind = "captions"`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct CaptionsRecipe {
-    /// Files of captions, and the folders of their photos.
-    train: PathBuf,
-    train_photos: PathBuf,
-    test: PathBuf,
-    test_photos: PathBuf,
-    /// Words that are known, the most frequent.
-    #[serde(default = "ten_thousand")]
-    words: usize,
-    /// Words of a caption at most, its end among them; longer ones are not learnt from.
-    longest: usize,
-}
-
-fn ten_thousand() -> usize {
-    10_000
-}
-
-/// `kind = "captioned-digits"`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct CaptionedDigits {
-    /// Pixels of a scene's side.
-    side: usize,
-    /// The first so many digits of the files alone.
-    train_examples: Option<usize>,
-    test_examples: Option<usize>,
-}
-
-/// Captions that have been read.
-pub(super) struct Sets {
-    learnt: Arc<dyn Dataset>,
-    test: Arc<dyn Dataset>,
-    vocabulary: Vocabulary,
-    longest: usize,
-    /// Whether examples for tests say where digits are.
-    boxes: bool,
-}
-
-impl CaptionsRecipe {
-    /// The files in `folder`; the words are those of what is learnt from.
-    pub(super) fn open(&self, folder: &Path, weights: &Weights) -> Result<(Encoder, Sets)> {
-        let encoder = Encoder::of(weights)?;
-        let frame = Frame::new(encoder.pictures(), 3, Fit::Crop)?;
-        let [learnt, test] = [(&self.train, &self.train_photos), (&self.test, &self.test_photos)]
-            .map(|(file, photos)| Captions::open(folder.join(file), folder.join(photos)));
-        let (learnt, test) = (learnt?, test?);
-        let language = learnt.language(self.words)?;
-        let (learnt, test) = (Arc::new(learnt.told(&language, frame, self.longest)?), Arc::new(test.to_tell(&language, frame)));
-        Ok((encoder, Sets { learnt, test, vocabulary: language.vocabulary().clone(), longest: self.longest, boxes: false }))
-    }
-}
-
-impl CaptionedDigits {
-    /// Scenes of MNIST's digits in `folder`.
-    pub(super) fn open(&self, folder: &Path, seed: u64, weights: &Weights) -> Result<(Encoder, Sets)> {
-        let part = |part: &str, most: Option<usize>, seed| {
-            CaptionedScenes::open(self.side, folder, part, most.unwrap_or(usize::MAX), seed).map(Arc::new)
-        };
-        let vocabulary = Vocabulary::new("digits", digit_scenes::WORDS.map(str::to_owned).into())?;
-        let encoder = Encoder::seeing(weights, Hw::square(self.side))?;
-        if encoder.pictures() != Hw::square(self.side) {
-            return Err(Error::model(weights.source(), format!("{} sees photos, not scenes of digits", encoder.name())));
-        }
-        let (learnt, test) = (part("train", self.train_examples, seed)?, part("t10k", self.test_examples, 0)?);
-        Ok((encoder, Sets { learnt, test, vocabulary, longest: digit_scenes::LONGEST, boxes: true }))
-    }
-}
-
 impl ShowAttendTellRecipe {
     /// On data that are opened for an encoder, and are augmented or not.
-    pub(super) fn on(&self, augmented: bool, open: impl FnOnce(&Weights) -> Result<(Encoder, Sets)>) -> Result<Telling> {
+    pub(super) fn on(&self, augmented: bool, open: impl FnOnce(&Weights) -> Result<(Encoder, CaptionSets)>) -> Result<Telling> {
         let wrong = |reason: &str| Err(Error::model("[network]", reason));
         if self.keep && self.learn_encoder {
             return wrong("keep = true: features that are kept are those of an encoder that does not learn; learn_encoder is true, too");
@@ -234,7 +163,7 @@ pub(super) struct Telling {
     /// The encoder's weights, and where the decoder's begin.
     eyes: Weights,
     start: Option<Weights>,
-    sets: Sets,
+    sets: CaptionSets,
 }
 
 impl Telling {
@@ -367,8 +296,7 @@ impl Experiment for Telling {
     }
 
     fn tally(&self) -> Result<Tally> {
-        let looks = self.sets.boxes.then_some([0.0; 3]);
-        Ok(Tally::Captions(Told { sequences: Sequences::default(), grid: self.encoder.grid(), looks }))
+        Ok(Tally::Captions(Told::new(self.encoder.grid(), self.sets.boxes)))
     }
 
     fn metadata(&self) -> Vec<(&'static str, String)> {
@@ -389,52 +317,4 @@ impl Experiment for Telling {
         let said: Vec<String> = said.map(|word| self.sets.vocabulary.word(*word).unwrap_or("?").to_owned()).collect();
         picture::write_png(folder.join("caption.png"), &caption_sheet::sheet(photo, panels, &said)?)
     }
-}
-
-/// Captions beside those that were expected: of scenes the tensor `words`, of photos any of the tensor `references`.
-pub(super) struct Told {
-    sequences: Sequences,
-    grid: Hw,
-    /// Of captions that are right, what of alpha lay in the boxes of the digits they name, what would if all places were alike, and how many
-    /// digits they name.
-    looks: Option<[f64; 3]>,
-}
-
-impl Told {
-    pub(super) fn add(&mut self, batch: &Batch, answers: &[Array]) -> Result<()> {
-        let [words, alphas, ..] = answers else { return Ok(()) };
-        let steps = words.shape().get(1).copied().unwrap_or(1).max(1);
-        let (references, several) = match batch.get("references") {
-            Ok(references) => (references, references.shape().get(1).copied().unwrap_or(1).max(1)),
-            Err(_) => (batch.get("words")?, 1),
-        };
-        let each = references.len() / references.shape().first().copied().unwrap_or(1).max(1);
-        let alphas = alphas.values::<f32>()?.chunks_exact(steps * self.grid.area().max(1));
-        let rows = words.values::<i32>()?.chunks_exact(steps).zip(references.values::<i32>()?.chunks_exact(each.max(1))).zip(alphas);
-        for (i, ((found, references), alphas)) in rows.take(batch.count).enumerate() {
-            let expected = references.chunks_exact((each / several).max(1)).filter(|words| words.first() != Some(&-1));
-            let expected: Vec<&[i32]> = expected.map(before_end).collect();
-            self.sequences.add(before_end(found), &expected);
-            if let Some(looks) = self.looks.as_mut().filter(|_| expected.contains(&before_end(found))) {
-                let boxes = batch.get("boxes")?;
-                let own = boxes.values::<i32>()?.chunks_exact(8).nth(i).unwrap_or_default();
-                let more = digit_scenes::looks(found, alphas, self.grid, own);
-                looks.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn scores(&self) -> Scores {
-        let mut all = vec![("test_wrong", self.sequences.wrong()), ("test_bleu", self.sequences.bleu())];
-        if let Some([here, everywhere, count]) = self.looks {
-            let mean = |sum: f64| (count > 0.0).then(|| sum / count);
-            all.extend([("test_in_box", mean(here)), ("test_in_box_if_alike", mean(everywhere))]);
-        }
-        all
-    }
-}
-
-fn before_end(words: &[i32]) -> &[i32] {
-    words.split(|word| *word == END).next().unwrap_or(words)
 }

@@ -1,6 +1,7 @@
 //! `RNNsearch` as recipes name it, and the sentences that it learns from: `[data]` of `kind = "pairs"`.
 
-use super::experiment::{Experiment, Inputs, Tally};
+use super::experiment::{Experiment, Inputs};
+use super::tally::Tally;
 use foveate::Result;
 use foveate::array::{Array, picture};
 use foveate::graph::{Graph, Var};

@@ -16,6 +16,9 @@ use serde::Deserialize;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+/// Words of the longest captions to learn from, each of which is a step of a decoder.
+const MOST: usize = 1000;
+
 /// Photos with the captions that a file has of them, in the file's order.
 #[derive(Clone, Debug)]
 pub struct Captions {
@@ -120,8 +123,14 @@ impl Captions {
     /// An example for each caption of no more than `longest` words, its end among them.
     ///
     /// # Errors
-    /// [`Error::Model`] if there are none.
+    /// [`Error::Model`] if there are none, or `longest` is above 1000.
     pub fn told(&self, language: &Language, frame: Frame, longest: usize) -> Result<ToldPhotos> {
+        if longest > MOST {
+            return Err(Error::model(
+                self.source.clone(),
+                format!("captions of up to {longest} words were asked for; {MOST} are the most"),
+            ));
+        }
         let all = self.photos.iter().enumerate().flat_map(|(photo, (_, captions))| captions.iter().map(move |caption| (photo, caption)));
         let captions: Vec<_> =
             all.map(|(photo, caption)| (photo, language.read(caption))).filter(|(_, words)| words.len() <= longest).collect();
@@ -292,6 +301,7 @@ mod tests {
         assert_eq!(example[1].shape(), [2, 7]);
         assert_eq!(example[1].to_f64()[7..], [-1.0; 7]);
         assert!(captions.told(&language, frame, 2).unwrap_err().to_string().contains("no caption of 2 words"));
+        assert!(captions.told(&language, frame, usize::MAX).unwrap_err().to_string().contains("1000 are the most"));
         assert!(told.example(2, 0).is_err() && to_tell.example(2, 0).is_err());
     }
 }

@@ -7,6 +7,9 @@ use crate::train::Dataset;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
+/// Words of the longest sentences that examples may have room for.
+const MOST: usize = 1 << 20;
+
 /// A file's sentences: on each line one, and behind a tab its translation.
 #[derive(Clone, Debug)]
 pub struct Lines {
@@ -60,10 +63,13 @@ impl Lines {
     /// (`longest` + 1), [`END`](super::END) behind the last word, and -1 behind that.
     ///
     /// # Errors
-    /// [`Error::Model`] if there are none.
+    /// [`Error::Model`] if there are none; if `longest` is above 2^20.
     pub fn pairs(&self, source: &Language, target: &Language, longest: usize) -> Result<Pairs> {
+        if longest > MOST {
+            return Err(Error::model(self.name.clone(), format!("sentences of up to {longest} words were asked for; {MOST} are the most")));
+        }
         let numbers = |[a, b]: &[String; 2]| [source.read(a), target.read(b)];
-        let fits = |pair: &[Vec<i32>; 2]| pair.iter().all(|words| (2..=longest.saturating_add(1)).contains(&words.len()));
+        let fits = |pair: &[Vec<i32>; 2]| pair.iter().all(|words| (2..=longest + 1).contains(&words.len()));
         let pairs: Vec<_> = self.lines.iter().map(numbers).filter(fits).collect();
         if pairs.is_empty() {
             let reason = format!("none of its {} lines has 1 to {longest} words, and as many in its translation", self.lines.len());
@@ -125,6 +131,8 @@ mod tests {
         assert!(pairs.example(2, 0).is_err());
         let error = lines.pairs(&source, &target, 0).unwrap_err().to_string();
         assert!(error.contains("none of its 4 lines"), "{error}");
+        let error = lines.pairs(&source, &target, usize::MAX).unwrap_err().to_string();
+        assert!(error.contains("1048576 are the most"), "{error}");
     }
 
     #[test]
