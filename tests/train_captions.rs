@@ -159,11 +159,13 @@ fn what_does_not_fit_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (folder, recipe) = (folder.path(), own(folder.path()));
     let encoder = format!("encoder = \"{}\"", folder.join("vgg.safetensors").display());
+    let digits = format!("{encoder}\nstart = \"{}/assets/digits_captioner.safetensors\"", env!("CARGO_MANIFEST_DIR"));
     let data = &recipe[recipe.find("[data]").unwrap()..recipe.find("[train]").unwrap()];
     for (from, to, reason) in [
         ("embedding", "learn_encoder = true\nembedding", "features that are kept"),
         (&*encoder, "", "neither an encoder nor a start"),
         (&*encoder, "encoder = \"single-digits\"", "neither VGG-16 nor VGG-19"),
+        (&*encoder, &*digits, "has learnt other words"),
         ("longest = 6", "longest = 3", "no caption of 3 words or fewer"),
         ("test.tsv", "missing.tsv", "missing.tsv"),
         ("test_photos = \"photos\"", "test_photos = \"nowhere\"", "0.png"),

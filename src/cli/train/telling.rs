@@ -11,7 +11,7 @@ use foveate::models::captioning::{Encoder, Moments};
 use foveate::models::show_attend_tell::{
     Attention, Config, Decoder, END, Unrolled, caption_reward, doubly_stochastic, hard_attention_loss, panels, rewards_to_go, sentence_loss,
 };
-use foveate::models::vocabulary;
+use foveate::models::vocabulary::{self, Vocabulary};
 use foveate::nn::loss::{Reinforce, moving_average};
 use foveate::nn::{Random, Weights};
 use foveate::plan::{Device, Plan};
@@ -138,6 +138,12 @@ impl ShowAttendTellRecipe {
             (None, None) => return wrong("has neither an encoder nor a start whose encoder it goes on with"),
         };
         let (encoder, sets) = open(&eyes)?;
+        if let Some(start) = &start {
+            let known = Vocabulary::of(start)?;
+            if known.is_some_and(|known| known.words() != sets.vocabulary.words()) {
+                return Err(Error::model(start.source(), "has learnt other words than those of [data], or by other numbers"));
+            }
+        }
         let config = Config {
             words: sets.vocabulary.len(),
             embedding: self.embedding,
