@@ -1,6 +1,8 @@
 //! `foveate train` on captions, and `foveate caption` with what was learnt, as a person uses them.
 #![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
+#[path = "common/mnist.rs"]
+mod mnist;
 #[path = "common/program.rs"]
 mod program;
 
@@ -10,6 +12,7 @@ use foveate::models::digit_scenes;
 use foveate::models::show_attend_tell::Config;
 use foveate::models::vgg::{Depth, Top, Vgg};
 use foveate::nn::Weights;
+use mnist::mnist;
 use program::{assert_code, foveate, program, text};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -224,8 +227,7 @@ fn the_network_that_comes_along_names_digits_where_it_looks() {
     let recipe = recipe.replace("test_examples = 2048", "train_examples = 32\ntest_examples = 96").replace("steps = 400", "steps = 1");
     std::fs::write(folder.path().join("measure.toml"), recipe.replace("base = 0.001", "base = 1e-12")).unwrap();
     let [recipe, run] = ["measure.toml", "run"].map(|name| folder.path().join(name).display().to_string());
-    let mnist = concat!(env!("CARGO_MANIFEST_DIR"), "/target/mnist");
-    let output = foveate(&["train", &recipe, "--data", mnist, "--output", &run]);
+    let output = foveate(&["train", &recipe, "--data", mnist().to_str().unwrap(), "--output", &run]);
     assert_code(&output, 0);
     let number = |name: &str| *column(folder.path(), "run", name).last().unwrap();
     assert!(number("test_wrong") < 0.25 && number("test_bleu") > 0.8, "{}", text(&output.stdout));

@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test may fail where it stands")]
 
 mod common;
+#[path = "common/mnist.rs"]
+mod mnist;
 #[path = "common/program.rs"]
 mod program;
 
@@ -23,21 +25,14 @@ use foveate::nn::schedule::Schedule;
 use foveate::nn::{Random, Weights};
 use foveate::plan::{Device, Plan};
 use foveate::train::{Batch, Loader, Objective, Trainer};
+use mnist::mnist;
 use program::{assert_code, foveate, text};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const SIDE: usize = 64;
 const BATCH: usize = 2;
 const STEPS: u64 = 120;
 const VARIANTS: [Variant; 3] = [Variant::Fcn32s, Variant::Fcn16s, Variant::Fcn8s];
-
-fn mnist() -> PathBuf {
-    let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), Into::into);
-    let folder = folder.join("mnist");
-    assert!(folder.join("train-images-idx3-ubyte").exists(), "{} is missing; run scripts/mnist.sh", folder.display());
-    folder
-}
 
 /// A few scenes, always the same.
 fn scenes() -> Batch {

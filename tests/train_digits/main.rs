@@ -7,6 +7,8 @@
 mod addition;
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/mnist.rs"]
+mod mnist;
 mod parallel;
 mod upright;
 
@@ -21,20 +23,12 @@ use foveate::nn::optimiser::{Adam, Optimiser};
 use foveate::nn::schedule::Schedule;
 use foveate::plan::Plan;
 use foveate::train::{Loader, Objective, Trainer};
-use std::path::{Path, PathBuf};
+use mnist::mnist;
 use std::sync::Arc;
 
 const TASK: Task = Task::RotatedTranslatedScaled;
 const BATCH: usize = 32;
 const STEPS: usize = 400;
-
-/// The folder of MNIST's files.
-fn mnist() -> PathBuf {
-    let folder = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"), Into::into);
-    let folder = folder.join("mnist");
-    assert!(folder.join("train-images-idx3-ubyte").exists(), "{} is missing; run scripts/mnist.sh", folder.display());
-    folder
-}
 
 /// At most so many digits of a part, `train` or `t10k`.
 fn digits(task: Task, part: &str, most: usize) -> Arc<Distorted> {
