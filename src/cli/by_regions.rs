@@ -1,5 +1,6 @@
 //! Classes of a photo by `DeconvNet`: region after region, with FCN-8s beside it if both are asked for.
 
+use super::bars;
 use super::classifiers::{Regional, Whole};
 use super::photos::Photo;
 use foveate::array::picture::Picture;
@@ -10,7 +11,7 @@ use foveate::models::fcn::Fcn;
 use foveate::models::photo;
 use foveate::plan::{Device, PlanCache};
 use foveate::{Error, Result};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use std::path::{Path, PathBuf};
 
 /// What photos share.
@@ -58,10 +59,7 @@ impl ByRegions {
             None => self.photos.insert((size, Photos::new(&self.device, self.network.net, &self.network.weights, size)?)),
         };
         photos.begin(&rgb)?;
-        let bar = if self.progress { ProgressBar::new(regions.len() as u64) } else { ProgressBar::hidden() };
-        let bar = bar.with_style(
-            ProgressStyle::with_template("{bar:30} {pos}/{len} regions ({eta} left)").unwrap_or_else(|_| ProgressStyle::default_bar()),
-        );
+        let bar = if self.progress { bars::counted(regions.len() as u64).with_message("regions") } else { ProgressBar::hidden() };
         regions.iter().try_for_each(|region| photos.add(*region).map(|()| bar.inc(1)))?;
         bar.finish_and_clear();
         let scores = photos.scores()?;

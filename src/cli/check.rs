@@ -1,6 +1,7 @@
 //! `foveate check`
 
 use super::AdapterArgs;
+use super::bars;
 use super::inputs::{InputArgs, ModelArg};
 use super::run::warn;
 use clap::Args;
@@ -9,7 +10,6 @@ use foveate::gpu::Gpu;
 use foveate::onnx::Tensor;
 use foveate::plan::{Checked, Device, Options};
 use foveate::{Error, Result};
-use indicatif::{ProgressBar, ProgressStyle};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -59,9 +59,7 @@ impl Check {
             return Ok(ExitCode::SUCCESS);
         };
         let named: Vec<(&str, &Array)> = arrays.iter().map(|(name, array)| (name.as_str(), array)).collect();
-        let style =
-            ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} ({eta} left)").unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = ProgressBar::new(0).with_style(style);
+        let bar = bars::counted(0);
         let mut failed = None;
         let mut wrong = 0;
         let summary = plan.check(&named, |node| {

@@ -1,6 +1,7 @@
 //! Commands and the options they share.
 
 mod background;
+mod bars;
 mod bench;
 mod bench_cases;
 mod bench_networks;

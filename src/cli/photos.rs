@@ -1,8 +1,8 @@
 //! Which photos a command works on, where the results of each go, and the work on one after the other.
 
+use super::bars;
 use foveate::array::picture::{self, Picture};
 use foveate::{Error, Result};
-use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -97,8 +97,7 @@ pub(super) fn each(photos: &[Photo], work: &mut dyn FnMut(&Photo) -> Result<Stri
 }
 
 fn several(photos: &[Photo], work: &mut dyn FnMut(&Photo) -> Result<String>) -> ExitCode {
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} ({eta} left)").unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::new(photos.len() as u64).with_style(style);
+    let bar = bars::counted(photos.len() as u64);
     let mut failed = 0;
     for photo in photos {
         bar.set_message(photo.name());

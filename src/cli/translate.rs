@@ -1,6 +1,7 @@
 //! `foveate translate`
 
 use super::DeviceArgs;
+use super::bars;
 use super::photos::milliseconds;
 use clap::Args;
 use foveate::array::text::{Canvas, WHITE};
@@ -10,7 +11,6 @@ use foveate::nn::Weights;
 use foveate::nn::metrics::Sequences;
 use foveate::plan::Device;
 use foveate::{Error, Result};
-use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -144,9 +144,7 @@ impl Translate {
                 all.push(before_end(&translator.target().read(translation)).to_vec());
             }
         }
-        let bar = ProgressBar::new(texts.len() as u64);
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {per_sec}, {eta} left; {msg}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let bar = bars::rated(texts.len() as u64);
         let mut counted = Sequences::default();
         for text in &texts {
             for (place, one) in self.found(&mut translator, text)?.into_iter().enumerate() {

@@ -1,6 +1,7 @@
 //! `foveate tune`
 
 use super::AdapterArgs;
+use super::bars;
 use super::bench_cases::{Built, CaseArgs};
 use super::inputs::DimArgs;
 use super::precision::PrecisionArgs;
@@ -10,7 +11,6 @@ use foveate::graph::Var;
 use foveate::onnx::{Bindings, Model};
 use foveate::plan::{Options, TuneOptions, Tuned, tune};
 use foveate::{Error, Result};
-use indicatif::{ProgressBar, ProgressStyle};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -123,8 +123,7 @@ impl Tune {
 
 /// Tunes for one graph, and says what became of each step.
 fn graph(gpu: &Gpu, source: &str, outputs: &[Var], options: TuneOptions, count: &mut Count) -> Result<()> {
-    let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {msg} ({eta} left)");
-    let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_prefix(source.to_owned());
+    let bar = bars::counted(0).with_prefix(format!("{source} "));
     let result = tune(gpu, &outputs.iter().collect::<Vec<_>>(), options, |step, number, of| {
         bar.set_length(of as u64);
         bar.set_position(number as u64 + 1);

@@ -2,6 +2,7 @@
 
 use super::experiment::{Experiment, Inputs};
 use super::recipe::Recipe;
+use crate::cli::bars;
 use crate::cli::photos::milliseconds;
 use foveate::array::{Array, file};
 use foveate::graph::Graph;
@@ -9,7 +10,6 @@ use foveate::nn::{RANDOM_STEP, Random, Weights};
 use foveate::plan::{Device, KernelTime, Plan};
 use foveate::train::{Batch, Dataset, Loader, Log, Objective, Trainer};
 use foveate::{Error, Result};
-use indicatif::{ProgressBar, ProgressStyle};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -77,8 +77,7 @@ impl Run {
         // A second handler is refused, and the first does the same.
         let _ = ctrlc::set_handler(|| STOPPED.store(true, Ordering::Relaxed));
 
-        let bar = ProgressBar::new(recipe.train.steps).with_position(trainer.steps());
-        bar.set_style(style());
+        let bar = bars::rated(recipe.train.steps).with_position(trainer.steps());
         let ready = |trainer: &mut Trainer| {
             // What is not learnt is part of the network, too.
             let whole = trainer.weights()?.completed(&weights);
@@ -209,8 +208,4 @@ impl<'a> Evaluation<'a> {
 /// The tensors of `batch` that `plan` takes: who draws has no use for labels.
 fn asked<'b>(plan: &Plan, batch: &'b Batch) -> Vec<(&'b str, &'b Array)> {
     batch.inputs().into_iter().filter(|(name, _)| plan.inputs().any(|(asked, _)| asked == *name)).collect()
-}
-
-pub(super) fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{bar:30} {pos}/{len} {per_sec}, {eta} left; {msg}").unwrap_or_else(|_| ProgressStyle::default_bar())
 }

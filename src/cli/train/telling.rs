@@ -2,9 +2,8 @@
 
 use super::captions::CaptionSets;
 use super::experiment::{Experiment, Inputs};
-use super::run::style;
 use super::tally::{Tally, Told};
-use crate::cli::{caption_sheet, trained};
+use crate::cli::{bars, caption_sheet, trained};
 use foveate::array::{Array, Hw, TensorType, picture};
 use foveate::graph::{Graph, Var};
 use foveate::models::captioning::{Encoder, Moments};
@@ -17,7 +16,6 @@ use foveate::nn::{Random, Weights};
 use foveate::plan::{Device, Plan};
 use foveate::train::{About, Arrays, Batch, Dataset, Loader, Objective};
 use foveate::{Error, Result};
-use indicatif::ProgressBar;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -235,8 +233,7 @@ impl Experiment for Telling {
         let image = graph.input("image", TensorType::f32([SEEN, 3, h, w]))?;
         let mut plan = Plan::compile(device, &[&self.encoder.features(&weights, &self.encoder.seen(&image)?)?])?;
         let count = if keep { examples.len() } else { examples.len().min(MEASURED) };
-        let bar = ProgressBar::new(count as u64).with_message("pictures are seen");
-        bar.set_style(style());
+        let bar = bars::rated(count as u64).with_message("what is seen of each picture");
         let mut moments = Moments::new(self.encoder.channels());
         let (mut features, mut words, mut mask) = (Vec::new(), Vec::new(), Vec::new());
         for batch in Loader::in_order(Arc::clone(&examples), SEEN)? {
