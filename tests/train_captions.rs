@@ -211,10 +211,17 @@ fn two_digits_are_captioned_out_of_the_box() {
     });
     let photo = folder.path().join("wide.png");
     picture::write_png(&photo, &wide).unwrap();
-    let output = program().args(["caption", photo.to_str().unwrap(), "--beam", "3", "--longest", "8", "--json"]).output().unwrap();
+    let output = program()
+        .args(["caption", photo.to_str().unwrap(), "--weights", "digits", "--beam", "3", "--longest", "8", "--json"])
+        .output()
+        .unwrap();
     assert_code(&output, 0);
     let object: Value = serde_json::from_str(text(&output.stdout).trim()).unwrap();
     assert_eq!((object["caption"].as_str(), object["ended"].as_bool()), (Some("a five above a small three"), Some(true)));
+
+    let output = foveate(&["caption", photo.to_str().unwrap()]);
+    assert_code(&output, 1);
+    assert!(text(&output.stderr).contains("--weights digits"), "{}", text(&output.stderr));
 }
 
 /// The network that comes along, measured by the recipe that goes on with it: nothing is learnt in a step of no rate.

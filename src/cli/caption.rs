@@ -22,8 +22,8 @@ const BEAM: usize = 100;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Without --weights it is a small network that foveate has trained, of scenes of two digits over a texture:
-what there is, how large, and above or beside what. Other weights are a .safetensors file: what `foveate
+--weights digits is a small network that foveate has trained, of scenes of two digits over a texture: what
+there is, how large, and above or beside what. Other weights are a .safetensors file: what `foveate
 train` wrote by the recipes digits-captions or photos-captions, or one with the published names: of Show,
 Attend and Tell (Wemb, decoder_U, ..) or NeuralTalk's RNN (Ws, We, ..), and VGG's layers (conv1_1.weight, ..)
 in the same file or with --encoder. Which system, and its sizes, is told by the names and shapes.
@@ -35,16 +35,16 @@ ends a caption; in Show, Attend and Tell number 1 stands for unknown words. With
 With --beam, Show, Attend and Tell's ended captions leave the beam, NeuralTalk's stay in it, as published.
 
 Examples:
-  foveate caption --attention looked
+  foveate caption --attention looked          a scene that comes with foveate, and where it is looked at
   foveate caption me.jpg --weights coco.safetensors --encoder vgg19.safetensors --vocabulary words.txt
   foveate caption holiday/ --weights coco.safetensors --beam 5 --attention looked
   foveate caption --weights neuraltalk.safetensors --set rnn_feed_once=true --json")]
 pub(super) struct Caption {
     /// Photos, or folders of photos: PNG, JPEG or WebP; the built-in one if none is given
     photos: Vec<PathBuf>,
-    /// The captioner's weights: a file, or digits, the network that comes with foveate
-    #[arg(short, long, value_name = "FILE.safetensors|digits", default_value = DIGITS)]
-    weights: PathBuf,
+    /// The captioner's weights: a file, or digits, the network that comes with foveate [default: digits if no photo is given]
+    #[arg(short, long, value_name = "FILE.safetensors|digits")]
+    weights: Option<PathBuf>,
     /// VGG-16's or VGG-19's weights, if they are in a file of their own
     #[arg(long, value_name = "FILE.safetensors")]
     encoder: Option<PathBuf>,
@@ -88,9 +88,19 @@ fn option(text: &str) -> Result<(String, String), String> {
 
 impl Caption {
     pub(super) fn run(self) -> Result<ExitCode> {
-        let built_in = if self.is_of_digits() { photos::TWO_DIGITS } else { photos::ASTRONAUT };
+        let weights = match &self.weights {
+            Some(weights) => weights.as_path(),
+            None if self.photos.is_empty() => Path::new(DIGITS),
+            None => {
+                let reason =
+                    "--weights FILE says which captioner; the one that comes with foveate, --weights digits, is of scenes of two digits";
+                return Err(Error::shape("caption", reason));
+            }
+        };
+        let of_digits = weights.as_os_str() == DIGITS;
+        let built_in = if of_digits { photos::TWO_DIGITS } else { photos::ASTRONAUT };
         let photos = photos::find(&self.photos, built_in, self.attention.as_deref().unwrap_or(Path::new("")))?;
-        let (decoder, encoder) = self.read()?;
+        let (decoder, encoder) = self.read(if of_digits { digit_scenes::captioner_weights()? } else { Weights::open(weights)? })?;
         let system = System::of(&decoder)?;
         self.fits(system)?;
         let vocabulary = match &self.vocabulary {
@@ -115,13 +125,8 @@ impl Caption {
         Ok(photos::each(&photos, &mut |photo| teller.tell(photo)))
     }
 
-    fn is_of_digits(&self) -> bool {
-        self.weights.as_os_str() == DIGITS
-    }
-
-    /// The weights of the captioner, and of what it sees with.
-    fn read(&self) -> Result<(Weights, Weights)> {
-        let mut decoder = if self.is_of_digits() { digit_scenes::captioner_weights()? } else { Weights::open(&self.weights)? };
+    /// The weights of the captioner, with the options that were given, and of what it sees with.
+    fn read(&self, mut decoder: Weights) -> Result<(Weights, Weights)> {
         for (name, value) in &self.options {
             decoder = decoder.with_metadata(name, value);
         }
