@@ -39,6 +39,11 @@ pub(super) fn named(name: &str) -> Result<Option<Weights>> {
     }
 }
 
+/// The weights to start from at `path`, which may be the name of a built-in network.
+pub(super) fn start(path: &Path) -> Result<Weights> {
+    named(&path.to_string_lossy())?.map_or_else(|| Weights::open(path), Ok)
+}
+
 /// The hypercolumns that `name` names: the built-in ones, or a file.
 pub(super) fn refiner(name: &str) -> Result<Refiner> {
     let path = Path::new(name);

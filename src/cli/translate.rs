@@ -171,7 +171,8 @@ impl Translate {
     }
 }
 
-fn before_end(words: &[i32]) -> &[i32] {
+/// The words before the first [`END`].
+pub(super) fn before_end(words: &[i32]) -> &[i32] {
     words.split(|word| *word == END).next().unwrap_or(words)
 }
 

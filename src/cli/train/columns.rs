@@ -101,10 +101,7 @@ impl Experiment for Columns {
 
     fn initial(&self, seed: u64) -> Result<Weights> {
         let Some(start) = &self.recipe.start else { return self.sizes.initial(seed) };
-        let start = match trained::named(&start.to_string_lossy())? {
-            Some(weights) => weights,
-            None => Weights::open(start)?,
-        };
+        let start = trained::start(start)?;
         if !Hypercolumns::has_layers_in(&start) {
             return self.sizes.after(&start, seed);
         }

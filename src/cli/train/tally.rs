@@ -1,6 +1,7 @@
 //! What evaluations add up.
 
 use crate::cli::things;
+use crate::cli::translate::before_end;
 use foveate::Result;
 use foveate::array::{Array, Hw};
 use foveate::models::{digit_scenes, mnc};
@@ -106,11 +107,6 @@ impl Tally {
 fn sentences(words: &Array) -> Result<impl Iterator<Item = &[i32]>> {
     let each = words.shape().get(1).copied().unwrap_or(1).max(1);
     Ok(words.values::<i32>()?.chunks(each).map(before_end))
-}
-
-/// The words before the first 0.
-fn before_end(words: &[i32]) -> &[i32] {
-    words.split(|word| *word == 0).next().unwrap_or(words)
 }
 
 /// Captions beside those that were expected: of scenes the tensor `words`, of photos any of the tensor `references`.

@@ -128,10 +128,9 @@ impl ShowAttendTellRecipe {
         if self.keep && augmented {
             return wrong("keep = true: features are computed once, so augmentations would change nothing");
         }
-        let read = |path: &PathBuf| trained::named(&path.to_string_lossy())?.map_or_else(|| Weights::open(path), Ok);
-        let start = self.start.as_ref().map(read).transpose()?;
+        let start = self.start.as_deref().map(trained::start).transpose()?;
         let eyes = match (&self.encoder, &start) {
-            (Some(path), _) => read(path)?,
+            (Some(path), _) => trained::start(path)?,
             (None, Some(start)) => start.clone(),
             (None, None) => return wrong("has neither an encoder nor a start whose encoder it goes on with"),
         };

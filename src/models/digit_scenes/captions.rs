@@ -127,7 +127,10 @@ pub fn caption(words: &[i32]) -> String {
 /// and 1: added up over the digits that a caption names. `boxes` are those of a scene's two digits, in the order of the caption that is right.
 pub fn looks(words: &[i32], alphas: &[f32], grid: Hw, boxes: &[i32]) -> [f64; 3] {
     let mut sums = [0.0; 3];
-    let named = words.iter().take_while(|word| **word != END).zip(alphas.chunks_exact(grid.area().max(1)));
+    if grid.area() == 0 {
+        return sums;
+    }
+    let named = words.iter().take_while(|word| **word != END).zip(alphas.chunks_exact(grid.area()));
     for ((_, alpha), bounds) in named.filter(|(word, _)| **word >= FIRST_DIGIT).zip(boxes.chunks_exact(4)) {
         let covered = |place: usize, low: i32, high: i32| {
             let (from, to) = (STRIDE * place as f64, STRIDE * (place + 1) as f64);
@@ -189,6 +192,7 @@ mod tests {
         let found = looks(&[2, 13, 4, 2, 8, 0, 8, 0], &alphas, Hw::square(2), &boxes);
         let expected = [0.5 + 0.25 * 0.8, 0.25 + 0.0625, 2.0];
         assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-7), "{found:?}");
+        assert_eq!(looks(&[13], &[1.0], Hw::new(1, 0), &boxes), [0.0; 3]);
     }
 
     #[test]
