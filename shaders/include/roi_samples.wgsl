@@ -1,5 +1,5 @@
 // The samples of a bin along one side of a part, and the pixels that they lie between.
-#import nan
+#import larger
 
 const FAR: f32 = 16777216.0;   // f32 cannot tell pixels apart from here on
 
@@ -16,10 +16,6 @@ struct Tap {
     low: u32,
     high: u32,
     part: f32,
-}
-
-fn is_nan(x: f32) -> bool {
-    return (bitcast<u32>(x) << 1u) > INFINITE_SHIFTED;
 }
 
 fn is_far(corners: vec4<f32>) -> bool {

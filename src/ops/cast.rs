@@ -9,7 +9,7 @@
 //! Integers become floats rounded to nearest, ties to even, and so does f32 become f16, infinite from 65520 on. i32 and u32
 //! become each other modulo 2^32. A number is true unless it is 0 or -0; NaN is true.
 //!
-//! Gradient: f32 to f32 alone; integers and truth values carry none.
+//! Gradient, between floats: that of the output, as the input's dtype, which in f16 rounds it as well; integers and truth values carry none.
 //!
 //! ONNX: Cast, which leaves what is out of range open. PyTorch: `to`.
 
@@ -126,10 +126,6 @@ impl Op for Cast {
 
     fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
         let grad = the_gradient(self.name(), output_grads)?;
-        let (from, to) = (inputs[0].dtype(), self.to);
-        if from != to {
-            return Err(Error::unsupported(self.name(), format!("its gradient from {from} to {to} is not implemented")));
-        }
-        Ok(vec![Some(grad.clone())])
+        Ok(vec![Some(grad.cast(inputs[0].dtype())?)])
     }
 }

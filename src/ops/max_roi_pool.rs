@@ -320,12 +320,17 @@ impl Op for MaxRoiPoolGradient {
 
     /// Of grad: what the output's gradient is where the largest lay.
     fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
-        let (of_output, indices) = (the_gradient(self.name(), output_grads)?, &inputs[2]);
-        let &[parts, channels, h, w] = indices.shape() else { return Ok(vec![None; 4]) };
-        let zero = indices.graph().constant(Array::scalar(0i32))?;
-        let places = indices.maximum(&zero)?.reshape([parts, channels, h * w])?;
-        let maps = of_output.reshape([self.maps, channels, self.map.area()])?.gather(0, &inputs[1])?;
-        let found = maps.gather_elements(2, &places)?.reshape([parts, channels, h, w])?;
-        Ok(vec![None, None, None, Some(indices.greater_or_equal(&zero)?.where_(&found, &number(&found, 0.0)?)?)])
+        let of_output = the_gradient(self.name(), output_grads)?;
+        Ok(vec![None, None, None, Some(at_places(of_output, &inputs[1], &inputs[2])?)])
     }
+}
+
+/// Of maps (N, C, H, W) the values at places (K, C, OH, OW) of maps `batch_indices` (K): 0 where a place is -1.
+pub(super) fn at_places(maps: &Var, batch_indices: &Var, indices: &Var) -> Result<Var> {
+    let (&[images, channels, height, width], &[parts, _, h, w]) = (maps.shape(), indices.shape()) else { return Ok(maps.clone()) };
+    let zero = indices.graph().constant(Array::scalar(0i32))?;
+    let places = indices.maximum(&zero)?.reshape([parts, channels, h * w])?;
+    let maps = maps.reshape([images, channels, height * width])?.gather(0, batch_indices)?;
+    let found = maps.gather_elements(2, &places)?.reshape([parts, channels, h, w])?;
+    indices.greater_or_equal(&zero)?.where_(&found, &number(&found, 0.0)?)
 }

@@ -2,7 +2,7 @@
 
 use super::differences::{around, check, distinct};
 use crate::common::{Bound, check_composed};
-use foveate::array::Array;
+use foveate::array::{Array, DType};
 use foveate::graph::Var;
 use foveate::ops::{AxisRange, PadMode, ScatterReduction, concat};
 
@@ -110,6 +110,20 @@ fn equal_updates_share() {
     let third = 1.0f32 / 3.0;
     let (by_data, by_updates) = (Array::new([2], vec![third, 0.0]).unwrap(), Array::new([4], vec![third, third, 1.0, 0.0]).unwrap());
     check_composed("equals", &[data, indices, updates], build, &[&by_data, &by_updates], Bound::Near { absolute: 0.0, relative: 3e-7 });
+}
+
+/// What comes back through f16 is rounded to it, as in PyTorch.
+#[test]
+fn through_half_precision() {
+    let build = |v: &[Var]| {
+        let halves = v[0].cast(DType::F16)?.transpose([1, 0])?.cast(DType::F32)?;
+        let gradients = halves.mul(&v[1])?.reduce_sum(&[], false)?.gradient(&[&v[0]])?;
+        Ok([vec![halves], gradients].concat())
+    };
+    let inputs = [Array::new([1, 2], vec![0.3f32, 7.7]).unwrap(), Array::new([2, 1], vec![0.1f32, 3.0001]).unwrap()];
+    let halves = Array::new([2, 1], vec![0.300_048_83f32, 7.699_218_8]).unwrap();
+    let gradient = Array::new([1, 2], vec![0.099_975_586f32, 3.0]).unwrap();
+    check_composed("f16", &inputs, build, &[&halves, &gradient], Bound::Exact);
 }
 
 #[test]

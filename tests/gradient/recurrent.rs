@@ -1,9 +1,11 @@
 //! Recurrent layers, by all of their outputs and all that they are given.
 
 use super::differences::{around, check};
+use crate::common::{Bound, compare, gpu};
 use foveate::array::Array;
 use foveate::graph::Var;
 use foveate::ops::{Direction, GateOrder, Gru, Lstm, Recurrent, RecurrentActivation, RecurrentInputs, concat};
+use foveate::plan::{Device, Plan};
 
 /// Three steps of two sequences.
 const STEPS: usize = 3;
@@ -169,7 +171,7 @@ fn many_steps_of_one_layer() {
     let vars: Vec<Var> = inputs.iter().enumerate().map(|(i, a)| graph.input(&i.to_string(), a.ty()).unwrap()).collect();
     let loss = build(&vars).unwrap().reduce_sum(&[], false).unwrap();
     let gradients = loss.gradient(&vars.iter().collect::<Vec<_>>()).unwrap();
-    let plan = foveate::plan::Plan::compile(crate::common::gpu(), &gradients.iter().collect::<Vec<_>>()).unwrap().describe();
+    let plan = Plan::compile(gpu(), &gradients.iter().collect::<Vec<_>>()).unwrap().describe();
     let count = |kernel: &str| plan.lines().filter(|line| line.contains(kernel) && line.contains("workgroups")).count();
     // Forward 6 of three each, but for the last, which nothing reads; back three each; and one for each of both weights, which are used
     // in two ways one of them.
@@ -185,11 +187,38 @@ fn clipped() {
     check("one of two", &inputs, |v| Ok(v[0].rnn(&v[1], &v[2], RecurrentInputs::default(), &attributes)?.0));
 }
 
+/// The last states of 1500 steps, and all that come on the way, are those of 700 steps and then of 800 from where these ended.
+#[test]
+fn long_sequences_are_their_pieces() {
+    const STEPS: usize = 1500;
+    let attributes = Recurrent::default();
+    let inputs = [around(&[STEPS, 1, 1], 1), around(&[1, 6, 1], 2), around(&[1, 6, 2], 3)];
+    let graph = foveate::graph::Graph::new();
+    let [x, w, r] = [0, 1, 2].map(|i| graph.input(["x", "w", "r"][i], inputs[i].ty()).unwrap());
+    let layer = Gru { common: attributes, linear_before_reset: true };
+    let of = |x: &Var, h: Option<&Var>| x.gru(&w, &r, RecurrentInputs { initial_h: h, ..Default::default() }, &layer).unwrap();
+    let factors = graph.constant(around(&[STEPS, 1, 1, 2], 4)).unwrap();
+    let gradients = |y: &Var| y.mul(&factors).unwrap().reduce_sum(&[], false).unwrap().gradient(&[&x, &w, &r]).unwrap();
+    let first = of(&x.narrow(0, 0, 700).unwrap(), None);
+    let second = of(&x.narrow(0, 700, 800).unwrap(), Some(&first.1));
+    let all = [gradients(&of(&x, None).0), gradients(&concat(&[&first.0, &second.0], 0).unwrap())].concat();
+    for device in [Device::Cpu, Device::from(gpu())] {
+        let mut plan = Plan::compile(&device, &all.iter().collect::<Vec<_>>()).unwrap();
+        let made = plan.run(&[("x", &inputs[0]), ("w", &inputs[1]), ("r", &inputs[2])]).unwrap();
+        for (whole, pieces) in made[..3].iter().zip(&made[3..]) {
+            // Sums of 1500 numbers below 1, in another order.
+            compare(whole, pieces, None, Bound::Near { absolute: 2e-4, relative: 2e-5 }).unwrap_or_else(|e| panic!("{}: {e}", device.name()));
+        }
+        assert!(made[1].to_f64().iter().all(|v| v.abs() > 0.01), "{:?}", made[1]);
+    }
+}
+
 #[test]
 fn too_many_steps() {
     let graph = foveate::graph::Graph::new();
-    let [x, w, r] = [[1025, 1, 1], [1, 1, 1], [1, 1, 1]].map(|shape| graph.constant(Array::full(shape, 0.5f32)).unwrap());
-    let y = x.rnn(&w, &r, RecurrentInputs::default(), &Recurrent::default()).unwrap().1;
+    let [x, w, r, p] = [[1025, 1, 1], [1, 4, 1], [1, 4, 1], [1, 1, 3]].map(|shape| graph.constant(Array::full(shape, 0.5f32)).unwrap());
+    let p = p.reshape([1, 3]).unwrap();
+    let y = x.lstm(&w, &r, RecurrentInputs { p: Some(&p), ..Default::default() }, &Lstm::default()).unwrap().1;
     let message = y.reduce_sum(&[], false).unwrap().gradient(&[&w]).unwrap_err().to_string();
-    assert!(message.contains("the gradient of 1025 time steps; 1024 are the most"), "{message}");
+    assert!(message.contains("1025 time steps with peepholes") && message.contains("1024 are the most"), "{message}");
 }

@@ -7,7 +7,7 @@ use foveate::graph::{Graph, Var};
 use foveate::models::stn::Transform;
 use foveate::ops::{
     AffineGrid, AffineGrid3d, AffineSample, Coordinates, DeformConv2d, GridSample, NearestRounding, PaddingMode, Resize, ResizeMode,
-    RoiAlign, SampleMode,
+    RoiAlign, RoiMode, SampleMode,
 };
 use foveate::plan::{Device, Plan};
 
@@ -89,9 +89,24 @@ fn parts_of_images() {
     let (rois, images) = (Array::new([5, 4], rois).unwrap(), Array::new([5], vec![1, 0, 1, 7, -2]).unwrap());
     for (aligned, sampling_ratio) in [(true, 0), (false, 0), (true, 2), (false, 3)] {
         let align = RoiAlign { size: Hw::new(2, 3), sampling_ratio, spatial_scale: 0.9, aligned, ..RoiAlign::default() };
-        check(&format!("{align:?}"), &[around(&[2, 2, 5, 6], 1)], |v| {
-            let constant = |array: &Array| v[0].graph().constant(array.clone());
-            v[0].roi_align(&constant(&rois)?, &constant(&images)?, align)
+        let parts = |x: &Var, align| {
+            let constant = |array: &Array| x.graph().constant(array.clone());
+            x.roi_align(&constant(&rois)?, &constant(&images)?, align)
+        };
+        check(&format!("{align:?}"), &[around(&[2, 2, 5, 6], 1)], |v| parts(&v[0], align));
+        let largest = RoiAlign { mode: RoiMode::Max, ..align };
+        // One part, whose largest do not change within two steps of the differences.
+        let part = |x: &Var| {
+            let constant = |array: &Array| x.graph().constant(array.clone());
+            let rois = constant(&rois)?.narrow(0, 0, 1)?;
+            x.roi_align(&rois, &constant(&images)?.narrow(0, 3, 1)?, RoiAlign { size: Hw::new(1, 2), ..largest })
+        };
+        check(&format!("{largest:?}"), &[distinct(&[1, 1, 5, 6], 1)], |v| part(&v[0]));
+        // Of the gradient by what it is the gradient of.
+        check(&format!("{largest:?}, twice"), &[distinct(&[2, 1, 5, 6], 2), around(&[5, 1, 2, 3], 3)], |v| {
+            let x = v[0].graph().constant(distinct(&[2, 1, 5, 6], 2))?;
+            let grads = parts(&x, largest)?.mul(&v[1])?.reduce_sum(&[], false)?.gradient(&[&x])?;
+            grads[0].mul(&v[0])
         });
     }
 }

@@ -1,7 +1,7 @@
 //! `resize_axes`, `col2im`, `det`, `lrn`, `roi_align`, `deform_conv2d`, norms, `max_unpool`, `center_crop_pad`: outside numbers
 //! from ONNX's reference evaluator and ONNX Runtime.
 
-use crate::common::{Bound, Case, Elsewhere, check, compare, fixture, gpu, random};
+use crate::common::{Bound, Case, Elsewhere, check, compare, fixture, gpu, random, random_below};
 use foveate::array::{Array, Hw, Pads};
 use foveate::graph::{Graph, Var};
 use foveate::ops::*;
@@ -118,7 +118,9 @@ fn operators() {
         for (aligned, coordinates) in [(true, "half_pixel"), (false, "output_half_pixel")] {
             for sampling_ratio in [0, 2] {
                 let op = RoiAlign { size: Hw::new(2, 3), sampling_ratio, spatial_scale: 0.9, mode, aligned };
-                cases.push(case(&format!("roi {word} {coordinates} {sampling_ratio}"), Arc::new(op)));
+                let name = format!("roi {word} {coordinates} {sampling_ratio}");
+                agrees(&arrays, &name, |v| Ok(vec![v[0].roi_align(&v[1], &v[2], op)?]));
+                cases.extend((mode == RoiMode::Average).then(|| case(&name, Arc::new(op))));
             }
         }
     }
@@ -171,6 +173,48 @@ fn sizes_and_windows() {
         Case::new("the weights of parts", weights(true), vec![far.clone()], BOUND),
         Case::new("the weights of parts, windows", Elsewhere::windows(weights(false)), vec![random(&[90, 4], 3)], BOUND),
         Case::new("parts far larger than the image", RoiAlign { size: Hw::square(2), ..RoiAlign::default() }, parts, BOUND),
+    ]);
+}
+
+/// Which pixels won, and with what weights; and the gradient of those.
+#[test]
+fn largest_of_parts() {
+    let nan = f32::NAN;
+    let largest = |h, w| RoiAlign { size: Hw::new(h, w), mode: RoiMode::Max, ..RoiAlign::default() };
+    let part = |corners: [f32; 4]| Array::new([1, 4], corners.to_vec()).unwrap();
+    let one = |values: Vec<f32>, ty: [usize; 4]| Array::new(ty, values).unwrap();
+    // Samples at (1/2, 1/2): all four pixels have a quarter.
+    let quarter = |pixels: [f32; 4], value: f32, index: i32| {
+        let align = RoiAlign { sampling_ratio: 1, aligned: false, ..largest(1, 1) };
+        let inputs = vec![one(pixels.to_vec(), [1, 1, 2, 2]), part([0.0, 0.0, 1.0, 1.0]), Array::full([1], 0i32)];
+        let outputs = vec![one(vec![value], [1; 4]), Array::full([1; 4], index), one(vec![0.25], [1; 4])];
+        Case::new(format!("{pixels:?}"), align, inputs, Bound::Exact).outputs(outputs)
+    };
+    // Two of the part's four samples are more than a pixel off, so that the 0 there wins over what is below it; the others, three quarters
+    // of the way to the second column, have most of it.
+    let outside = |pixel: f32, value: f32, index: i32, weight: f32| {
+        let align = RoiAlign { sampling_ratio: 2, aligned: false, ..largest(1, 1) };
+        let inputs = vec![Array::full([1, 1, 2, 2], pixel), part([-3.0, 0.0, 2.0, 1.0]), Array::full([1], 0i32)];
+        let outputs = vec![one(vec![value], [1; 4]), Array::full([1; 4], index), one(vec![weight], [1; 4])];
+        Case::new(format!("{pixel} beside the outside"), align, inputs, Bound::Exact).outputs(outputs)
+    };
+    let corners = || Array::from_fn([20, 4], |i| random(&[20, 4], 3).values::<f32>().unwrap()[i] * 6.0 + if i % 4 < 2 { 2.0 } else { 7.0 });
+    let images = || Array::from_fn([20], |i| i32::try_from(i % 3).unwrap() - 1);
+    let gradient = |align| RoiAlignMaxGradient { align, images: 2, image: Hw::new(9, 7) };
+    // Any places: those that are not of their part are dropped.
+    let grads = || vec![corners(), images(), random_below(&[20, 3, 2, 3], 5, 63), random(&[20, 3, 2, 3], 6)];
+    let grid = RoiAlign { aligned: false, sampling_ratio: 2, ..largest(2, 3) };
+    check(vec![
+        quarter([1.0, 3.0, 3.0, 2.0], 0.75, 1),
+        quarter([-8.0, -4.0, -3.0, -2.0], -0.5, 3),
+        quarter([0.0, nan, f32::INFINITY, 1.0], nan, 1),
+        outside(-1.0, 0.0, -1, 0.0),
+        outside(1.0, 0.5625, 1, 0.5625),
+        Case::new("many", largest(2, 3), vec![random(&[2, 3, 9, 7], 1), corners(), images()], BOUND),
+        Case::new("many, windows", Elsewhere::windows(grid), vec![random(&[2, 3, 9, 7], 2), corners(), images()], BOUND),
+        Case::new("gradient", gradient(largest(2, 3)), grads(), Bound::Exact),
+        Case::new("gradient, windows", Elsewhere::windows(gradient(grid)), grads(), Bound::Exact),
+        Case::refused("no images", RoiAlignMaxGradient { images: 0, ..gradient(grid) }, grads(), "of at least one pixel"),
     ]);
 }
 

@@ -24,6 +24,7 @@
 //! With `holds` there is one slope more of an rnn or lstm, what of dh goes past the step: 1 behind the end of a sequence, where all others
 //! are 0, an lstm's K aside.
 
+use super::composition::check_steps;
 use super::{Cell, Sizes};
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
@@ -175,6 +176,7 @@ impl RecurrenceGradient {
     fn composition(&self, inputs: &[Var]) -> Result<Vec<Var>> {
         let [dy, slopes, r, last] = inputs else { return Err(Error::shape(self.name(), "takes 4 inputs")) };
         let Sizes { steps, batch, directions, hidden, gates, .. } = self.sizes(dy.shape());
+        check_steps(self.name(), steps)?;
         let joined = |parts: &[Var], axis: isize| concat(&parts.iter().collect::<Vec<_>>(), axis);
         let mut all = [Vec::new(), Vec::new(), Vec::new()];
         for direction in 0..directions {

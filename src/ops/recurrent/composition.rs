@@ -1,11 +1,13 @@
 //! The equations as compositions of other operators, step by step: what the gradients are taken of.
 
-use super::gradient::MAX_STEPS;
 use super::{Cell, Recurrence, RecurrentActivation, Sizes};
 use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::graph::Var;
 use crate::ops::{Op, concat, number, only_where, scaled, zeros};
+
+/// More steps than this are not composed: each is a dozen nodes and more.
+const MAX_COMPOSED: usize = 1 << 10;
 
 /// What the steps of a direction share.
 struct Weights {
@@ -16,14 +18,22 @@ struct Weights {
     peepholes: Option<Vec<Var>>,
 }
 
+/// Whether so many may be composed.
+pub(super) fn check_steps(op: &'static str, steps: usize) -> Result<()> {
+    if steps > MAX_COMPOSED {
+        let what = "with peepholes, or for a gradient's gradient";
+        let reason = format!("{steps} time steps {what}: {MAX_COMPOSED} are the most; cut the sequence into several, each from the last states");
+        return Err(Error::unsupported(op, reason));
+    }
+    Ok(())
+}
+
 impl Recurrence {
     pub(super) fn composition(&self, inputs: &[Var]) -> Result<Vec<Var>> {
         let given = self.given();
         let sizes = self.sizes(&inputs.iter().map(Var::ty).collect::<Vec<_>>())?;
         let Sizes { steps, batch, directions, hidden, gates, .. } = sizes;
-        if steps > MAX_STEPS {
-            return Err(Error::unsupported(self.name(), format!("the gradient of {steps} time steps; {MAX_STEPS} are the most")));
-        }
+        check_steps(self.name(), steps)?;
         // Time first; states have directions first.
         let swapped = |v: &Var| if self.attributes.batch_first { v.transpose([1, 0, 2]) } else { Ok(v.clone()) };
         let x = swapped(&inputs[0])?;

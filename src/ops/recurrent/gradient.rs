@@ -10,9 +10,6 @@ use crate::error::{Error, Result};
 use crate::graph::Var;
 use crate::ops::{LinearRecurrence, Op, concat, number, only_where, zeros};
 
-/// More steps than this are not gone back through.
-pub(super) const MAX_STEPS: usize = 1 << 10;
-
 /// What a step's equations are about, all (D, T, B, ..).
 struct Steps<'a> {
     op: &'a Recurrence,
@@ -43,9 +40,6 @@ impl Recurrence {
         let given = self.given();
         let sizes = self.sizes(&inputs.iter().map(Var::ty).collect::<Vec<_>>())?;
         let Sizes { steps, batch, directions, hidden, gates, .. } = sizes;
-        if steps > MAX_STEPS {
-            return Err(Error::unsupported(self.name(), format!("the gradient of {steps} time steps; {MAX_STEPS} are the most")));
-        }
         let wide = gates * hidden;
         let gone = self.steps(inputs, y, given, sizes)?;
         let slopes = gone.slopes(given.c.map(|i| self.state(&inputs[i])).transpose()?)?;

@@ -33,8 +33,10 @@
 //! matrix product whose columns are the gates of a unit one behind the other, and what finishes it is the rest of the step: on lanes, in
 //! tiles, on matrices. For few sequences, and for the others, a team of invocations adds up the products of a unit.
 //!
-//! Gradients: those of the same steps as compositions of other operators, one behind the other, up to 1024 of them. All states are
-//! computed once more for them, with a dozen dispatches and more a step.
+//! Gradients: what a step hands on to the one before it is a dispatch a step ([`RecurrenceGradient`]); all else is computed for all steps
+//! at once, of the states that the layer has been through. With peepholes, and of one step alone, they are those of the same steps as
+//! compositions of other operators, one behind the other, a dozen dispatches and more a step and at most 1024 steps; so are the
+//! gradients of gradients.
 //!
 //! ONNX: `LSTM`, `GRU`, `RNN`. PyTorch: `nn.LSTM`, `nn.GRU`, `nn.RNN`, one layer of them, with [`GateOrder::Pytorch`]:
 //! w is `weight_ih_l0` and `.._reverse` stacked, r `weight_hh_l0`, b `bias_ih_l0` and `bias_hh_l0` one behind the other; its GRU

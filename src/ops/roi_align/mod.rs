@@ -9,7 +9,7 @@
 //!
 //! where image is channel c of `input[batch_indices[k]]`, bilinear between pixels: positions up to one pixel outside count as on
 //! the border, those further off are 0. `Max` takes the largest of all samples' weighted pixels, four to a sample, which is what
-//! ONNX defines.
+//! ONNX defines; the first among equals, and a NaN before all.
 //!
 //! | tensor | shape |
 //! |---|---|
@@ -17,24 +17,29 @@
 //! | rois | (K, 4): x1, y1, x2, y2 |
 //! | `batch_indices` | i32 (K): which image; from the end where negative, the nearest where there is none |
 //! | output | (K, C, OH, OW) |
+//! | indices, of `Max` | i32 (K, C, OH, OW): where in its H x W plane the pixel lay, y W + x; -1 where the value is the 0 outside |
+//! | weights, of `Max` | (K, C, OH, OW): the pixel's |
 //!
 //! A part with a coordinate that is no number below 2^24 is 0. Samples that cannot meet the image are skipped, so the work for an
 //! output has a bound however large its part is.
 //!
 //! Gradient, of means by input: a mean is `A image B^T` with what each bin takes of each row (A) and column (B), so it is `A^T grad B`, two
-//! products of matrices for all parts together. `Max` has none yet, and none flows into rois.
+//! products of matrices for all parts together. Of `Max`: the pixel that won has the output's times its weight, added up part by part
+//! ([`RoiAlignMaxGradient`]). None flows into rois.
 //!
 //! ONNX: `RoiAlign`. PyTorch: `torchvision.ops.roi_align` (the mean). Source: He et al., Mask R-CNN (2017).
 
+mod largest;
 mod weights;
 
+pub use largest::RoiAlignMaxGradient;
 pub use weights::RoiAlignWeights;
 
 use super::gather::picked_place;
 use super::grid_sample::{FAR, check_sides};
 use super::u32_of;
 use super::{
-    Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, only_where, rounded, the_gradient,
+    Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, only_where, rounded,
 };
 use crate::array::{Array, DType, Hw, TensorType};
 use crate::error::{Error, Result};
@@ -53,13 +58,13 @@ params! {
         output_skip: u32,
         samples: u32,
         aligned: u32,
-        largest: u32,
         spatial_scale: f32,
     }
 }
 
-static BINS: Kernel = kernel!("roi_align/bins", Params);
-pub(super) const KERNELS: &[&Kernel] = &[&BINS, &weights::WEIGHTS];
+static MEANS: Kernel = kernel!("roi_align/means", Params);
+static LARGEST: Kernel = kernel!("roi_align/largest", Params);
+pub(super) const KERNELS: &[&Kernel] = &[&MEANS, &LARGEST, &largest::GRADIENT, &weights::WEIGHTS];
 
 /// Samples along one side that an attribute may ask for.
 const MOST_SAMPLES: usize = 1024;
@@ -98,6 +103,19 @@ impl Default for RoiAlign {
 /// Two pixels along one side and their weights.
 type Tap = [(usize, f64); 2];
 
+/// A bin's value, and the pixel that it is of where it is one's.
+#[derive(Clone, Copy, Debug)]
+struct Picked {
+    value: f64,
+    index: i32,
+    weight: f64,
+}
+
+impl Picked {
+    /// What there is outside of the image.
+    const NONE: Self = Self { value: 0.0, index: -1, weight: 0.0 };
+}
+
 /// The samples of one bin along one side.
 #[derive(Clone, Copy, Debug)]
 struct Samples {
@@ -113,7 +131,8 @@ impl Var {
     /// # Errors
     /// If shapes or dtypes do not fit.
     pub fn roi_align(&self, rois: &Self, batch_indices: &Self, attributes: RoiAlign) -> Result<Self> {
-        self.apply1(attributes, &[rois, batch_indices])
+        let outputs = self.apply_all(attributes, &[rois, batch_indices])?;
+        outputs.into_iter().next().ok_or_else(|| Error::shape(attributes.name(), "has an output"))
     }
 }
 
@@ -140,7 +159,10 @@ impl Op for RoiAlign {
         check_sides(self.name(), &[input.shape[2], input.shape[3], self.size.h, self.size.w])?;
         let output = TensorType::f32([parts, input.shape[1], self.size.h, self.size.w]);
         output.checked_elements()?;
-        Ok(vec![output])
+        Ok(match self.mode {
+            RoiMode::Average => vec![output],
+            RoiMode::Max => vec![output.clone(), TensorType::new(DType::I32, output.shape.clone()), output],
+        })
     }
 
     fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
@@ -148,23 +170,30 @@ impl Op for RoiAlign {
         let &[images, channels, h, w] = inputs[0].shape() else {
             return Err(Error::shape(self.name(), format!("input must be (N, C, H, W), it is {}", inputs[0].ty())));
         };
-        let mut output = Vec::new();
+        let mut picked = Vec::new();
         for (roi, &index) in rois.chunks_exact(4).zip(indices) {
             let image = picked_place(index, images);
             let corners = self.corners(roi);
             for c in 0..channels {
                 let pixel = |i: usize, j: usize| f64::from(values[((image * channels + c) * h + i) * w + j]);
-                for y in 0..self.size.h {
-                    for x in 0..self.size.w {
-                        output.push(corners.map_or(0.0, |[x1, y1, x2, y2]| {
-                            let (down, across) = (self.samples(y1, y2, self.size.h, y), self.samples(x1, x2, self.size.w, x));
-                            self.bin(down, across, Hw::new(h, w), pixel)
-                        }));
-                    }
+                for (y, x) in (0..self.size.h).flat_map(|y| (0..self.size.w).map(move |x| (y, x))) {
+                    picked.push(corners.map_or(Picked::NONE, |[x1, y1, x2, y2]| {
+                        let (down, across) = (self.samples(y1, y2, self.size.h, y), self.samples(x1, x2, self.size.w, x));
+                        self.bin(down, across, Hw::new(h, w), pixel)
+                    }));
                 }
             }
         }
-        Ok(vec![rounded(&[indices.len(), channels, self.size.h, self.size.w], output)?])
+        let shape = [indices.len(), channels, self.size.h, self.size.w];
+        let of = |number: fn(&Picked) -> f64| rounded(&shape, picked.iter().map(number).collect());
+        let output = of(|picked| picked.value)?;
+        Ok(match self.mode {
+            RoiMode::Average => vec![output],
+            RoiMode::Max => {
+                let indices = Array::new(shape, picked.iter().map(|picked| picked.index).collect::<Vec<i32>>())?;
+                vec![output, indices, of(|picked| picked.weight)?]
+            }
+        })
     }
 
     fn exact(&self, slot: Slot) -> bool {
@@ -174,7 +203,9 @@ impl Op for RoiAlign {
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         let [images, channels, h, w] = [0, 1, 2, 3].map(|i| site.inputs[0].shape[i]);
         let row = channels * self.size.area();
-        let launches = launch_rows(self.name(), site.device, site.outputs[0].shape[0], &[row as u64 * 4], |part| {
+        let kernel = if self.mode == RoiMode::Max { &LARGEST } else { &MEANS };
+        let rows = vec![row as u64 * 4; site.outputs.len()];
+        let launches = launch_rows(self.name(), site.device, site.outputs[0].shape[0], &rows, |part| {
             let window = site.device.window((part.start * row) as u64..(part.end * row) as u64, 4);
             let count = part.len() * row;
             let params = Params {
@@ -188,19 +219,21 @@ impl Op for RoiAlign {
                 output_skip: window.skip,
                 samples: u32_of(self.sampling_ratio),
                 aligned: u32::from(self.aligned),
-                largest: u32::from(self.mode == RoiMode::Max),
                 spatial_scale: self.spatial_scale,
             };
-            Launch::new(&BINS, &params, groups(count, WORKGROUP)).input(0).input(1).input(2).output_window(0, &window)
+            let launch = Launch::new(kernel, &params, groups(count, WORKGROUP)).input(0).input(1).input(2);
+            (0..site.outputs.len()).fold(launch, |launch, output| launch.output_window(output, &window))
         })?;
         Ok(vec![Candidate::of(launches)])
     }
 
-    fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
-        let (grad, rois) = (the_gradient(self.name(), output_grads)?, inputs[1].detach()?);
+    fn gradient(&self, inputs: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
+        let Some(grad) = output_grads.first().and_then(Option::as_ref) else { return Ok(vec![None; 3]) };
+        let rois = inputs[1].detach()?;
         let (&[n, c, h, w], &[parts, _, oh, ow]) = (inputs[0].shape(), grad.shape()) else { return Ok(vec![None; 3]) };
-        if self.mode == RoiMode::Max {
-            return Err(Error::unsupported(self.name(), "the gradient of Max"));
+        if let [_, indices, weights] = outputs {
+            let of_input = RoiAlignMaxGradient { align: *self, images: n, image: Hw::new(h, w) };
+            return Ok(vec![Some(rois.apply1(of_input, &[&inputs[2], indices, &grad.mul(weights)?])?), None, None]);
         }
         let weights = |pixels, across| rois.apply1(RoiAlignWeights { align: *self, pixels, across }, &[]);
         // Columns: (K, C OH, OW) by (K, OW, W). A part's bins of all rows become rows of one matrix (K OH, C W).
@@ -248,21 +281,28 @@ impl RoiAlign {
         Samples { first: start + bin as f64 * length + 0.5 * step, step, count, adaptive }
     }
 
-    fn bin(self, down: Samples, across: Samples, size: Hw, pixel: impl Fn(usize, usize) -> f64) -> f64 {
+    fn bin(self, down: Samples, across: Samples, size: Hw, pixel: impl Fn(usize, usize) -> f64) -> Picked {
         let (rows, all_rows) = down.taps(size.h);
         let (columns, all_columns) = across.taps(size.w);
-        let terms = || rows.iter().flat_map(|y| columns.iter().map(move |x| (y, x)));
-        let product = |(i, wy): (usize, f64), (j, wx): (usize, f64)| wy * wx * pixel(i, j);
+        let samples = rows.iter().flat_map(|y| columns.iter().map(move |x| (y, x)));
+        let terms = samples.flat_map(|(y, x)| y.iter().flat_map(move |&y| x.iter().map(move |&x| (y, x))));
+        let terms = terms.map(|((i, wy), (j, wx))| Picked {
+            value: wy * wx * pixel(i, j),
+            index: i32::try_from(i * size.w + j).unwrap_or(i32::MAX),
+            weight: wy * wx,
+        });
         match self.mode {
             RoiMode::Average => {
-                let sample = |(y, x): (&Tap, &Tap)| y.iter().map(|&y| x.iter().map(|&x| product(y, x)).sum::<f64>()).sum::<f64>();
-                terms().map(sample).sum::<f64>() / (down.count * across.count).max(1.0)
+                let value = terms.map(|term| term.value).sum::<f64>() / (down.count * across.count).max(1.0);
+                Picked { value, ..Picked::NONE }
             }
             RoiMode::Max => {
-                let all = terms().flat_map(|(y, x)| y.iter().flat_map(move |&y| x.iter().map(move |&x| (y, x))));
-                let largest = all.map(|(y, x)| product(y, x)).reduce(f64::max);
-                let inside = all_rows && all_columns;
-                largest.map_or(0.0, |value| if inside { value } else { value.max(0.0) })
+                // A sample outside is 0.
+                let outside = (!(all_rows && all_columns)).then_some(Picked::NONE);
+                let wins = |best: Picked, term: Picked| {
+                    if term.value > best.value || (term.value.is_nan() && !best.value.is_nan()) { term } else { best }
+                };
+                terms.chain(outside).reduce(wins).unwrap_or(Picked::NONE)
             }
         }
     }

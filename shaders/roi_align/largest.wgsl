@@ -1,5 +1,6 @@
-// roi_align/bins: one invocation per output: the samples of its bin.
+// roi_align/largest: one invocation per output: the largest weighted pixel of its bin's samples, where it lay, and its weight.
 #import index
+#import larger
 #import pick
 #import roi_samples
 
@@ -16,7 +17,6 @@ struct Params {
     output_skip: u32,
     samples: u32,             // along each side of a bin; 0: one to a pixel
     aligned: u32,
-    largest: u32,             // the largest weighted pixel rather than the mean
     spatial_scale: f32,
 }
 
@@ -25,6 +25,31 @@ struct Params {
 @group(0) @binding(2) var<storage, read> rois: array<vec4<f32>>;       // (K): x1, y1, x2, y2
 @group(0) @binding(3) var<storage, read> batch_indices: array<i32>;    // (K)
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;     // (K, C, OH, OW)
+@group(0) @binding(5) var<storage, read_write> indices: array<i32>;    // the same
+@group(0) @binding(6) var<storage, read_write> weights: array<f32>;    // the same
+
+struct Picked {
+    value: f32,
+    place: i32,
+    weight: f32,
+}
+
+const OUTSIDE = Picked(0.0, -1, 0.0);
+
+fn larger(best: Picked, pixel: f32, place: u32, weight: f32) -> Picked {
+    let value = pixel * weight;
+    // The first has nothing to be larger than.
+    if (best.weight < 0.0 || is_larger(value, best.value)) {
+        return Picked(value, i32(place), weight);
+    }
+    return best;
+}
+
+fn write(at: u32, picked: Picked) {
+    output[at] = picked.value;
+    indices[at] = picked.place;
+    weights[at] = picked.weight;
+}
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -40,7 +65,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
 
     let corners = rois[params.first + k] * params.spatial_scale - select(0.0, 0.5, params.aligned != 0u);
     if (is_far(corners)) {
-        output[params.output_skip + index] = 0.0;
+        write(params.output_skip + index, OUTSIDE);
         return;
     }
     let image = pick(batch_indices[params.first + k], i32(params.images));
@@ -49,8 +74,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let across = samples(corners.x, corners.z, params.output_size.x, bin.x, params.samples, aligned);
     let down = samples(corners.y, corners.w, params.output_size.y, bin.y, params.samples, aligned);
 
-    var sum = 0.0;
-    var largest = -3.4028234e38;
+    var best = Picked(0.0, -1, -1.0);
     var met = 0.0;
     for (var i = 0u; i < params.most.y; i++) {
         let step_y = down.skipped + f32(i);
@@ -59,8 +83,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             continue;
         }
         let v = tap(y, params.input_size.y);
-        let top = base + v.low * params.input_size.x;
-        let bottom = base + v.high * params.input_size.x;
+        let top = v.low * params.input_size.x;
+        let bottom = v.high * params.input_size.x;
         for (var j = 0u; j < params.most.x; j++) {
             let step_x = across.skipped + f32(j);
             let x = across.start + step_x * across.step;
@@ -68,19 +92,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
                 continue;
             }
             let u = tap(x, params.input_size.x);
-            let pixels = vec4(input[top + u.low], input[top + u.high], input[bottom + u.low], input[bottom + u.high]);
-            let weights = vec4(1.0 - v.part, 1.0 - v.part, v.part, v.part) * vec4(1.0 - u.part, u.part, 1.0 - u.part, u.part);
-            let terms = pixels * weights;
-            sum += terms.x + terms.y + terms.z + terms.w;
-            largest = max(largest, max(max(terms.x, terms.y), max(terms.z, terms.w)));
+            best = larger(best, input[base + top + u.low], top + u.low, (1.0 - v.part) * (1.0 - u.part));
+            best = larger(best, input[base + top + u.high], top + u.high, (1.0 - v.part) * u.part);
+            best = larger(best, input[base + bottom + u.low], bottom + u.low, v.part * (1.0 - u.part));
+            best = larger(best, input[base + bottom + u.high], bottom + u.high, v.part * u.part);
             met += 1.0;
         }
     }
-    let all = across.count * down.count;
-    var value = sum / max(all, 1.0);
-    if (params.largest != 0u) {
-        // A sample outside is 0.
-        value = select(max(largest, 0.0), largest, met == all && met > 0.0);
+    // A sample outside is 0.
+    let outside = met < across.count * down.count && best.value < 0.0 && !is_nan(best.value);
+    if (met == 0.0 || outside) {
+        best = OUTSIDE;
     }
-    output[params.output_skip + index] = value;
+    write(params.output_skip + index, best);
 }
