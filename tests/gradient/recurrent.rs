@@ -207,7 +207,8 @@ fn long_sequences_are_their_pieces() {
         let made = plan.run(&[("x", &inputs[0]), ("w", &inputs[1]), ("r", &inputs[2])]).unwrap();
         for (whole, pieces) in made[..3].iter().zip(&made[3..]) {
             // Sums of 1500 numbers below 1, in another order.
-            compare(whole, pieces, None, Bound::Near { absolute: 2e-4, relative: 2e-5 }).unwrap_or_else(|e| panic!("{}: {e}", device.name()));
+            compare(whole, pieces, None, Bound::Near { absolute: 2e-4, relative: 2e-5 })
+                .unwrap_or_else(|e| panic!("{}: {e}", device.name()));
         }
         assert!(made[1].to_f64().iter().all(|v| v.abs() > 0.01), "{:?}", made[1]);
     }

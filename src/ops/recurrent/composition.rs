@@ -22,7 +22,8 @@ struct Weights {
 pub(super) fn check_steps(op: &'static str, steps: usize) -> Result<()> {
     if steps > MAX_COMPOSED {
         let what = "with peepholes, or for a gradient's gradient";
-        let reason = format!("{steps} time steps {what}: {MAX_COMPOSED} are the most; cut the sequence into several, each from the last states");
+        let reason =
+            format!("{steps} time steps {what}: {MAX_COMPOSED} are the most; cut the sequence into several, each from the last states");
         return Err(Error::unsupported(op, reason));
     }
     Ok(())

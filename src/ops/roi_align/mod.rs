@@ -38,9 +38,7 @@ pub use weights::RoiAlignWeights;
 use super::gather::picked_place;
 use super::grid_sample::{FAR, check_sides};
 use super::u32_of;
-use super::{
-    Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, only_where, rounded,
-};
+use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, only_where, rounded};
 use crate::array::{Array, DType, Hw, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, Slot, kernel, params};
