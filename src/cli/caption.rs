@@ -3,6 +3,7 @@
 use super::DeviceArgs;
 use super::caption_sheet::Sheets;
 use super::photos::{self, Photo};
+use super::trained;
 use clap::Args;
 use foveate::models::captioning::{self, Captioner, Encoder, Search, System};
 use foveate::models::digit_scenes;
@@ -131,7 +132,7 @@ impl Caption {
             decoder = decoder.with_metadata(name, value);
         }
         if let Some(path) = &self.encoder {
-            return Ok((decoder, Weights::open(path)?));
+            return Ok((decoder, trained::start(path)?));
         }
         if let Err(Error::Model { file, reason }) = Encoder::of(&decoder) {
             // What is no captioner is told so first.

@@ -2,9 +2,9 @@
 
 use super::photos::milliseconds;
 use super::systems::System;
+use super::trained;
 use clap::Args;
 use foveate::Result;
-use foveate::nn::Weights;
 use indicatif::ProgressBar;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 #[command(after_help = "\
 Weights have the names and shapes of the released checkpoints. A network that its paper
 made out of a trained classifier takes that from --trunk: layers of the same names are
-kept, fc6 and fc7 become convolutions, what is new starts as published. Without --trunk
-the classifier's layers are random numbers, and the network says nothing of use yet.
+kept, fc6 and fc7 become convolutions, what is new starts as published. torchvision's and
+timm's VGG-16 and VGG-19, also with batch normalisation, are taken as they are. Without
+--trunk the classifier's layers are random numbers, and the network says nothing of use yet.
 
 Examples:
   foveate init fcn32s --trunk vgg16.safetensors -o fcn32s.safetensors
@@ -39,7 +40,7 @@ pub(super) struct Init {
 impl Init {
     pub(super) fn run(self) -> Result<ExitCode> {
         let system = System::named(&self.system)?;
-        let trunk = self.trunk.map(Weights::open).transpose()?;
+        let trunk = self.trunk.as_deref().map(trained::start).transpose()?;
         let begin = Instant::now();
         let spinner = ProgressBar::new_spinner().with_message(format!("drawing the weights of {}", system.name()));
         spinner.enable_steady_tick(Duration::from_millis(100));

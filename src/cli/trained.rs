@@ -9,6 +9,7 @@ use foveate::models::mnc::Cascade;
 use foveate::models::narrow_fcn::NarrowFcn;
 use foveate::models::pixelwise::Pixelwise;
 use foveate::models::stn::{Mnist, Network, PlainCnn};
+use foveate::models::torchvision;
 use foveate::models::unet::UNet;
 use foveate::nn::Weights;
 use foveate::train::{About, Frame};
@@ -39,9 +40,10 @@ pub(super) fn named(name: &str) -> Result<Option<Weights>> {
     }
 }
 
-/// The weights to start from at `path`, which may be the name of a built-in network.
+/// The weights to start from at `path`, which may be the name of a built-in network, or `PyTorch`'s VGG.
 pub(super) fn start(path: &Path) -> Result<Weights> {
-    named(&path.to_string_lossy())?.map_or_else(|| Weights::open(path), Ok)
+    let weights = named(&path.to_string_lossy())?.map_or_else(|| Weights::open(path), Ok)?;
+    Ok(torchvision::vgg(&weights)?.unwrap_or(weights))
 }
 
 /// The hypercolumns that `name` names: the built-in ones, or a file.

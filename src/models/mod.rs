@@ -21,6 +21,7 @@ pub mod rnnsearch;
 pub mod selfie;
 pub mod show_attend_tell;
 pub mod stn;
+pub mod torchvision;
 mod trunk;
 pub mod unet;
 pub mod vgg;

@@ -3,6 +3,7 @@
 use super::data::Sets;
 use super::experiment::{Experiment, Inputs};
 use super::tally::{Scores, Tally};
+use crate::cli::trained;
 use foveate::Result;
 use foveate::array::{Array, DType, Hw, Literal, picture};
 use foveate::graph::{Graph, Var};
@@ -47,7 +48,7 @@ impl Experiment for Pixels {
 
     fn initial(&self, seed: u64) -> Result<Weights> {
         match &self.start {
-            Some(path) => self.network.after(&Weights::open(path)?, seed),
+            Some(path) => self.network.after(&trained::start(path)?, seed),
             None => self.network.initial(seed),
         }
     }
