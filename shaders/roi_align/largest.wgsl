@@ -1,24 +1,9 @@
 // roi_align/largest: one invocation per output: the largest weighted pixel of its bin's samples, where it lay, and its weight.
 #import index
 #import larger
-#import pick
-#import roi_samples
+#import roi_align
 
 override WORKGROUP: u32 = 64u;
-
-struct Params {
-    input_size: vec2<u32>,    // w, h, as are all pairs
-    output_size: vec2<u32>,
-    most: vec2<u32>,          // samples along one side of a bin that can meet the image
-    images: u32,
-    channels: u32,
-    first: u32,               // part
-    count: u32,
-    output_skip: u32,
-    samples: u32,             // along each side of a bin; 0: one to a pixel
-    aligned: u32,
-    spatial_scale: f32,
-}
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<f32>;            // (N, C, H, W)
@@ -36,19 +21,16 @@ struct Picked {
 
 const OUTSIDE = Picked(0.0, -1, 0.0);
 
-fn larger(best: Picked, pixel: f32, place: u32, weight: f32) -> Picked {
-    let value = pixel * weight;
-    // The first has nothing to be larger than.
-    if (best.weight < 0.0 || is_larger(value, best.value)) {
-        return Picked(value, i32(place), weight);
-    }
-    return best;
-}
+// Nothing yet where the place is -1.
+var<private> best: Picked = OUTSIDE;
 
-fn write(at: u32, picked: Picked) {
-    output[at] = picked.value;
-    indices[at] = picked.place;
-    weights[at] = picked.weight;
+fn see(pixels: vec4<f32>, of_pixels: vec4<f32>, places: vec4<u32>) {
+    for (var k = 0u; k < 4u; k++) {
+        let value = pixels[k] * of_pixels[k];
+        if (best.place < 0 || is_larger(value, best.value)) {
+            best = Picked(value, i32(places[k]), of_pixels[k]);
+        }
+    }
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -57,52 +39,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     if (index >= params.count) {
         return;
     }
-    let row = index / params.output_size.x;
-    let plane = row / params.output_size.y;
-    let bin = vec2<f32>(vec2(index - row * params.output_size.x, row - plane * params.output_size.y));
-    let k = plane / params.channels;
-    let channel = plane - k * params.channels;
-
-    let corners = rois[params.first + k] * params.spatial_scale - select(0.0, 0.5, params.aligned != 0u);
-    if (is_far(corners)) {
-        write(params.output_skip + index, OUTSIDE);
-        return;
-    }
-    let image = pick(batch_indices[params.first + k], i32(params.images));
-    let base = (image * params.channels + channel) * params.input_size.x * params.input_size.y;
-    let aligned = params.aligned != 0u;
-    let across = samples(corners.x, corners.z, params.output_size.x, bin.x, params.samples, aligned);
-    let down = samples(corners.y, corners.w, params.output_size.y, bin.y, params.samples, aligned);
-
-    var best = Picked(0.0, -1, -1.0);
-    var met = 0.0;
-    for (var i = 0u; i < params.most.y; i++) {
-        let step_y = down.skipped + f32(i);
-        let y = down.start + step_y * down.step;
-        if (step_y >= down.count || y < -1.0 || y > f32(params.input_size.y)) {
-            continue;
-        }
-        let v = tap(y, params.input_size.y);
-        let top = v.low * params.input_size.x;
-        let bottom = v.high * params.input_size.x;
-        for (var j = 0u; j < params.most.x; j++) {
-            let step_x = across.skipped + f32(j);
-            let x = across.start + step_x * across.step;
-            if (step_x >= across.count || x < -1.0 || x > f32(params.input_size.x)) {
-                continue;
-            }
-            let u = tap(x, params.input_size.x);
-            best = larger(best, input[base + top + u.low], top + u.low, (1.0 - v.part) * (1.0 - u.part));
-            best = larger(best, input[base + top + u.high], top + u.high, (1.0 - v.part) * u.part);
-            best = larger(best, input[base + bottom + u.low], bottom + u.low, v.part * (1.0 - u.part));
-            best = larger(best, input[base + bottom + u.high], bottom + u.high, v.part * u.part);
-            met += 1.0;
-        }
-    }
+    let walked = walk(index);
     // A sample outside is 0.
-    let outside = met < across.count * down.count && best.value < 0.0 && !is_nan(best.value);
-    if (met == 0.0 || outside) {
+    if (walked.met < walked.all && best.value < 0.0 && !is_nan(best.value)) {
         best = OUTSIDE;
     }
-    write(params.output_skip + index, best);
+    let at = params.output_skip + index;
+    output[at] = best.value;
+    indices[at] = best.place;
+    weights[at] = best.weight;
 }

@@ -55,6 +55,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     recurrent_plain,
     recurrent_product,
     reduction,
+    roi_align,
     roi_samples,
     rows_places,
     sample,

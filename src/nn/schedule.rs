@@ -14,8 +14,13 @@
 //!
 //! The first seven are Caffe's `lr_policy`, by name and formula; cosine is that of Loshchilov, Hutter 2017, without restarts.
 
+use serde::Deserialize;
+
 /// What the learning rate is at which step.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// As recipes have it: `kind = "multi-step"`, and its numbers, but for `steps` of a run, which [`Schedule::over`] sets.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Schedule {
     /// Always the same.
     Fixed {
@@ -63,6 +68,7 @@ pub enum Schedule {
         /// The power.
         power: f64,
         /// When it is 0.
+        #[serde(skip)]
         steps: u64,
     },
     /// From one rate to another around a step: up for a positive gamma.
@@ -86,15 +92,27 @@ pub enum Schedule {
         /// The greatest rate.
         base: f64,
         /// The last rate.
+        #[serde(default)]
         last: f64,
         /// How many steps it goes up.
+        #[serde(default)]
         warm_up: u64,
         /// How many steps there are, those of the way up among them.
+        #[serde(skip)]
         steps: u64,
     },
 }
 
 impl Schedule {
+    /// The same, ending at the end of a run of `run` steps if it is one that ends.
+    #[must_use]
+    pub fn over(mut self, run: u64) -> Self {
+        if let Self::Poly { steps, .. } | Self::Cosine { steps, .. } = &mut self {
+            *steps = run;
+        }
+        self
+    }
+
     /// The rate at `step`, counted from 0.
     pub fn rate(&self, step: u64) -> f64 {
         let t = step as f64;
@@ -145,6 +163,8 @@ mod tests {
         rates(&Schedule::Keras { base: 0.1, decay: 0.5 }, &[(0, 0.1), (2, 0.05)]);
         let cosine = Schedule::Cosine { base: 1.0, last: 0.1, warm_up: 4, steps: 15 };
         rates(&cosine, &[(0, 0.25), (3, 1.0), (4, 1.0), (9, 0.55), (14, 0.1), (99, 0.1)]);
-        rates(&Schedule::Cosine { base: 1.0, last: 0.0, warm_up: 0, steps: 0 }, &[(0, 0.0)]);
+        let none = Schedule::Cosine { base: 1.0, last: 0.0, warm_up: 0, steps: 0 };
+        rates(&none, &[(0, 0.0)]);
+        rates(&none.over(3), &[(0, 1.0), (1, 0.5), (2, 0.0)]);
     }
 }

@@ -16,7 +16,6 @@ mod recipe;
 mod run;
 mod scenes;
 mod segmenters;
-mod settings;
 mod tally;
 mod telling;
 mod translating;

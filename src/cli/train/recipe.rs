@@ -11,10 +11,10 @@ use super::experiment::Experiment;
 use super::objects::ObjectsRecipe;
 use super::pixels::Pixels;
 use super::segmenters::{FcnRecipe, UnetRecipe};
-use super::settings::{OptimiserRecipe, ScheduleRecipe};
 use super::telling::ShowAttendTellRecipe;
 use super::translating::RnnSearchRecipe;
-use foveate::nn::optimiser::Parameter;
+use foveate::nn::optimiser::{Optimiser, Parameter};
+use foveate::nn::schedule::Schedule;
 use foveate::train::{Augmented, Clip, Dataset};
 use foveate::{Error, Result};
 use serde::Deserialize;
@@ -73,8 +73,8 @@ pub(super) struct Recipe {
     #[serde(default)]
     augmentation: Vec<AugmentationRecipe>,
     pub(super) train: Train,
-    pub(super) optimiser: OptimiserRecipe,
-    pub(super) schedule: ScheduleRecipe,
+    pub(super) optimiser: Optimiser,
+    pub(super) schedule: Schedule,
     #[serde(default)]
     multiplier: Vec<Multiplier>,
 }

@@ -157,8 +157,8 @@ impl Run {
         let mut random = Random::new(&graph, recipe.train.seed)?;
         let objective = experiment.objective(&graph, weights, &inputs, &mut random)?;
         let objective = Objective { parameters: recipe.multiplied(objective.parameters), ..objective };
-        let schedule = recipe.schedule.of(recipe.train.steps);
-        let trainer = Trainer::new(&self.device, &objective, &recipe.optimiser.optimiser(), schedule, recipe.clip())?;
+        let schedule = recipe.schedule.clone().over(recipe.train.steps);
+        let trainer = Trainer::new(&self.device, &objective, &recipe.optimiser, schedule, recipe.clip())?;
         Ok(experiment.metadata().iter().fold(trainer, |trainer, (key, value)| trainer.with_metadata(key, value)))
     }
 

@@ -11,9 +11,11 @@ use super::{Parameter, smoothed};
 use crate::error::Result;
 use crate::graph::Var;
 use crate::ops::{number, scaled};
+use serde::Deserialize;
 
 /// Steps as large as former ones. States: `<parameter>/square_average`, n, and `<parameter>/step_average`, u.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct AdaDelta {
     /// s, how much of the means stays, 0 to 1.
     pub smoothing: f32,

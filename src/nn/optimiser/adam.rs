@@ -17,9 +17,11 @@ use crate::array::Array;
 use crate::error::Result;
 use crate::graph::Var;
 use crate::ops::{number, scaled};
+use serde::Deserialize;
 
 /// Where epsilon stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum AdamForm {
     /// Beside the corrected root: algorithm 1 of the paper, PyTorch.
     #[default]
@@ -32,7 +34,8 @@ pub enum AdamForm {
 ///
 /// States: `<parameter>/first_moment` and `<parameter>/second_moment`, m and v; `optimiser/first_correction` and
 /// `optimiser/second_correction`, c1 and c2.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Adam {
     /// How much of the mean gradient stays, 0 to 1.
     pub beta1: f32,

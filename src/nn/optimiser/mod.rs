@@ -49,6 +49,7 @@ use crate::array::{Array, DType};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
 use crate::ops::scaled;
+use serde::Deserialize;
 use std::sync::Arc;
 
 /// What an optimiser changes: a state of a graph.
@@ -86,7 +87,10 @@ impl Parameter {
 }
 
 /// How parameters follow from gradients.
-#[derive(Clone, Copy, Debug, PartialEq)]
+///
+/// As recipes have it: `kind = "graves-rms-prop"`, and the numbers that are not as usual.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Optimiser {
     /// Down the gradient, with momentum or without.
     Sgd(Sgd),

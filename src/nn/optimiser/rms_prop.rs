@@ -18,9 +18,11 @@ use super::{Parameter, smoothed};
 use crate::error::Result;
 use crate::graph::Var;
 use crate::ops::{number, scaled};
+use serde::Deserialize;
 
 /// Gradients over the root of their mean squares.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct RmsProp {
     /// s, how much of the means stays, 0 to 1.
     pub smoothing: f32,
@@ -42,7 +44,8 @@ impl Default for RmsProp {
 }
 
 /// Graves' form: centred, epsilon inside the root, the rate in the velocity.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct GravesRmsProp {
     /// s, how much of the means stays, 0 to 1.
     pub smoothing: f32,

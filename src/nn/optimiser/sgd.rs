@@ -18,9 +18,11 @@ use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::graph::Var;
 use crate::ops::{number, scaled};
+use serde::Deserialize;
 
 /// Whose velocity.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum MomentumForm {
     /// Caffe's, with the rate in it.
     Caffe,
@@ -32,7 +34,8 @@ pub enum MomentumForm {
 }
 
 /// Steps down the gradient. State: `<parameter>/momentum`, v, if there is momentum.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Sgd {
     /// mu, how much of the velocity stays, 0 to 1.
     pub momentum: f32,
