@@ -182,6 +182,12 @@ impl Model {
         open
     }
 
+    /// What the open dimensions are called, by `input.axis`.
+    fn placed(&self) -> BTreeMap<String, String> {
+        let dims = self.inputs.iter().flat_map(|p| p.dims.iter().flatten().enumerate().map(move |d| (p, d)));
+        dims.filter_map(|(port, (axis, dim))| Some((format!("{}.{axis}", port.name), dim.key(port, axis)?))).collect()
+    }
+
     /// The sizes of open dimensions as `bindings` have them: those given by name, and those of the values.
     ///
     /// # Errors
@@ -193,9 +199,9 @@ impl Model {
 
     /// [`Model::sizes`], for the tensors that the inputs are made of.
     fn sizes_of(&self, inputs: &[Port], bindings: &Bindings) -> Result<BTreeMap<String, usize>> {
-        let open = self.open_dims();
+        let (open, placed) = (self.open_dims(), self.placed());
         let counted = |name: &str| self.inputs.iter().any(|p| p.kind != Kind::Tensor && p.name == name);
-        if let Some(name) = bindings.dims.keys().find(|name| !open.contains(name) && !counted(name)) {
+        if let Some(name) = bindings.dims.keys().find(|name| !placed.contains_key(*name) && !open.contains(name) && !counted(name)) {
             let has = if open.is_empty() { "none".to_owned() } else { open.join(", ") };
             return Err(Error::shape("model", format!("there is no open dimension '{name}', it has {has}; {}", self.takes())));
         }
@@ -206,7 +212,13 @@ impl Model {
         if let Some(name) = bindings.values.keys().find(|name| !names.contains(name.as_str())) {
             return Err(Error::shape("model", format!("there is no input '{name}'; {}", self.takes())));
         }
-        let mut sizes = bindings.dims.clone();
+        let mut sizes = BTreeMap::new();
+        for (name, &size) in &bindings.dims {
+            let key = placed.get(name).unwrap_or(name);
+            if let Some(other) = sizes.insert(key.clone(), size).filter(|&other| other != size) {
+                return Err(Error::shape("model", format!("{key} is given as {other} and as {size}; {}", self.takes())));
+            }
+        }
         for port in inputs {
             if let Some(tensor) = bindings.values.get(&port.name) {
                 self.bind(port, tensor.elem(), tensor.shape(), &mut sizes)?;

@@ -68,7 +68,7 @@ impl fmt::Display for Port {
 /// What the open dimensions and some inputs are.
 #[derive(Clone, Debug, Default)]
 pub struct Bindings {
-    /// Sizes by symbol, or by `input.axis` where a dimension has no name; the number of tensors of a sequence or an optional by its name.
+    /// Sizes by symbol or by `input.axis`; the number of tensors of a sequence or an optional by its name.
     pub dims: BTreeMap<String, usize>,
     /// Inputs whose values are known now. Their shapes bind dimensions; a value that decides a shape is read, and the import is then
     /// for this value.
@@ -123,7 +123,8 @@ pub(super) fn port(info: &proto::ValueInfo) -> Result<Port, String> {
     let elem = Elem::of_code(tensor.elem_type).ok_or_else(|| wrong(&format!("has the unknown element type {}", tensor.elem_type)))?;
     let dim = |d: &proto::Dimension| match &d.value {
         Some(Size::Value(size)) => usize::try_from(*size).map_or(Dim::Unknown, Dim::Size),
-        Some(Size::Param(name)) if !name.is_empty() => Dim::Symbol(name.clone()),
+        // Exporters that have no name write `?` or `None` wherever a size is open.
+        Some(Size::Param(name)) if name.chars().any(char::is_alphabetic) && name != "None" => Dim::Symbol(name.clone()),
         _ => Dim::Unknown,
     };
     // The tensors of a sequence differ in shape.

@@ -118,3 +118,24 @@ fn data_outside_the_models_folder_is_not_read() {
         assert!(text.contains(part), "{location}: {text}");
     }
 }
+
+#[test]
+fn open_sizes_are_given_by_symbol_or_place() {
+    let mut graph = graph(vec![node("Neg", &["x"], &["y"])]);
+    let names = ["N", "?", "?", "None"];
+    let dim = |name: &str| proto::Dimension { value: Some(proto::Size::Param(name.into())) };
+    let kind = proto::TensorKind { elem_type: 1, shape: Some(proto::Shape { dim: names.map(dim).to_vec() }) };
+    graph.input[0].r#type = Some(proto::Type { value: Some(proto::TypeValue::Tensor(kind)) });
+    let model = Model::from_bytes(model(graph).encode_to_vec(), "test.onnx").unwrap();
+    assert_eq!(model.open_dims(), ["N", "x.1", "x.2", "x.3"], "a question mark is no name");
+    let sizes = |dims: &[(&str, usize)]| {
+        let dims = dims.iter().map(|&(name, size)| (name.to_owned(), size)).collect();
+        model.sizes(&Bindings { dims, ..Bindings::default() })
+    };
+    let found = sizes(&[("x.0", 2), ("x.1", 3), ("x.2", 4), ("x.3", 5)]).unwrap();
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), [("N", 2), ("x.1", 3), ("x.2", 4), ("x.3", 5)].map(|(n, s)| (n.to_owned(), s)));
+    assert!(sizes(&[("N", 2), ("x.0", 2)]).is_ok());
+    let text = sizes(&[("N", 1), ("x.0", 2)]).unwrap_err().to_string();
+    assert!(text.contains("N is given as 1 and as 2"), "{text}");
+    assert!(sizes(&[("x.4", 2)]).unwrap_err().to_string().contains("there is no open dimension 'x.4', it has N, x.1"));
+}
