@@ -82,6 +82,12 @@ pub fn check_composed(
     expected: &[&Array],
     bound: Bound,
 ) {
+    composed(name, inputs, &build, expected, bound);
+}
+
+/// Compiled once, not for each `build`.
+#[track_caller]
+fn composed(name: &str, inputs: &[Array], build: &dyn Fn(&[Var]) -> foveate::Result<Vec<Var>>, expected: &[&Array], bound: Bound) {
     let graph = Graph::new();
     let names: Vec<String> = (0..inputs.len()).map(|i| format!("input{i}")).collect();
     let vars: Vec<Var> = names.iter().zip(inputs).map(|(name, array)| graph.input(name, array.ty()).unwrap()).collect();

@@ -49,10 +49,11 @@ pub fn distinct(shape: &[usize], seed: u64) -> Array {
 /// there twice with the same bits.
 #[track_caller]
 pub fn check(name: &str, inputs: &[Array], build: impl Fn(&[Var]) -> foveate::Result<Var>) {
-    checked(name, inputs, build).unwrap_or_else(|e| panic!("{name}: {e}"));
+    checked(name, inputs, &build).unwrap_or_else(|e| panic!("{name}: {e}"));
 }
 
-fn checked(name: &str, inputs: &[Array], build: impl Fn(&[Var]) -> foveate::Result<Var>) -> Result<(), String> {
+/// Compiled once, not for each `build`.
+fn checked(name: &str, inputs: &[Array], build: &dyn Fn(&[Var]) -> foveate::Result<Var>) -> Result<(), String> {
     let words = |e: foveate::Error| e.to_string();
     let graph = Graph::new();
     let names: Vec<String> = (0..inputs.len()).map(|i| format!("input{i}")).collect();
