@@ -17,12 +17,33 @@ use foveate::graph::{Graph, Var};
 use foveate::plan::{Device, Plan};
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex};
 
 /// The adapter that tests run on: `FOVEATE_ADAPTER`, else the best. Without one every test fails.
+///
+/// A device computes one dispatch after the other, so tests that run at the same time have one each: the one that fewest others use.
 pub fn gpu() -> &'static Gpu {
-    static GPU: LazyLock<Gpu> = LazyLock::new(|| Gpu::new().unwrap_or_else(|e| panic!("tests need a GPU adapter: {e}")));
-    &GPU
+    static GPUS: [LazyLock<Gpu>; 2] = [const { LazyLock::new(open) }; 2];
+    static USERS: Mutex<[usize; 2]> = Mutex::new([0; 2]);
+    struct Place(usize);
+    impl Drop for Place {
+        fn drop(&mut self) {
+            USERS.lock().unwrap()[self.0] -= 1;
+        }
+    }
+    thread_local! {
+        static PLACE: Place = {
+            let mut users = USERS.lock().unwrap();
+            let place = usize::from(users[1] < users[0]);
+            users[place] += 1;
+            Place(place)
+        };
+    }
+    &GPUS[PLACE.with(|place| place.0)]
+}
+
+fn open() -> Gpu {
+    Gpu::new().unwrap_or_else(|e| panic!("tests need a GPU adapter: {e}"))
 }
 
 /// The same adapter opened so that a shader sees at most `bytes` of a buffer: operators must cut what is larger.
