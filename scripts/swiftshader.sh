@@ -21,7 +21,7 @@ if [ ! -e "$icd" ]; then
     rm -rf "$dir/root" "$dir/packages"/*.deb
     mv "$dir/packages" "$dir/root"
 fi
-programs=$(cargo test --locked --test ops --test gradient --no-run --message-format=json | sed -n 's/.*"executable":"\([^"]*/deps/[^"]*\)".*/\1/p')
+programs=$(cargo test --locked --test ops --test gradient --no-run --message-format=json | sed -n 's#.*"executable":"\([^"]*/deps/[^"]*\)".*#\1#p')
 names=$(IFS='|'; echo "${*:-.}")
 export VK_DRIVER_FILES=$icd VK_ICD_FILENAMES=$icd NODEVICE_SELECT=1
 passed=0 failed=()
