@@ -11,7 +11,7 @@ use foveate::ops::*;
 /// The tests' adapter, with every check compiled in.
 fn checked() -> Gpu {
     let adapter = Some(gpu().capabilities().name.clone());
-    Gpu::open(&GpuOptions { adapter, checked: true, disk_cache: false }).unwrap()
+    Gpu::open(&GpuOptions { adapter, checked: true, disk_cache: false, ..GpuOptions::default() }).unwrap()
 }
 
 #[test]

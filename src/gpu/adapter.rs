@@ -1,6 +1,6 @@
 //! Finding an adapter by preference or by name, and opening it.
 
-use super::waited;
+use super::{StandIn, waited};
 use crate::error::{Error, Result};
 use wgpu::{Backends, DeviceType, Features};
 
@@ -13,11 +13,13 @@ pub struct GpuOptions {
     pub checked: bool,
     /// Keep compiled pipelines on disk where the backend can.
     pub disk_cache: bool,
+    /// Take the kernels that this GPU would, whatever the adapter: slow, for tests.
+    pub stand_in: Option<StandIn>,
 }
 
 impl Default for GpuOptions {
     fn default() -> Self {
-        Self { adapter: None, checked: false, disk_cache: true }
+        Self { adapter: None, checked: false, disk_cache: true, stand_in: None }
     }
 }
 

@@ -11,6 +11,7 @@ mod kernel;
 mod launch;
 mod pipeline;
 mod shader;
+mod stand_in;
 mod timing;
 pub(crate) mod transfer;
 
@@ -24,6 +25,7 @@ pub(crate) use kernel::{kernel, params};
 pub use launch::{Binding, Launch, Slot};
 pub use pipeline::Pipeline;
 pub use shader::{INCLUDES, expand};
+pub use stand_in::StandIn;
 pub use timing::Timestamps;
 
 use crate::array::{Array, DType, TensorType};
@@ -44,6 +46,7 @@ struct Inner {
     queue: wgpu::Queue,
     capabilities: Capabilities,
     checked: bool,
+    stand_in: Option<StandIn>,
     pipelines: Mutex<HashMap<pipeline::Key, Arc<Pipeline>>>,
     cache: Option<cache::DiskCache>,
     choices: Choices,
@@ -97,19 +100,25 @@ impl Gpu {
     /// # Errors
     /// As [`Gpu::open`].
     pub async fn open_async(options: &GpuOptions) -> Result<Self> {
-        Ok(Self::assemble(adapter::open(options).await?, options.checked, options.disk_cache))
+        Ok(Self::assemble(adapter::open(options).await?, options))
     }
 
     /// Uses a device and queue that the caller already has.
     ///
     /// Operators use whatever features and limits the device was created with, matrices excepted: which it has, only its adapter knows.
     pub fn from_device(device: wgpu::Device, queue: wgpu::Queue) -> Self {
-        Self::assemble(adapter::Opened { device, queue, matrices: Vec::new() }, false, false)
+        let options = GpuOptions { disk_cache: false, ..GpuOptions::default() };
+        Self::assemble(adapter::Opened { device, queue, matrices: Vec::new() }, &options)
     }
 
-    fn assemble(opened: adapter::Opened, checked: bool, disk: bool) -> Self {
+    fn assemble(opened: adapter::Opened, options: &GpuOptions) -> Self {
         let adapter::Opened { device, queue, matrices } = opened;
-        let capabilities = Capabilities::read(&device, &matrices, checked);
+        let &GpuOptions { checked, disk_cache: disk, stand_in, .. } = options;
+        let own = Capabilities::read(&device, &matrices, checked);
+        let capabilities = match stand_in {
+            Some(stand_in) => stand_in.capabilities(own),
+            None => own,
+        };
         let cache = if disk { cache::DiskCache::open(&device) } else { None };
         let choices = Choices::open(&capabilities, cache::folder().filter(|_| disk).as_deref());
         let inner = Inner {
@@ -117,6 +126,7 @@ impl Gpu {
             queue,
             capabilities,
             checked,
+            stand_in,
             pipelines: Mutex::default(),
             cache,
             choices,
@@ -241,7 +251,11 @@ impl Gpu {
     fn compiled(&self, launch: &Launch) -> Result<Pipeline> {
         self.inner.compiled.fetch_add(1, Ordering::Relaxed);
         let cache = self.inner.cache.as_ref().map(cache::DiskCache::pipelines);
-        let options = pipeline::Options { checked: self.inner.checked, params_in_storage: self.capabilities().params_in_storage };
+        let options = pipeline::Options {
+            checked: self.inner.checked,
+            params_in_storage: self.capabilities().params_in_storage,
+            stand_in: self.inner.stand_in,
+        };
         pipeline::compile(self.device(), launch, options, cache)
     }
 

@@ -1,7 +1,7 @@
 //! Compute pipelines with explicit layouts.
 
 use super::half::halve;
-use super::{Launch, expand};
+use super::{Launch, StandIn, expand};
 use crate::error::Result;
 
 /// A compiled kernel and the layout of its bind group.
@@ -20,6 +20,8 @@ pub(super) struct Options {
     pub(super) checked: bool,
     /// `params` are a read-only storage buffer; see [`Capabilities::params_in_storage`](super::Capabilities).
     pub(super) params_in_storage: bool,
+    /// The GPU whose matrices are spelt out for threads.
+    pub(super) stand_in: Option<StandIn>,
 }
 
 /// What makes one pipeline differ from another.
@@ -47,7 +49,7 @@ impl Key {
 /// If a binding cannot be kept in f16 that should be.
 pub(super) fn compile(device: &wgpu::Device, launch: &Launch, options: Options, cache: Option<&wgpu::PipelineCache>) -> Result<Pipeline> {
     let label = Some(launch.kernel.name);
-    let Options { checked, params_in_storage } = options;
+    let Options { checked, params_in_storage, stand_in } = options;
     let mut text = expand(&launch.header, launch.kernel.source);
     if params_in_storage {
         text = text.replace("var<uniform> params", "var<storage, read> params");
@@ -55,6 +57,9 @@ pub(super) fn compile(device: &wgpu::Device, launch: &Launch, options: Options, 
     let halves: Vec<usize> = launch.bindings.iter().zip(1..).filter(|(b, _)| b.half).map(|(_, number)| number).collect();
     if !halves.is_empty() {
         text = halve(launch.kernel.name, &text, &halves)?;
+    }
+    if let Some(stand_in) = stand_in {
+        text = stand_in.spell_out(&text);
     }
     let source = wgpu::ShaderSource::Wgsl(text.into());
     let checks =

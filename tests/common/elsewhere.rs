@@ -24,7 +24,7 @@ pub fn small_bindings(device: &mut Capabilities) {
 
 /// Makes a device a software adapter whose subgroups are the 8 lanes of a vector, as lavapipe's are.
 pub fn with_lanes(device: &mut Capabilities) {
-    (device.software, device.subgroup_sizes) = (true, (8, 8));
+    (device.software, device.subgroup_sizes, device.matrices) = (true, (8, 8), None);
     device.features |= wgpu::Features::SUBGROUP | wgpu::Features::SHADER_INT64;
 }
 
@@ -58,7 +58,7 @@ impl Elsewhere {
 
     /// `op` as a software adapter runs it whose subgroups are not the 8 lanes of a vector.
     pub fn without_lanes(op: impl Op + 'static) -> Self {
-        Self::new(op, |device| (device.software, device.subgroup_sizes) = (true, (4, 4)))
+        Self::new(op, |device| (device.software, device.subgroup_sizes, device.matrices) = (true, (4, 4), None))
     }
 
     /// `op` cut into the windows of a device with [`small_bindings`].

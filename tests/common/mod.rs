@@ -12,7 +12,7 @@ pub use elsewhere::{Elsewhere, launches, small_bindings, with_lanes};
 pub use largest::Largest;
 
 use foveate::array::{Array, npy};
-use foveate::gpu::Gpu;
+use foveate::gpu::{Gpu, GpuOptions, StandIn};
 use foveate::graph::{Graph, Var};
 use foveate::plan::{Device, Plan};
 use std::collections::HashMap;
@@ -42,8 +42,21 @@ pub fn gpu() -> &'static Gpu {
     &GPUS[PLACE.with(|place| place.0)]
 }
 
+/// With `FOVEATE_STAND_IN=16x32` in place of a GPU whose subgroups of 32 multiply matrices of 16 x 16: as it would compute.
 fn open() -> Gpu {
-    Gpu::new().unwrap_or_else(|e| panic!("tests need a GPU adapter: {e}"))
+    match std::env::var("FOVEATE_STAND_IN") {
+        Ok(wanted) => {
+            let (side, subgroup) = wanted.split_once('x').expect("FOVEATE_STAND_IN is a matrix' rows, x, a subgroup's invocations");
+            stand_in(side.parse().unwrap(), subgroup.parse().unwrap())
+        }
+        Err(_) => Gpu::new().unwrap_or_else(|e| panic!("tests need a GPU adapter: {e}")),
+    }
+}
+
+/// The adapter in place of a GPU whose subgroups of so many invocations multiply matrices of `side` x `side`.
+pub fn stand_in(side: u32, subgroup: u32) -> Gpu {
+    let stand_in = Some(StandIn::new(side, subgroup).unwrap());
+    Gpu::open(&GpuOptions { stand_in, ..GpuOptions::from_env() }).unwrap_or_else(|e| panic!("tests need a GPU adapter: {e}"))
 }
 
 /// The same adapter opened so that a shader sees at most `bytes` of a buffer: operators must cut what is larger.
@@ -51,7 +64,8 @@ pub fn narrow_gpu(bytes: u64) -> Gpu {
     let wanted = gpu().capabilities();
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
-    let same = |a: &wgpu::Adapter| a.get_info().name == wanted.name && a.get_info().backend == wanted.backend;
+    // One that stands in for a GPU says so behind its name.
+    let same = |a: &wgpu::Adapter| wanted.name.starts_with(&a.get_info().name) && a.get_info().backend == wanted.backend;
     let adapter = adapters.into_iter().find(same).expect("the adapter is still there");
     // Windows start on WebGPU's coarsest alignment, so that few of them start where they are wanted.
     let limits = wgpu::Limits { min_storage_buffer_offset_alignment: 256, ..adapter.limits() };
