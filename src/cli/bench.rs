@@ -16,17 +16,18 @@ use std::time::Duration;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A row is ten dispatches in one pass, timed on the GPU; the time is a tenth of the median of twenty passes. The device is
-kept busy for 150 ms before each row. A row that would take longer than --budget gets fewer dispatches, and says so.
-FLOP count useful products and sums only; bytes are those of inputs and outputs in f32, each once. The percentages are shares of
-what the device was seen to reach beforehand: f32 products and sums in registers, and a copy through memory. Beside them stands
-how fast a run brings an input to the device and an output back, by the host's clock.
+A row is ten dispatches in one pass, timed on the GPU; the time is a tenth of the median of twenty
+passes. The device is kept busy for 150 ms before each row. A row that would take longer than
+--budget gets fewer dispatches, and says so. FLOP count useful products and sums only; bytes are
+those of inputs and outputs in f32, each once. The percentages are shares of what the device was
+seen to reach beforehand: f32 products and sums in registers, and a copy through memory. Beside
+them stands how fast a run brings an input to the device and an output back, by the host's clock.
 
 Examples:
   foveate bench --only deconv
   foveate bench --cases my-cases.json --json out.json
   foveate bench --adapter nvidia --precision fast --json ours.json
-  foveate bench --against before.json          how many times faster than the rows of an earlier --json")]
+  foveate bench --against before.json          how many times faster than an earlier --json")]
 pub(super) struct Bench {
     #[command(flatten)]
     cases: CaseArgs,

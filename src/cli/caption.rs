@@ -23,21 +23,24 @@ const BEAM: usize = 100;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
---weights digits is a small network that foveate has trained, of scenes of two digits over a texture: what
-there is, how large, and above or beside what. Other weights are a .safetensors file: what `foveate
-train` wrote by the recipes digits-captions or photos-captions, or one with the published names: of Show,
-Attend and Tell (Wemb, decoder_U, ..) or NeuralTalk's RNN (Ws, We, ..), and VGG's layers (conv1_1.weight, ..)
-in the same file or with --encoder. Which system, and its sizes, is told by the names and shapes.
+--weights digits is a small network that foveate has trained, of scenes of two digits over a
+texture: what there is, how large, and above or beside what. Other weights are a .safetensors
+file: what `foveate train` wrote by the recipes digits-captions or photos-captions, or one with
+the published names: of Show, Attend and Tell (Wemb, decoder_U, ..) or NeuralTalk's RNN (Ws, We,
+..), and VGG's layers (conv1_1.weight, ..) in the same file or with --encoder. Which system, and
+its sizes, is told by the names and shapes.
 
-Words are those of --vocabulary, or of 'vocabulary' in the file's metadata: a JSON list. A vocabulary is a
-text file with a word on each line, the first being number 0, or JSON: a list or {\"word\": number}. Number 0
-ends a caption; in Show, Attend and Tell number 1 stands for unknown words. Without one, numbers are printed.
+Words are those of --vocabulary, or of 'vocabulary' in the file's metadata: a JSON list. A
+vocabulary is a text file with a word on each line, the first being number 0, or JSON: a list or
+{\"word\": number}. Number 0 ends a caption; in Show, Attend and Tell number 1 stands for unknown
+words. Without one, numbers are printed.
 
-With --beam, Show, Attend and Tell's ended captions leave the beam, NeuralTalk's stay in it, as published.
+With --beam, Show, Attend and Tell's ended captions leave the beam, NeuralTalk's stay in it, as
+published.
 
 Examples:
-  foveate caption --attention looked          a scene that comes with foveate, and where it is looked at
-  foveate caption me.jpg --weights coco.safetensors --encoder vgg19.safetensors --vocabulary words.txt
+  foveate caption --attention looked          a scene that comes along, and where it is looked at
+  foveate caption me.jpg --weights sat.safetensors --encoder vgg19.safetensors --vocabulary words
   foveate caption holiday/ --weights coco.safetensors --beam 5 --attention looked
   foveate caption --weights neuraltalk.safetensors --set rnn_feed_once=true --json")]
 pub(super) struct Caption {

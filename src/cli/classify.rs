@@ -23,10 +23,10 @@ const NUMBERS: usize = 1 << 22;
 #[command(after_help = "\
 Weights are a file of `foveate train`: weights.safetensors or checkpoint.safetensors of a run
 whose network gives each picture a class, by the recipe folders-cnn, one of the digits' (but
-addition), or one of yours of the systems cnn, stn and glimpses. It says what classes are called, and
-how pictures come to the size that the network has learnt from. The digits' networks want a
-digit as in MNIST, light on dark, and as large. What gives each pixel a class is for
-`foveate segment --model`.
+addition), or one of yours of the systems cnn, stn and glimpses. It says what classes are called,
+and how pictures come to the size that the network has learnt from. The digits' networks want a
+digit as in MNIST, light on dark, and as large. What gives each pixel a class is for `foveate
+segment --model`.
 
 A line for each class, the likeliest first, and how likely it is. Pictures are computed in
 batches; one that cannot be read does not stop the others.

@@ -20,8 +20,8 @@ timm's VGG-16 and VGG-19, also with batch normalisation, are taken as they are. 
 
 Examples:
   foveate init fcn32s --trunk vgg16.safetensors -o fcn32s.safetensors
-  foveate init fcn16s --trunk fcn32s.safetensors -o fcn16s.safetensors    as in the paper: one after the other
-  foveate init show-attend-tell --trunk vgg19.safetensors -o coco.safetensors       encoder and decoder in one file
+  foveate init fcn16s --trunk fcn32s.safetensors -o fcn16s.safetensors    one after the other
+  foveate init show-attend-tell --trunk vgg19.safetensors -o coco.safetensors    with the encoder
   foveate init st-cnn --seed 3 -o st-cnn.safetensors")]
 pub(super) struct Init {
     /// The system, as `foveate models` lists it

@@ -141,3 +141,21 @@ impl AdapterArgs {
         Gpu::open(&GpuOptions { adapter, ..GpuOptions::default() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    /// What is wider than a terminal is wrapped where it was not meant to be.
+    #[test]
+    fn help_fits_a_terminal() {
+        let cli = Cli::command();
+        let texts = cli.get_subcommands().map(|c| (c.get_name(), c.get_after_help().map(ToString::to_string).unwrap_or_default()));
+        for (name, text) in texts {
+            for line in text.lines() {
+                assert!(line.chars().count() <= 100, "{name}: {line}");
+            }
+        }
+    }
+}

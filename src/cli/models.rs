@@ -8,7 +8,7 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  foveate models    parameters, multiply-adds for one picture or sentence of the given size, and where the system is from")]
+  foveate models    parameters, multiply-adds for one picture or sentence, and the source of each")]
 pub(super) struct Models {}
 
 impl Models {

@@ -16,14 +16,14 @@ use std::time::Instant;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Writes mask.png, cutout.png (with alpha) and overlay.png (the photo, and beside it with
-the mask tinted) to the output folder; with --background also composite.png. A published
-system that tells classes apart writes classes.png (a class a pixel, in PASCAL VOC's palette)
-and overlay.png with a legend, as does a network that `foveate train` made. A cascade, which tells one
-thing from the next of its class, writes instances.png and classes.png (PASCAL VOC's
-SegmentationObject and SegmentationClass), instances.json (class, score, box, pixels) and
-overlay.png; with --refine hypercolumns say anew which pixels of a box belong to its thing.
-Several photos get a folder each, named after the photo.
+Writes mask.png, cutout.png (with alpha) and overlay.png (the photo, and beside it with the mask
+tinted) to the output folder; with --background also composite.png. A published system that tells
+classes apart writes classes.png (a class a pixel, in PASCAL VOC's palette) and overlay.png with a
+legend, as does a network that `foveate train` made. A cascade, which tells one thing from the
+next of its class, writes instances.png and classes.png (PASCAL VOC's SegmentationObject and
+SegmentationClass), instances.json (class, score, box, pixels) and overlay.png; with --refine
+hypercolumns say anew which pixels of a box belong to its thing. Several photos get a folder each,
+named after the photo.
 
 Examples:
   foveate segment                                     the built-in photo
@@ -31,7 +31,7 @@ Examples:
   foveate segment holiday/ --output cut --background '#20406080'
   foveate segment me.png --background beach.webp --device cpu
   foveate segment street.jpg --model fcn8s --weights fcn8s-heavy-pascal.safetensors
-  foveate segment street.jpg --model deconvnet --weights deconvnet.safetensors --regions edge-boxes.txt
+  foveate segment me.jpg --model deconvnet --weights deconvnet.safetensors --regions boxes.txt
   foveate segment --model digits                      handwritten digits, 40 to 70 pixels high
   foveate segment --model single-digits               each with a mask, a box and a score of its own
   foveate segment --model single-digits --refine digit-columns   the same with finer masks
