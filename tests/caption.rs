@@ -311,6 +311,27 @@ fn the_built_in_photo_is_captioned_and_drawn() {
     }
 }
 
+/// What has learnt hard attention sees by it, unless told otherwise.
+#[test]
+fn attention_is_as_it_was_learnt() {
+    let files = Files::new();
+    let save = |name: &str, learnt: &str| {
+        let all = attend(4).joined(vgg(NARROW, Top::Conv5)).unwrap();
+        files.save(name, &all.with_metadata("attn_type", learnt))
+    };
+    let (hard, soft) = (save("hard.safetensors", "stochastic"), save("soft.safetensors", "deterministic"));
+    let told = |weights: &str, more: &[&str]| {
+        let (out, error) = said(&[&["--weights", weights, "--longest", "3", "--json"], more].concat(), 0);
+        (error.contains("VGG-19, hard attention"), json(out.trim())["log_probability"].as_f64().unwrap())
+    };
+    let (by_hard, by_soft) = (told(&hard, &[]), told(&soft, &[]));
+    assert!(by_hard.0 && !by_soft.0 && by_hard.1 != by_soft.1, "{by_hard:?} {by_soft:?}");
+    assert_eq!(told(&soft, &["--hard"]), by_hard);
+    assert_eq!(told(&hard, &["--hard=false"]), by_soft);
+    let error = said(&["-w", &save("odd.safetensors", "both")], 1).1;
+    assert!(error.contains("odd.safetensors") && error.contains("attn_type is 'both'"), "{error}");
+}
+
 #[test]
 fn a_folder_is_captioned_although_a_photo_fails() {
     let files = Files::new();

@@ -152,6 +152,8 @@ fn own_photos_are_learnt_and_captioned() {
     std::fs::write(folder.join("further.toml"), further).unwrap();
     assert_code(&train(folder, "further.toml", "further", &["--steps", "4"]), 0);
     let further = Weights::open(folder.join("further/weights.safetensors")).unwrap();
+    assert_eq!(further.metadata()["attn_type"], "stochastic");
+    assert_eq!(weights.metadata()["attn_type"], "deterministic");
     for name in ["conv1_1.weight", "conv5_3.weight", "decoder_W_att_1", "Wemb"] {
         assert_ne!(further.get(name).unwrap(), weights.get(name).unwrap(), "{name} has learnt");
     }

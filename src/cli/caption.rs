@@ -7,6 +7,7 @@ use super::trained;
 use clap::Args;
 use foveate::models::captioning::{self, Captioner, Encoder, Search, System};
 use foveate::models::digit_scenes;
+use foveate::models::show_attend_tell::Attention;
 use foveate::models::vocabulary::Vocabulary;
 use foveate::nn::Weights;
 use foveate::{Error, Result};
@@ -64,9 +65,9 @@ pub(super) struct Caption {
     /// The most words [default: 30; 100 with a beam, which stops when it is done, whereas greedy words are one computation]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     longest: Option<u16>,
-    /// See only the likeliest place for each word, not the expectation of all
-    #[arg(long)]
-    hard: bool,
+    /// See only the likeliest place for each word, not the expectation of all [default: as the network has learnt to]
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    hard: Option<bool>,
     /// Write a picture for each photo to this folder: where the network looked for each word
     #[arg(short, long, value_name = "DIR")]
     attention: Option<PathBuf>,
@@ -113,13 +114,18 @@ impl Caption {
         };
         vocabulary.as_ref().map_or(Ok(()), |vocabulary| vocabulary.check(system.words()))?;
         let longest = self.longest.map_or(if self.beam == 1 { GREEDY } else { BEAM }, usize::from);
-        let (per_word, hard, looked) = (self.per_word, self.hard, self.attention.is_some());
+        let hard = match system {
+            System::ShowAttendTell(_) => self.hard.unwrap_or(matches!(Attention::learnt(&decoder)?, Attention::Hard)),
+            System::Recurrent(_) => false,
+        };
+        let (per_word, looked) = (self.per_word, self.attention.is_some());
         let search = Search { beam: self.beam, longest, per_word, hard, looked };
 
         let opened = Instant::now();
         let device = self.device.open()?;
         eprintln!("{}, opened in {:.0} ms", device.name(), milliseconds(opened));
-        eprintln!("{} of {} words on {}", system.name(), system.words(), Encoder::of(&encoder)?.name());
+        let how = if hard { ", hard attention" } else { "" };
+        eprintln!("{} of {} words on {}{how}", system.name(), system.words(), Encoder::of(&encoder)?.name());
         if vocabulary.is_none() {
             eprintln!("there is no vocabulary, so words are numbers: give --vocabulary FILE, or 'vocabulary' in the weights' metadata");
         }
@@ -150,7 +156,7 @@ impl Caption {
         let refused = |option: &str, reason: &str| Err(Error::shape("caption", format!("{option} {reason}")));
         if let System::Recurrent(_) = system {
             let reason = format!("is about attention, which {} has not", system.name());
-            if self.hard {
+            if self.hard.is_some() {
                 return refused("--hard", &reason);
             }
             if self.attention.is_some() {

@@ -8,7 +8,8 @@ use foveate::array::{Array, Hw, TensorType, picture};
 use foveate::graph::{Graph, Var};
 use foveate::models::captioning::{Encoder, Moments};
 use foveate::models::show_attend_tell::{
-    Attention, Config, Decoder, END, Unrolled, caption_reward, doubly_stochastic, hard_attention_loss, panels, rewards_to_go, sentence_loss,
+    ATTENTION_KEY, Attention, Config, Decoder, END, Unrolled, caption_reward, doubly_stochastic, hard_attention_loss, panels,
+    rewards_to_go, sentence_loss,
 };
 use foveate::models::vocabulary::{self, Vocabulary};
 use foveate::nn::loss::{Reinforce, moving_average};
@@ -305,11 +306,16 @@ impl Experiment for Telling {
         let words = serde_json::Value::from(self.sets.vocabulary.words()).to_string();
         let flags = [("prev2out", self.config.previous_to_output), ("use_dropout", self.config.dropout)];
         let flags = flags.map(|(name, flag)| (name, flag.to_string()));
+        let attention = if self.recipe.hard.is_some() { "stochastic" } else { "deterministic" };
         let size = match self.encoder {
             Encoder::Vgg(_) => Vec::new(),
             Encoder::Fcn(_, size) => About { size: Some(size), ..About::new(3) }.metadata(),
         };
-        [(vocabulary::KEY, words)].into_iter().chain(flags).chain(size.into_iter().filter(|(key, _)| *key == "size")).collect()
+        [(vocabulary::KEY, words), (ATTENTION_KEY, attention.to_owned())]
+            .into_iter()
+            .chain(flags)
+            .chain(size.into_iter().filter(|(key, _)| *key == "size"))
+            .collect()
     }
 
     /// The first photo's caption, and where the network looked for each of its words.

@@ -42,12 +42,15 @@ pub use sheet::{panels, sheet};
 use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::graph::Var;
-use crate::nn::Random;
+use crate::nn::{Random, Weights};
 
 /// The word that ends a sentence.
 pub const END: i32 = 0;
 /// The word that stands for all that are not in the vocabulary.
 pub const UNKNOWN: i32 = 1;
+
+/// Where a file's metadata say what attention it has learnt.
+pub const ATTENTION_KEY: &str = "attn_type";
 
 /// What becomes of alpha at inference.
 #[derive(Clone, Debug, Default)]
@@ -69,6 +72,22 @@ pub enum Attention {
 }
 
 impl Attention {
+    /// What the network of `weights` has learnt to see with, by the published option `attn_type` in the file's metadata: the likeliest
+    /// place alone if that is `stochastic`, the expectation if it is `deterministic` or nothing says so.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if it is something else.
+    pub fn learnt(weights: &Weights) -> Result<Self> {
+        match weights.metadata().get(ATTENTION_KEY).map(String::as_str) {
+            Some("stochastic") => Ok(Self::Hard),
+            Some("deterministic") | None => Ok(Self::Soft),
+            Some(other) => {
+                let reason = format!("says {ATTENTION_KEY} is '{other}', it must be stochastic or deterministic");
+                Err(Error::model(weights.source(), reason))
+            }
+        }
+    }
+
     /// Attention to places drawn for so many images and words, but with a chance of 1 - `share` to their expectation: one coin for all
     /// images and words of a run. Hard attention was trained with a share of 0.5 (section 4.1), which lowers the estimator's variance.
     ///
