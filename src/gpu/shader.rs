@@ -65,6 +65,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     singles,
     sort_key,
     split,
+    stand_in,
     taps,
     threefry,
     tiles,

@@ -12,7 +12,7 @@
 //! A variable is a register, known when the text is made, and products and sums are steps of a program which goes through them in one loop
 //! before the next barrier, store or end of a block: written out where each stands they would take a software adapter minutes to compile.
 
-use super::Capabilities;
+use super::{Capabilities, expand};
 use crate::error::{Error, Result};
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -74,89 +74,28 @@ impl StandIn {
     fn functions(self, spelt: &Spelt<'_>) -> String {
         let Self { side, subgroup } = self;
         let width = side * side / subgroup;
-        let each = |line: &dyn Fn(u32) -> String| (0..width).map(line).collect::<String>();
-        let of_arrays = |case: &dyn Fn(&Layout) -> String| -> String {
-            spelt.layouts.iter().enumerate().map(|(number, layout)| format!("case {number}: {{ {} }}\n", case(layout))).collect()
-        };
-        let from_row = of_arrays(&|layout| format!("matrix_a[a * {side} + k] = f32({});", layout.element("matrix_row", "k")));
-        let from_line = of_arrays(&|layout| each(&|i| format!("v{i} = f32({}); ", layout.element("k", &format!("(matrix_column + {i})")))));
-        let program: Vec<String> = spelt.program.iter().map(|[to, c, a, b]| format!("0x{to:02x}{c:02x}{a:02x}{b:02x}")).collect();
+        let names = |layouts: &mut dyn Iterator<Item = &Layout>| layouts.map(Layout::name).collect::<Vec<_>>().join(" ");
         let mut text = format!(
-            "
-var<private> matrix_row: u32;
-var<private> matrix_column: u32;
-var<private> matrix_nothing: u32; // 0, which no compiler knows: none unrolls a loop
-var<private> matrix_rows: array<u32, {rows}>; // of each A from the lowest bits on: where in its array, 16; from line to line, 12; which array
-var<private> matrix_lines: array<u32, {lines}>; // of each B
-var<private> matrix_a: array<f32, {held}>;
-var<private> matrix_c: array<f32, {sums}>; // the first is zero
-var<private> matrix_program = array<u32, {steps}>({program}); // to, c, a, b: to = c + a b, or c + b where a is {ADD}
-
-fn matrix_begin(lane: u32, nothing: u32) {{
-    matrix_row = lane % {side};
-    matrix_column = lane / {side} * {width};
-    matrix_nothing = nothing;
-}}
-
-fn matrix_hold(first: u32, last: u32) {{
-    for (var a = first; a <= last + matrix_nothing; a++) {{
-        let place = matrix_rows[a];
-        let at = place & 0xffff;
-        let pitch = (place >> 16) & 0xfff;
-        for (var k = 0u; k < {side} + matrix_nothing; k++) {{
-            switch place >> 28 {{
-{from_row}default: {{}}
-            }}
-        }}
-    }}
-}}
-
-fn matrix_run(first: u32, last: u32) {{
-    for (var i = first; i <= last + matrix_nothing; i++) {{
-        let step = matrix_program[i];
-        let to = step >> 24;
-        let c = (step >> 16) & 0xff;
-        let a = (step >> 8) & 0xff;
-        let b = step & 0xff;
-{load}        if a == {ADD} {{
-{add}        }} else {{
-            let place = matrix_lines[b];
-            let at = place & 0xffff;
-            let pitch = (place >> 16) & 0xfff;
-            for (var k = 0u; k < {side} + matrix_nothing; k++) {{
-                let factor = matrix_a[a * {side} + k];
-{zero}                switch place >> 28 {{
-{from_line}default: {{}}
-                }}
-{multiply}            }}
-        }}
-{store}    }}
-}}
-",
-            rows = spelt.rows.max(1),
-            lines = spelt.lines.max(1),
-            held = side * spelt.rows.max(1),
-            sums = width * spelt.sums,
-            steps = spelt.program.len(),
-            program = program.join(", "),
-            load = each(&|i| format!("var s{i} = matrix_c[c * {width} + {i}];\n")),
-            add = each(&|i| format!("s{i} += matrix_c[b * {width} + {i}];\n")),
-            zero = each(&|i| format!("var v{i} = 0.0;\n")),
-            multiply = each(&|i| format!("s{i} += factor * v{i};\n")),
-            store = each(&|i| format!("matrix_c[to * {width} + {i}] = s{i};\n")),
+            "#set WIDTH {width}\n#set ARRAYS {}\n#set STORED {}\n",
+            names(&mut spelt.layouts.iter()),
+            names(&mut spelt.layouts.iter().filter(|layout| layout.stored))
         );
+        let registers = [("ROWS", spelt.rows.max(1)), ("LINES", spelt.lines.max(1)), ("SUMS", spelt.sums)];
+        for (name, value) in registers.into_iter().chain([("SIDE", side), ("WIDTH", width), ("ADD", ADD)]) {
+            let _ = writeln!(text, "const MATRIX_{name}: u32 = {value};");
+        }
+        let program: Vec<String> = spelt.program.iter().map(|[to, c, a, b]| format!("0x{to:02x}{c:02x}{a:02x}{b:02x}")).collect();
+        let _ = writeln!(text, "var<private> matrix_program = array<u32, {}>({});", program.len(), program.join(", "));
         for (number, layout) in spelt.layouts.iter().enumerate() {
-            let element = |i| layout.element("matrix_row", &format!("(matrix_column + {i})"));
-            if spelt.loaded.contains(&number) {
-                let body = each(&|i| format!("matrix_c[c * {width} + {i}] = {};\n", element(i)));
-                let _ = write!(text, "fn matrix_load_{number}(c: u32, at: u32, pitch: u32) {{\n{body}}}\n");
-            }
-            if spelt.stored.contains(&number) {
-                let body = each(&|i| format!("{} = matrix_c[c * {width} + {i}];\n", element(i)));
-                let _ = write!(text, "fn matrix_store_{number}(c: u32, at: u32, pitch: u32) {{\n{body}}}\n");
+            let (name, element) = (layout.name(), layout.element());
+            let at = "at: u32, pitch: u32, row: u32, column: u32";
+            let _ = writeln!(text, "const matrix_is_{name}: u32 = {number};");
+            let _ = writeln!(text, "fn matrix_element_{name}({at}) -> f32 {{ return f32({element}); }}");
+            if layout.stored {
+                let _ = writeln!(text, "fn matrix_put_{name}({at}, v: f32) {{ {element} = v; }}");
             }
         }
-        text
+        expand(&text, "#import stand_in")
     }
 }
 
@@ -182,23 +121,26 @@ struct Spelt<'t> {
     held: u32,
     run: usize,
     layouts: Vec<Layout>,
-    /// Numbers of layouts from which a C is loaded, and to which one is stored.
-    loaded: Vec<usize>,
-    stored: Vec<usize>,
 }
 
-/// An array of vectors in shared memory, and how a matrix lies in it.
-#[derive(Debug, PartialEq, Eq)]
+/// How matrices lie in an array of vectors in shared memory.
+#[derive(Debug)]
 struct Layout {
     array: String,
     /// Whether neighbours in memory are neighbours in a row.
     by_rows: bool,
+    /// Whether a C is stored there.
+    stored: bool,
 }
 
 impl Layout {
+    fn name(&self) -> String {
+        format!("{}_by_{}", self.array, if self.by_rows { "rows" } else { "columns" })
+    }
+
     /// An element of the matrix that begins at vector `at`, and lines of which are `pitch` vectors apart.
-    fn element(&self, row: &str, column: &str) -> String {
-        let (line, inside) = if self.by_rows { (row, column) } else { (column, row) };
+    fn element(&self) -> String {
+        let (line, inside) = if self.by_rows { ("row", "column") } else { ("column", "row") };
         format!("{}[at + {line} * pitch + {inside} / 4][{inside} % 4]", self.array)
     }
 }
@@ -236,9 +178,11 @@ impl Spelt<'_> {
         let statement = statement.strip_suffix(';')?;
         if let Some((call, inside)) = statement.split_once('(').filter(|(call, _)| call.starts_with("coopStore")) {
             let (value, place) = inside.split_once(", ")?;
-            let (number, at, pitch) = self.place(place, call == "coopStoreT")?;
-            let _ = writeln!(self.text, "matrix_store_{number}({}, {at}, {pitch});", self.variables.get(value)?);
-            self.stored.push(number);
+            let register = *self.variables.get(value)?;
+            let (layout, at, pitch) = self.place(place, call == "coopStoreT")?;
+            layout.stored = true;
+            let name = layout.name();
+            let _ = writeln!(self.text, "matrix_store_{name}({register}, {at}, {pitch});");
             return Some(());
         }
         let (name, value) = statement.split_once(" = ")?;
@@ -267,22 +211,22 @@ impl Spelt<'_> {
         } else {
             let (load, place) = value.strip_prefix("coopLoad")?.split_once(">(")?;
             let (transposed, role) = load.split_once("<Matrix")?;
-            let (number, at, pitch) = self.place(place, transposed == "T")?;
+            let (layout, at, pitch) = self.place(place, transposed == "T")?;
+            let layout = layout.name();
             let register = match role {
                 "A" => {
-                    let _ = writeln!(self.text, "matrix_rows[{}] = ({at}) + ({pitch} << 16) + ({number} << 28);", self.rows);
+                    let _ = writeln!(self.text, "matrix_rows[{}] = vec2({at}, matrix_place(matrix_is_{layout}, {pitch}));", self.rows);
                     self.rows += 1;
                     self.rows - 1
                 }
                 "B" => {
-                    let _ = writeln!(self.text, "matrix_lines[{}] = ({at}) + ({pitch} << 16) + ({number} << 28);", self.lines);
+                    let _ = writeln!(self.text, "matrix_lines[{}] = vec2({at}, matrix_place(matrix_is_{layout}, {pitch}));", self.lines);
                     self.lines += 1;
                     self.lines - 1
                 }
                 _ => {
                     let register = self.sum(old);
-                    let _ = writeln!(self.text, "matrix_load_{number}({register}, {at}, {pitch});");
-                    self.loaded.push(number);
+                    let _ = writeln!(self.text, "matrix_load_{layout}({register}, {at}, {pitch});");
                     register
                 }
             };
@@ -308,16 +252,15 @@ impl Spelt<'_> {
         Some(register)
     }
 
-    /// What `&array[index], pitch)` says: the layout's number, index and pitch.
-    fn place<'t>(&mut self, place: &'t str, by_rows: bool) -> Option<(usize, &'t str, &'t str)> {
+    /// What `&array[index], pitch)` says: the layout, the index and the pitch.
+    fn place<'t>(&mut self, place: &'t str, by_rows: bool) -> Option<(&mut Layout, &'t str, &'t str)> {
         let (array, place) = place.strip_prefix('&')?.strip_suffix(')')?.split_once('[')?;
         let (index, pitch) = place.rsplit_once("], ")?;
-        let layout = Layout { array: array.to_owned(), by_rows };
-        let number = self.layouts.iter().position(|there| *there == layout).unwrap_or_else(|| {
-            self.layouts.push(layout);
+        let number = self.layouts.iter().position(|there| there.array == array && there.by_rows == by_rows).unwrap_or_else(|| {
+            self.layouts.push(Layout { array: array.to_owned(), by_rows, stored: false });
             self.layouts.len() - 1
         });
-        Some((number, index, pitch))
+        Some((&mut self.layouts[number], index, pitch))
     }
 }
 
@@ -358,19 +301,19 @@ alias MatrixA = coop_mat16x16<f16, A>;
     }
     coopStoreT(sum, &sums[0], 4);";
         let spelt = StandIn::new(16, 32).unwrap().spell_out(text);
-        let body = spelt.split("\nvar<private>").next().unwrap();
+        let body = spelt.split("\nconst").next().unwrap();
         assert_eq!(
             body.trim_end(),
             "matrix_run(0, 0);
     for (var k = 0u; k < 9; k++) {
-matrix_rows[0] = (k * 4) + (4 << 16) + (0 << 28);
-matrix_lines[0] = (at[k]) + (PITCH << 16) + (1 << 28);
+matrix_rows[0] = vec2(k * 4, matrix_place(matrix_is_left_by_rows, 4));
+matrix_lines[0] = vec2(at[k], matrix_place(matrix_is_right_by_columns, PITCH));
         other = other + step_of;
 matrix_hold(0, 0);
 matrix_run(1, 2);
         workgroupBarrier();
     }
-matrix_store_2(1, 0, 4);"
+matrix_store_sums_by_rows(1, 0, 4);"
         );
         // sum = 0; step = 0 + a b; sum = sum + step.
         assert!(spelt.contains("array<u32, 3>(0x0100ff00, 0x02000000, 0x0101ff02)"), "{spelt}");
