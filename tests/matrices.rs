@@ -246,6 +246,29 @@ fn infinities_stay_where_they_are() {
     }
 }
 
+/// The same of the gradient of a weight, whose taps at the end of a row do not see the next one's first pixel.
+#[test]
+fn infinities_spoil_the_taps_that_see_them() {
+    let graph = Graph::new();
+    let x = graph.input("x", TensorType::f32([1, 2, 5, 9])).unwrap();
+    let dy = graph.input("dy", TensorType::f32([1, 3, 3, 7])).unwrap();
+    let op = Conv2dWeight { convolution: Conv2d::default(), kernel: Hw::square(3) };
+    let taps = x.conv2d_weight(&dy, op).unwrap();
+    let infinite = Array::from_fn([1, 2, 5, 9], |i| if i == 8 { f32::INFINITY } else { 1.0 });
+    let given = [("x", &infinite), ("dy", &Array::full([1, 3, 3, 7], 1.0f32))];
+    let expected = Plan::compile(Device::Cpu, &[&taps]).unwrap().run(&given).unwrap().swap_remove(0).to_f64();
+    assert!(expected.iter().any(|v| v.is_finite()) && expected.iter().any(|v| !v.is_finite()));
+    for precision in BOTH {
+        for mut plan in ways_on_matrices(&gpus(), &taps, precision) {
+            let found = plan.run(&given).unwrap().swap_remove(0).to_f64();
+            for (at, (found, expected)) in found.iter().zip(&expected).enumerate() {
+                let right = if expected.is_finite() { (found - expected).abs() < 1e-4 } else { !found.is_finite() };
+                assert!(right, "{at}: {found}, {expected}\n{}", plan.describe());
+            }
+        }
+    }
+}
+
 /// The largest magnitude is that of each run, of values that the plan computes too.
 #[test]
 fn magnitudes_are_those_of_the_run() {

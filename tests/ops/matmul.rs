@@ -189,15 +189,18 @@ fn cut_to_fit_bindings() {
 fn kernels_are_chosen_by_device_and_shape() {
     let shape = |m, n, k| [vec![m, k], vec![k, n]];
     let kernel = |change: fn(&mut Capabilities), [a, b]: [Vec<usize>; 2]| launches(&Matmul::default(), change, &[&a, &b])[0];
-    let software = |d: &mut Capabilities| (d.software, d.subgroup_sizes) = (true, (4, 4));
+    let software = |d: &mut Capabilities| (d.software, d.subgroup_sizes, d.matrices) = (true, (4, 4), None);
     assert_eq!(kernel(with_lanes, shape(64, 64, 64)), "matmul/lanes");
     assert_eq!(kernel(with_lanes, shape(4, 64, 64)), "matmul/lanes");
     assert_eq!(kernel(software, shape(64, 64, 64)), "matmul/register");
     assert_eq!(kernel(software, shape(4, 64, 64)), "matmul/gemv");
-    assert_eq!(kernel(|d| d.software = false, shape(64, 64, 64)), "matmul/tile");
-    assert_eq!(kernel(|d| d.software = false, shape(64, 1, 64)), "matmul/gemv");
+    let gpu = |d: &mut Capabilities| (d.software, d.matrices) = (false, None);
+    assert_eq!(kernel(gpu, shape(64, 64, 64)), "matmul/tile");
+    assert_eq!(kernel(gpu, shape(64, 1, 64)), "matmul/gemv");
     // Whole vectors only where a component's store might become a vector's.
-    let elsewhere = |d: &mut Capabilities| (d.software, d.backend, d.subgroup_sizes) = (true, wgpu::Backend::Metal, (4, 4));
+    let elsewhere = |d: &mut Capabilities| {
+        (d.software, d.backend, d.subgroup_sizes, d.matrices) = (true, wgpu::Backend::Metal, (4, 4), None);
+    };
     assert_eq!(kernel(elsewhere, shape(64, 64, 64)), "matmul/register");
     assert_eq!(kernel(elsewhere, shape(64, 63, 64)), "matmul/tile");
 }
