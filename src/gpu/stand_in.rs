@@ -99,7 +99,7 @@ impl StandIn {
     }
 }
 
-/// In the place of an A: the step is a sum.
+/// In the place of an A: the step is a sum. Registers are less.
 const ADD: u32 = 255;
 
 /// A shader's text so far, with matrices spelt out.
@@ -211,6 +211,9 @@ impl Spelt<'_> {
         } else {
             let (load, place) = value.strip_prefix("coopLoad")?.split_once(">(")?;
             let (transposed, role) = load.split_once("<Matrix")?;
+            if role == "C" {
+                self.compute(); // with what was there before
+            }
             let (layout, at, pitch) = self.place(place, transposed == "T")?;
             let layout = layout.name();
             let register = match role {
