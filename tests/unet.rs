@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Bound, compare, fixture, gpu};
+use common::{Bound, compare, fixture, gpu, stand_in};
 use foveate::array::{Array, DType, TensorType};
 use foveate::graph::{Graph, Var};
 use foveate::models::Parameter;
@@ -95,6 +95,7 @@ fn narrow_copies_score_as_in_pytorch() {
     }
 }
 
+/// By the kernels of the tests' adapter, and by those of a GPU whose subgroups multiply matrices.
 #[test]
 fn gradients_are_those_of_pytorch() {
     let (expected, net, graph) = (fixture("unet"), narrow(false), Graph::new());
@@ -106,15 +107,25 @@ fn gradients_are_those_of_pytorch() {
     let gradients = loss.gradient(&parameters.iter().map(|p| &p.var).collect::<Vec<_>>()).unwrap();
     let labels = Array::from_fn([2, 30, 35], |i| if i / 35 % 30 % 5 == 0 { 255i32 } else { (i / 7 % 3) as i32 });
     let outputs: Vec<&Var> = [&loss].into_iter().chain(&gradients).collect();
-    let found = Plan::compile(gpu(), &outputs).unwrap().run(&[("image", &image()), ("label", &labels)]).unwrap();
-    compare(&found[0], &expected["loss"], None, near(&expected["loss"])).unwrap();
     assert_eq!(parameters.len(), 26, "every weight is learned");
-    // Sums over up to 2 x 68 x 72 places of values that have gone through up to 22 layers.
-    for (parameter, found) in parameters.iter().zip(&found[1..]) {
-        let expected = &expected[&format!("gradient.{}", parameter.name)];
-        let largest = expected.to_f64().iter().fold(0.0, |m: f64, v| m.max(v.abs()));
-        let bound = Bound::Near { absolute: 1e-4 * largest, relative: 0.0 };
-        compare(found, expected, None, bound).unwrap_or_else(|e| panic!("{}: {e}", parameter.name));
+    for gpu in [gpu(), &stand_in(16, 32)] {
+        let mut plan = Plan::compile(gpu, &outputs).unwrap();
+        let name = &gpu.capabilities().name;
+        if gpu.capabilities().matrices.is_some() {
+            let text = plan.describe();
+            for kernel in ["conv2d/matrices", "conv2d_weight/matrices"] {
+                assert!(text.contains(kernel), "no {kernel} on {name}:\n{text}");
+            }
+        }
+        let found = plan.run(&[("image", &image()), ("label", &labels)]).unwrap();
+        compare(&found[0], &expected["loss"], None, near(&expected["loss"])).unwrap_or_else(|e| panic!("loss on {name}: {e}"));
+        // Sums over up to 2 x 68 x 72 places of values that have gone through up to 22 layers.
+        for (parameter, found) in parameters.iter().zip(&found[1..]) {
+            let expected = &expected[&format!("gradient.{}", parameter.name)];
+            let largest = expected.to_f64().iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+            let bound = Bound::Near { absolute: 1e-4 * largest, relative: 0.0 };
+            compare(found, expected, None, bound).unwrap_or_else(|e| panic!("{} on {name}: {e}", parameter.name));
+        }
     }
     // Biases learn twice as fast and do not decay, as in the released network.
     let multipliers: HashMap<&str, (f32, f32)> = parameters.iter().map(|p| (&*p.name, (p.rate, p.decay))).collect();
