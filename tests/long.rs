@@ -4,12 +4,12 @@
 
 mod common;
 
-use common::{Bound, Case, check, gpu};
+use common::{Bound, Case, check, gpu, random};
 use foveate::array::{Array, Hw};
 use foveate::graph::Graph;
 use foveate::ops::{
-    ArgKind, ArgReduce, Attention, AvgPool2d, Conv2d, Conv2dWeight, Conv3d, ConvTranspose2d, CumSum, LayerNorm, Linear, Matmul, Op,
-    ScatterElements, ScatterReduction, Softmax,
+    ArgKind, ArgReduce, Attention, AvgPool2d, Conv2d, Conv2dWeight, Conv3d, ConvTranspose2d, CumSum, Det, GlobalPool2d, LayerNorm, Linear,
+    Matmul, Op, Resize, ResizeMode, ScatterElements, ScatterReduction, Softmax,
 };
 use foveate::plan::Plan;
 
@@ -85,6 +85,29 @@ fn rows() {
         case("softmax of an odd length", Softmax::default(), &[&[1, 1_000_001]]),
         case("softmax along columns", Softmax { axis: 0, log: false }, &[&[500_000, 3]]),
         Case::new("argmax", last, vec![rising], Bound::Exact),
+    ]);
+}
+
+/// Numbers of which determinants are neither large nor small: their variance is e over the rows.
+#[test]
+fn determinants() {
+    let case = |rows: usize| {
+        let scale = (3.0 * std::f32::consts::E / rows as f32).sqrt();
+        let values = random(&[2, rows, rows], 1);
+        let matrices = Array::from_fn([2, rows, rows], |i| scale * values.values::<f32>().unwrap()[i]);
+        Case::new(format!("{rows} rows"), Det, vec![matrices], BOUND)
+    };
+    check(vec![case(40), case(60), case(100), case(256)]);
+}
+
+/// A pixel that is a mean of nearly all, a plane that an invocation has to itself if it may.
+#[test]
+fn images() {
+    let few = Resize { mode: ResizeMode::Bilinear, antialias: true, ..Resize::to(Hw::square(2)) };
+    check(vec![
+        case("antialiased", few, &[&[1, 2, 700, 701]]),
+        case("a mean of each plane", GlobalPool2d::Average, &[&[1, 64, 257, 257]]),
+        case("a maximum", GlobalPool2d::Max, &[&[1, 64, 257, 257]]),
     ]);
 }
 

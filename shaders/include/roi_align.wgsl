@@ -40,19 +40,18 @@ fn walk(index: u32) -> Walked {
     let down = samples(corners.y, corners.w, params.output_size.y, bin.y, params.samples, aligned);
 
     var met = 0.0;
-    for (var i = 0u; i < params.most.y; i++) {
-        let step_y = down.skipped + f32(i);
-        let y = down.start + step_y * down.step;
-        if (step_y >= down.count || y < -1.0 || y > f32(params.input_size.y)) {
+    let most = min(vec2<u32>(vec2(across.count - across.skipped, down.count - down.skipped)), params.most);
+    for (var i = 0u; i < most.y; i++) {
+        let y = down.start + (down.skipped + f32(i)) * down.step;
+        if (y < -1.0 || y > f32(params.input_size.y)) {
             continue;
         }
         let v = tap(y, params.input_size.y);
         let rows = vec4(v.low, v.low, v.high, v.high) * params.input_size.x;
         let down_weights = vec4(1.0 - v.part, 1.0 - v.part, v.part, v.part);
-        for (var j = 0u; j < params.most.x; j++) {
-            let step_x = across.skipped + f32(j);
-            let x = across.start + step_x * across.step;
-            if (step_x >= across.count || x < -1.0 || x > f32(params.input_size.x)) {
+        for (var j = 0u; j < most.x; j++) {
+            let x = across.start + (across.skipped + f32(j)) * across.step;
+            if (x < -1.0 || x > f32(params.input_size.x)) {
                 continue;
             }
             let u = tap(x, params.input_size.x);

@@ -16,6 +16,7 @@
 //!
 //! ONNX: `Col2Im`. PyTorch: `fold`.
 
+use super::slices::nested;
 use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, rounded, the_gradient, u32_of};
 use crate::array::{Array, DType, TensorType, elements};
 use crate::error::{Error, Result};
@@ -171,7 +172,8 @@ impl Op for Col2im {
             let [from, to] = row.map(|r| site.device.window(part.start as u64 * r..part.end as u64 * r, 4));
             let count = part.len() * area;
             let params = Params { count: u32_of(count), input_skip: from.skip, output_skip: to.skip, ..self.params(&counts) };
-            Launch::new(&COL2IM, &params, groups(count, WORKGROUP)).input_window(0, &from).output_window(0, &to)
+            let launch = Launch::new(&COL2IM, &params, groups(count, WORKGROUP)).turns(nested(&self.block));
+            launch.input_window(0, &from).output_window(0, &to)
         })?;
         Ok(vec![Candidate::of(launches)])
     }

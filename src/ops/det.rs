@@ -9,13 +9,14 @@
 //! | input | (..., M, M), M at most 256 |
 //! | output | (...) |
 //!
-//! Gaussian elimination with partial pivoting, one invocation per matrix: meant for many small ones.
+//! Gaussian elimination with partial pivoting: of small matrices each invocation has one, of others a workgroup.
 //!
 //! Gradient: that of an output times the cofactors of its matrix, which are determinants of what is left without a row and a column; right
 //! for singular matrices too, and M^5 products, so of matrices of 32 rows at most.
 //!
 //! ONNX: Det. PyTorch: `linalg.det`.
 
+use super::slices::nested;
 use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, groups, launch_rows, rounded, the_gradient, u32_of};
 use crate::array::{Array, DType, TensorType, elements};
 use crate::error::{Error, Result};
@@ -31,11 +32,18 @@ params! {
     }
 }
 
-static DET: Kernel = kernel!("det", Params);
-pub(super) const KERNELS: &[&Kernel] = &[&DET];
+static ONE: Kernel = kernel!("det/one", Params);
+static TEAM: Kernel = kernel!("det/team", Params);
+pub(super) const KERNELS: &[&Kernel] = &[&ONE, &TEAM];
 
-/// Rows of the largest matrix that one invocation takes on.
+/// Rows of the largest matrix.
 const LARGEST: usize = 256;
+/// Rows from which a workgroup shares a matrix.
+const SHARED: usize = 24;
+/// Invocations of that workgroup.
+const SHARING: usize = 256;
+/// Matrices that keep a device busy with an invocation each.
+const MANY: usize = 1024;
 /// Rows of the largest matrix whose cofactors are computed.
 const LARGEST_LEARNT: usize = 32;
 
@@ -82,15 +90,28 @@ impl Op for Det {
         let size = site.inputs[0].shape.last().copied().unwrap_or(1);
         let matrices = elements(&site.outputs[0].shape);
         let row = [size * size, 1].map(|r| r as u64);
-        let mut largest = 0;
-        let launches = launch_rows(self.name(), site.device, matrices, &row.map(|r| r * 4), |part| {
-            let [from, to] = row.map(|r| site.device.window(part.start as u64 * r..part.end as u64 * r, 4));
-            largest = largest.max(part.len());
-            let params = Params { count: u32_of(part.len()), size: u32_of(size), input_skip: from.skip, output_skip: to.skip };
-            let launch = Launch::new(&DET, &params, groups(part.len(), WORKGROUP));
-            launch.input_window(0, &from).scratch_mut(0).output_window(0, &to)
-        })?;
-        Ok(vec![Candidate { launches, scratch: vec![(largest * size * size * 4).next_multiple_of(16) as u64], ..Candidate::default() }])
+        let candidate = |kernel: &'static Kernel, sharing: usize| {
+            // Elements below and to the right of each pivot, a third of size^3, and rows twice.
+            let turns = nested(&[size, size.div_ceil(sharing) * 2 + 10])
+                + size * size * size.div_ceil(3) / sharing
+                + nested(&[size * size / sharing]);
+            let mut largest = 0;
+            let launches = launch_rows(self.name(), site.device, matrices, &row.map(|r| r * 4), |part| {
+                let [from, to] = row.map(|r| site.device.window(part.start as u64 * r..part.end as u64 * r, 4));
+                largest = largest.max(part.len());
+                let params = Params { count: u32_of(part.len()), size: u32_of(size), input_skip: from.skip, output_skip: to.skip };
+                let launch = match sharing {
+                    1 => Launch::new(kernel, &params, groups(part.len(), WORKGROUP)),
+                    _ => Launch::new(kernel, &params, part.len() as u64).constant("WORKGROUP", u32_of(sharing)),
+                };
+                let launch = launch.turns(turns);
+                launch.input_window(0, &from).scratch_mut(0).output_window(0, &to)
+            })?;
+            let bytes = (largest * size * size * 4).next_multiple_of(16) as u64;
+            Ok(Candidate { launches, scratch: vec![bytes], ..Candidate::default() })
+        };
+        let (one, team) = (candidate(&ONE, 1)?, candidate(&TEAM, SHARING)?);
+        Ok(if size >= SHARED && matrices < MANY { vec![team, one] } else { vec![one, team] })
     }
 
     fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {

@@ -19,6 +19,7 @@
 //! like with output size 1.
 
 use super::lp_pool::norm;
+use super::slices::nested;
 use super::{Candidate, Op, Site, check_dtype, check_inputs, check_rank, groups, launch_rows, only_where, rounded, scaled, the_gradient};
 use super::{types, u32_of};
 use crate::array::{Array, DType, TensorType};
@@ -155,7 +156,7 @@ impl Op for GlobalPool2d {
             let length = if four { elements / 4 } else { elements };
             // Invocations of a workgroup, and of those how many share a plane.
             let (workgroup, share) = match site.device.software {
-                true => (64, if range.len() >= 64 { 1 } else { 64 }),
+                true => (64, if range.len() >= 64 && length < site.device.max_turns { 1 } else { 64 }),
                 false => (256, if length >= 512 { 256 } else { 32 }),
             };
             let header = match (self, four) {
@@ -172,7 +173,7 @@ impl Op for GlobalPool2d {
                 output_skip: write.skip,
             };
             let launch = Launch::new(&GLOBAL, &params, groups(range.len(), workgroup / share)).header(header.concat());
-            let launch = launch.constant("WORKGROUP", workgroup).constant("SHARE", share);
+            let launch = launch.turns(nested(&[length.div_ceil(share as usize)])).constant("WORKGROUP", workgroup).constant("SHARE", share);
             launch.input_window(0, &read).output_window(0, &write)
         })?;
         Ok(vec![Candidate::of(launches)])

@@ -15,6 +15,7 @@
 //!
 //! ONNX: LRN. PyTorch: `local_response_norm` (which for even sizes has the longer half before c). Krizhevsky et al., 2012.
 
+use super::slices::nested;
 use super::{Around, AvgPool2d, Candidate, Op, Site, WORKGROUP, aliases, check_dtype, check_inputs, composed, groups, launch_rows};
 use super::{number, rounded, scaled, u32_of};
 use crate::array::{Array, DType, Hw, Pads, TensorType};
@@ -120,7 +121,8 @@ impl Op for Lrn {
                 beta: self.beta,
                 bias: self.bias,
             };
-            let launch = Launch::new(&LRN, &params, groups(count, WORKGROUP)).header(aliases(DType::F32, 1));
+            let launch = Launch::new(&LRN, &params, groups(count, WORKGROUP)).turns(nested(&[self.size.min(channels)]));
+            let launch = launch.header(aliases(DType::F32, 1));
             launch.input_window(0, &window).output_window(0, &window)
         })?;
         Ok(vec![Candidate::of(launches)])

@@ -25,6 +25,7 @@
 //! ONNX: Resize, then `ArgMax`. PyTorch: `interpolate(x, size, mode="bilinear").argmax(1)`.
 
 use super::resize::Line;
+use super::slices::nested;
 use super::{ArgKind, ArgReduce, Candidate, Op, Resize, ResizeMode, Site, WORKGROUP, groups, launch_rows, u32_of};
 use crate::array::{Array, Hw, TensorType};
 use crate::error::{Error, Result};
@@ -155,6 +156,7 @@ impl Op for UpsampleArgmax {
                     output_skip: to.skip,
                 };
                 Launch::new(kernel, &params, groups(part.len() * items, WORKGROUP))
+                    .turns(nested(&[classes]))
                     .header(header)
                     .constant("LAST", u32::from(self.select_last_index))
                     .input_window(0, &from)

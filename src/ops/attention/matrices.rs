@@ -4,6 +4,7 @@ use super::{Params, Sizes};
 use crate::gpu::{Capabilities, Kernel, Launch, Slot, kernel};
 use crate::ops::Precision;
 use crate::ops::matrices::{SPARE, types};
+use crate::ops::slices::nested;
 use std::fmt::Write;
 
 pub(super) static ON_MATRICES: Kernel =
@@ -77,7 +78,19 @@ impl Tile {
 
     /// The launch, before what is bound.
     pub(super) fn launch(self, params: &Params) -> Launch {
-        Launch::new(&ON_MATRICES, params, u64::from(params.groups)).notes(true).header(self.header())
+        Launch::new(&ON_MATRICES, params, u64::from(params.groups)).turns(self.turns(params.keys)).notes(true).header(self.header())
+    }
+
+    /// Turns of an invocation's loops: for each tile of keys those that load it, look for the largest score, scale sums and weigh.
+    fn turns(self, keys: u32) -> usize {
+        let [side, subgroup, steps, values, blocks] = [self.side, self.subgroup, self.steps, self.values, self.blocks].map(|n| n as usize);
+        let (tile, workgroup, fours) = (blocks * side, 4 * subgroup, side / 4);
+        let parts = subgroup / side;
+        let load = |size: usize| nested(&[(tile * size * fours).div_ceil(workgroup)]);
+        let vectors = (tile / 4).div_ceil(parts);
+        let scale = values * nested(&[(side * fours).div_ceil(subgroup)]);
+        let each = load(steps) + load(values) + nested(&[vectors, 4]) + nested(&[parts]) + scale + nested(&[vectors]);
+        nested(&[(keys as usize).div_ceil(tile), each])
     }
 }
 

@@ -1,11 +1,12 @@
 //! resize with antialias: weights as wide as the step from one output pixel to the next.
 
-use super::line::ShaderLine;
+use super::line::{Line, ShaderLine};
 use super::{Resize, ResizeMode};
 use crate::array::Hw;
 use crate::error::Result;
 use crate::gpu::{Kernel, Launch, kernel, params};
 use crate::ops::grid_sample::cubic_weights;
+use crate::ops::slices::nested;
 use crate::ops::{Candidate, Op, Site, WORKGROUP, groups, launch_rows, u32_of};
 
 params! {
@@ -49,33 +50,78 @@ impl Resize {
 
     pub(super) fn launch_smooth(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         let [n, c, h, w] = [0, 1, 2, 3].map(|i| site.inputs[0].shape[i]);
-        let [y, x] = self.lines(Hw::new(h, w));
-        #[expect(clippy::cast_possible_truncation, reason = "a factor for weights in f32")]
-        let real = |shader: ShaderLine, wide: f64| [shader.real[0], shader.real[1], shader.real[2], (1.0 / wide) as f32];
-        let [tall, wide] = self.widenings(Hw::new(h, w));
-        let (rows, columns) = (y.for_shader(self.size.h), x.for_shader(self.size.w));
-        let row = [(h * w) as u64, self.size.area() as u64];
-        let launches = launch_rows(self.name(), site.device, n * c, &row.map(|r| r * 4), |part| {
+        let input = Hw::new(h, w);
+        let [y, x] = self.lines(input);
+        let [tall, wide] = self.widenings(input);
+        let (rows, columns) = ((y.for_shader(self.size.h), tall), (x.for_shader(self.size.w), wide));
+        let together = self.in_one_pass(site, n * c, input, rows, columns)?;
+        let apart = self.in_two_passes(site, n * c, input, rows, columns)?;
+        let [down, across] = [tall, wide].map(|wide| self.reached(wide));
+        Ok(if down * across > 4 * (down + across) { vec![apart, together] } else { vec![together, apart] })
+    }
+
+    /// All pixels that a weight reaches, down and across.
+    fn in_one_pass(&self, site: &Site<'_>, planes: usize, input: Hw, rows: Widened, columns: Widened) -> Result<Candidate> {
+        let row = [input.area() as u64, self.size.area() as u64];
+        let launches = launch_rows(self.name(), site.device, planes, &row.map(|r| r * 4), |part| {
             let [from, to] = row.map(|r| site.device.window(part.start as u64 * r..part.end as u64 * r, 4));
-            let count = self.size.area() * part.len();
-            let params = Params {
-                x_whole: columns.whole,
-                x_real: real(columns, wide),
-                y_whole: rows.whole,
-                y_real: real(rows, tall),
-                input_size: [u32_of(w), u32_of(h)],
-                output_size: [u32_of(self.size.w), u32_of(self.size.h)],
-                count: u32_of(count),
-                input_skip: from.skip,
-                output_skip: to.skip,
-                cubic_coefficient: self.cubic_coefficient,
-                extrapolate: u32::from(self.extrapolation().is_some()),
-                extrapolation: self.extrapolation().unwrap_or(0.0),
-            };
-            let launch = Launch::new(&ANTIALIAS, &params, groups(count, WORKGROUP)).notes(true);
-            let launch = launch.constant("CUBIC", self.mode == ResizeMode::Bicubic).constant("EXCLUDE", self.exclude_outside);
-            launch.input_window(0, &from).output_window(0, &to)
+            let skips = [from.skip, to.skip];
+            self.pass(part.len(), [input, self.size], skips, rows, columns).notes(true).input_window(0, &from).output_window(0, &to)
         })?;
-        Ok(vec![Candidate::of(launches)])
+        Ok(Candidate::of(launches))
+    }
+
+    /// Those down, whose sums go to scratch memory, and of these those across: the sum of both numbers rather than their product.
+    fn in_two_passes(&self, site: &Site<'_>, planes: usize, input: Hw, rows: Widened, columns: Widened) -> Result<Candidate> {
+        let between = Hw::new(self.size.h, input.w);
+        let as_it_is = |size: usize| (Line { a: 1.0, b: 0.0, d: 1.0 }.for_shader(size), 1.0);
+        let row = [input, self.size, between].map(|side| side.area() as u64);
+        let (mut first, mut most) = (Vec::new(), 0);
+        let last = launch_rows(self.name(), site.device, planes, &row.map(|r| r * 4), |part| {
+            let [from, to, _] = row.map(|r| site.device.window(part.start as u64 * r..part.end as u64 * r, 4));
+            most = most.max(part.len());
+            let down = self.pass(part.len(), [input, between], [from.skip, 0], rows, as_it_is(input.w));
+            first.push(down.input_window(0, &from).scratch_mut(0));
+            let across = self.pass(part.len(), [between, self.size], [0, to.skip], as_it_is(between.h), columns);
+            across.notes(true).scratch(0).output_window(0, &to)
+        })?;
+        let launches = first.into_iter().zip(last).flat_map(|(down, across)| [down, across]).collect();
+        let bytes = (4 * most as u64 * row[2]).next_multiple_of(16);
+        Ok(Candidate { launches, scratch: vec![bytes], ..Candidate::default() })
+    }
+
+    /// A launch for so many planes, before what it reads and writes is bound; `sides` and `skips` are those of input and output.
+    fn pass(&self, planes: usize, sides: [Hw; 2], skips: [u32; 2], rows: Widened, columns: Widened) -> Launch {
+        #[expect(clippy::cast_possible_truncation, reason = "a factor for weights in f32")]
+        let real = |(shader, wide): Widened| [shader.real[0], shader.real[1], shader.real[2], (1.0 / wide) as f32];
+        let count = sides[1].area() * planes;
+        let params = Params {
+            x_whole: columns.0.whole,
+            x_real: real(columns),
+            y_whole: rows.0.whole,
+            y_real: real(rows),
+            input_size: [u32_of(sides[0].w), u32_of(sides[0].h)],
+            output_size: [u32_of(sides[1].w), u32_of(sides[1].h)],
+            count: u32_of(count),
+            input_skip: skips[0],
+            output_skip: skips[1],
+            cubic_coefficient: self.cubic_coefficient,
+            extrapolate: u32::from(self.extrapolation().is_some()),
+            extrapolation: self.extrapolation().unwrap_or(0.0),
+        };
+        let launch = Launch::new(&ANTIALIAS, &params, groups(count, WORKGROUP));
+        let launch = launch.turns(nested(&[self.reached(rows.1), self.reached(columns.1)]));
+        launch.constant("CUBIC", self.mode == ResizeMode::Bicubic).constant("EXCLUDE", self.exclude_outside)
+    }
+
+    /// The most pixels along a side that a weight widened by `wide` reaches.
+    fn reached(&self, wide: f64) -> usize {
+        let radius = wide * if self.mode == ResizeMode::Bilinear { 1.0 } else { 2.0 };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, and not much wider than a side")]
+        let taps = 2 * radius.ceil() as usize + 1;
+        taps
     }
 }
+
+/// Positions along a side, and how much wider than a pixel their weights are.
+type Widened = (ShaderLine, f64);

@@ -37,6 +37,7 @@ pub use weights::RoiAlignWeights;
 
 use super::gather::picked_place;
 use super::grid_sample::{FAR, check_sides};
+use super::slices::nested;
 use super::u32_of;
 use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, only_where, rounded};
 use crate::array::{Array, DType, Hw, TensorType};
@@ -219,7 +220,9 @@ impl Op for RoiAlign {
                 aligned: u32::from(self.aligned),
                 spatial_scale: self.spatial_scale,
             };
-            let launch = Launch::new(kernel, &params, groups(count, WORKGROUP)).input(0).input(1).input(2);
+            // Of adaptive samples only the parts know how many there are.
+            let launch = Launch::new(kernel, &params, groups(count, WORKGROUP)).turns(nested(&[self.sampling_ratio; 2]));
+            let launch = launch.input(0).input(1).input(2);
             (0..site.outputs.len()).fold(launch, |launch, output| launch.output_window(output, &window))
         })?;
         Ok(vec![Candidate::of(launches)])

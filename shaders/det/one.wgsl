@@ -1,4 +1,4 @@
-// det: one invocation per matrix, by Gaussian elimination with partial pivoting on a copy of it.
+// det/one: one invocation per matrix, by Gaussian elimination with partial pivoting on a copy of it.
 #import index
 
 override WORKGROUP: u32 = 64u;
