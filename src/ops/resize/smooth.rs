@@ -54,14 +54,14 @@ impl Resize {
         let [y, x] = self.lines(input);
         let [tall, wide] = self.widenings(input);
         let (rows, columns) = ((y.for_shader(self.size.h), tall), (x.for_shader(self.size.w), wide));
-        let together = self.in_one_pass(site, n * c, input, rows, columns)?;
-        let apart = self.in_two_passes(site, n * c, input, rows, columns)?;
-        let [down, across] = [tall, wide].map(|wide| self.reached(wide));
-        Ok(if down * across > 4 * (down + across) { vec![apart, together] } else { vec![together, apart] })
+        // Two passes read no less: the first makes each of the input's columns, of which one pass reads few more than twice as many pixels.
+        // They are for loops that a device would cut, if it can hold what is between them.
+        let of = (n * c, input, rows, columns);
+        Ok([self.in_one_pass(site, of)?].into_iter().chain(self.in_two_passes(site, of).ok()).collect())
     }
 
     /// All pixels that a weight reaches, down and across.
-    fn in_one_pass(&self, site: &Site<'_>, planes: usize, input: Hw, rows: Widened, columns: Widened) -> Result<Candidate> {
+    fn in_one_pass(&self, site: &Site<'_>, (planes, input, rows, columns): (usize, Hw, Widened, Widened)) -> Result<Candidate> {
         let row = [input.area() as u64, self.size.area() as u64];
         let launches = launch_rows(self.name(), site.device, planes, &row.map(|r| r * 4), |part| {
             let [from, to] = row.map(|r| site.device.window(part.start as u64 * r..part.end as u64 * r, 4));
@@ -72,7 +72,7 @@ impl Resize {
     }
 
     /// Those down, whose sums go to scratch memory, and of these those across: the sum of both numbers rather than their product.
-    fn in_two_passes(&self, site: &Site<'_>, planes: usize, input: Hw, rows: Widened, columns: Widened) -> Result<Candidate> {
+    fn in_two_passes(&self, site: &Site<'_>, (planes, input, rows, columns): (usize, Hw, Widened, Widened)) -> Result<Candidate> {
         let between = Hw::new(self.size.h, input.w);
         let as_it_is = |size: usize| (Line { a: 1.0, b: 0.0, d: 1.0 }.for_shader(size), 1.0);
         let row = [input, self.size, between].map(|side| side.area() as u64);
