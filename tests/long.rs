@@ -107,6 +107,7 @@ fn images() {
     check(vec![
         case("antialiased", few, &[&[1, 2, 700, 701]]),
         case("a mean of each plane", GlobalPool2d::Average, &[&[1, 64, 257, 257]]),
+        case("of a plane just too long for an invocation", GlobalPool2d::Average, &[&[1, 64, 1, 59_999]]),
         case("a maximum", GlobalPool2d::Max, &[&[1, 64, 257, 257]]),
     ]);
 }

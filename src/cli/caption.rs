@@ -41,7 +41,7 @@ published.
 
 Examples:
   foveate caption --attention looked          a scene that comes along, and where it is looked at
-  foveate caption me.jpg --weights sat.safetensors --encoder vgg19.safetensors --vocabulary words
+  foveate caption me.jpg --weights sat.safetensors --encoder vgg.safetensors --vocabulary words.txt
   foveate caption holiday/ --weights coco.safetensors --beam 5 --attention looked
   foveate caption --weights neuraltalk.safetensors --set rnn_feed_once=true --json")]
 pub(super) struct Caption {

@@ -156,7 +156,7 @@ impl Op for GlobalPool2d {
             let length = if four { elements / 4 } else { elements };
             // Invocations of a workgroup, and of those how many share a plane.
             let (workgroup, share) = match site.device.software {
-                true => (64, if range.len() >= 64 && length < site.device.max_turns { 1 } else { 64 }),
+                true => (64, if range.len() >= 64 && nested(&[length]) <= site.device.max_turns { 1 } else { 64 }),
                 false => (256, if length >= 512 { 256 } else { 32 }),
             };
             let header = match (self, four) {

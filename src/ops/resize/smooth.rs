@@ -118,8 +118,8 @@ impl Resize {
     fn reached(&self, wide: f64) -> usize {
         let radius = wide * if self.mode == ResizeMode::Bilinear { 1.0 } else { 2.0 };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive, and not much wider than a side")]
-        let taps = 2 * radius.ceil() as usize + 1;
-        taps
+        let either_side = radius.ceil() as usize;
+        either_side.saturating_mul(2).saturating_add(1)
     }
 }
 
