@@ -1,4 +1,5 @@
 // global_pool2d: SHARE invocations reduce a plane, each a strided part of it and then all parts in a tree of fixed shape.
+#import ahead
 #import index
 #import larger
 
@@ -30,7 +31,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         if (IS_MAX) {
             lanes = input[start];
         }
-        for (var i = lane; i < params.length; i += SHARE) {
+        var i = lane;
+        for (; i + (AHEAD - 1u) * SHARE < params.length; i += AHEAD * SHARE) {
+#for n AHEAD
+            let lanes$n = input[start + i + $n * SHARE];
+#end
+#for n AHEAD
+            lanes = merge_lanes(lanes, lanes$n);
+#end
+        }
+        for (; i < params.length; i += SHARE) {
             lanes = merge_lanes(lanes, input[start + i]);
         }
         part = merged(lanes);

@@ -1,4 +1,5 @@
 // layer_norm: TEAM invocations per row, each over every TEAM-th item: the mean, then the variance around it, then the output.
+#import ahead
 #import index
 #import noted
 
@@ -33,7 +34,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let count = f32(params.columns * LANES);
 
     var sum = Item(0.0);
-    for (var k = member; k < columns; k += TEAM) {
+    var k = member;
+    for (; k + (AHEAD - 1u) * TEAM < columns; k += AHEAD * TEAM) {
+#for i AHEAD
+        let item$i = input[start + k + $i * TEAM];
+#end
+#for i AHEAD
+        sum += item$i;
+#end
+    }
+    for (; k < columns; k += TEAM) {
         sum += input[start + k];
     }
     sums[local] = item_sum(sum);
@@ -49,7 +59,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let mean = sums[local - member] / count;
 
     var square = Item(0.0);
-    for (var k = member; k < columns; k += TEAM) {
+    k = member;
+    for (; k + (AHEAD - 1u) * TEAM < columns; k += AHEAD * TEAM) {
+#for i AHEAD
+        let centred$i = input[start + k + $i * TEAM] - mean;
+#end
+#for i AHEAD
+        square += centred$i * centred$i;
+#end
+    }
+    for (; k < columns; k += TEAM) {
         let centred = input[start + k] - mean;
         square += centred * centred;
     }
@@ -65,7 +84,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     let scale = 1.0 / sqrt(squares[local - member] / count + params.eps);
 
-    for (var k = member; k < columns; k += TEAM) {
+    for (k = member; k < columns; k += TEAM) {
         var value = (input[start + k] - mean) * scale;
         if (AFFINE >= 1u) {
             value *= weight[k];

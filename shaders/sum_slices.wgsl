@@ -1,4 +1,5 @@
 // One invocation per output element adds its slices in order, then the bias.
+#import ahead
 #import index
 #import noted
 
@@ -25,7 +26,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         return;
     }
     var sum = 0.0;
-    for (var slice = 0u; slice < params.slices; slice++) {
+    var slice = 0u;
+    for (; slice + AHEAD <= params.slices; slice += AHEAD) {
+#for i AHEAD
+        let part$i = slices[(slice + $i) * params.count + index];
+#end
+#for i AHEAD
+        sum += part$i;
+#end
+    }
+    for (; slice < params.slices; slice++) {
         sum += slices[slice * params.count + index];
     }
     let channel = index / params.plane % params.channels;

@@ -1,10 +1,12 @@
 // additive_attention/context: `pieces` workgroups per batch element, each with COLUMNS items of the context. All of them find the
 // maximum and total of the energies; the first also writes the weights. Then COLUMNS invocations beside each other, in
-// WORKGROUP / COLUMNS slices of the length, add up weighted features.
+// SLICES of the length, add up weighted features.
+#import ahead
 #import index
 
 override WORKGROUP: u32 = 64u;
 override COLUMNS: u32 = 32u;
+override SLICES: u32 = WORKGROUP / COLUMNS;
 
 struct Params {
     len: u32,
@@ -74,8 +76,18 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
         workgroupBarrier();
         if (column < params.columns) {
             let count = min(WORKGROUP, params.len - first);
-            for (var t = slice; t < count; t += WORKGROUP / COLUMNS) {
-                sum += chunk[t] * features[params.features_skip + (b * params.len + first + t) * params.columns + column];
+            let at = params.features_skip + (b * params.len + first) * params.columns + column;
+            var t = slice;
+            for (; t + (AHEAD - 1u) * SLICES < count; t += AHEAD * SLICES) {
+#for i AHEAD
+                let feature$i = features[at + (t + $i * SLICES) * params.columns];
+#end
+#for i AHEAD
+                sum += chunk[t + $i * SLICES] * feature$i;
+#end
+            }
+            for (; t < count; t += SLICES) {
+                sum += chunk[t] * features[at + t * params.columns];
             }
         }
         workgroupBarrier();

@@ -1,4 +1,5 @@
 // arg_reduce/positions: one invocation per position beside the axis; neighbours read neighbours.
+#import ahead
 #import index
 #import order
 
@@ -26,11 +27,26 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let start = params.input_skip + row / params.inner * params.columns * params.inner + row % params.inner;
     var best = order_key(input[start]);
     var index = Item(0u);
-    for (var k = 1u; k < params.columns; k++) {
+    var k = 1u;
+    for (; k + AHEAD <= params.columns; k += AHEAD) {
+#for i AHEAD
+        let key$i = order_key(input[start + (k + $i) * params.inner]);
+#end
+#for i AHEAD
+        let better$i = is_better(key$i, best);
+        best = select(best, key$i, better$i);
+        index = select(index, Item(k + $i), better$i);
+#end
+    }
+    for (; k < params.columns; k++) {
         let key = order_key(input[start + k * params.inner]);
-        let better = (key > best) | ((key == best) & Flags(LAST == 1u));
+        let better = is_better(key, best);
         best = select(best, key, better);
         index = select(index, Item(k), better);
     }
     output[params.output_skip + row] = index;
+}
+
+fn is_better(key: Item, best: Item) -> Flags {
+    return (key > best) | ((key == best) & Flags(LAST == 1u));
 }

@@ -1,7 +1,8 @@
 // attention/query: one workgroup per query, or `pieces` of them with COLUMNS items of the output each, and SLICES for as many parts of the
 // keys, whose sums attention/merge brings together. WORKGROUP keys at a time:
-// first an invocation per key computes its score, then COLUMNS invocations beside each other, in WORKGROUP / COLUMNS slices
-// of the keys, add up weighted values.
+// first an invocation per key computes its score, then COLUMNS invocations beside each other, in KEY_SLICES of the keys, add up weighted
+// values.
+#import ahead
 #import attention_scores
 #import noted
 
@@ -10,6 +11,7 @@ alias Element = Item;
 override WORKGROUP: u32 = 64u;
 override COLUMNS: u32 = 16u;
 override SLICES: u32 = 1u;
+override KEY_SLICES: u32 = WORKGROUP / COLUMNS;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> query: array<Item>;         // (batch, heads, queries, head_size)
@@ -52,8 +54,19 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
         var score = Score(0.0, false);
         if (j < keys) {
             var product = Item(0.0);
-            for (var x = 0u; x < head_items; x++) {
-                product += query[params.query_skip + row * head_items + x] * key[params.key_skip + (first_row + j) * head_items + x];
+            let query_start = params.query_skip + row * head_items;
+            let key_start = params.key_skip + (first_row + j) * head_items;
+            var x = 0u;
+            for (; x + AHEAD <= head_items; x += AHEAD) {
+#for i AHEAD
+                let item$i = key[key_start + x + $i];
+#end
+#for i AHEAD
+                product += query[query_start + x + $i] * item$i;
+#end
+            }
+            for (; x < head_items; x++) {
+                product += query[query_start + x] * key[key_start + x];
             }
             score = masked(mask_head, i, j, item_sum(product));
         }
@@ -76,8 +89,18 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
         sum *= fade;
         if (column < value_items) {
             let count = min(WORKGROUP, keys - first);
-            for (var t = slice; t < count; t += WORKGROUP / COLUMNS) {
-                sum += weights[t] * value[params.value_skip + (first_row + first + t) * value_items + column];
+            let value_start = params.value_skip + (first_row + first) * value_items + column;
+            var t = slice;
+            for (; t + (AHEAD - 1u) * KEY_SLICES < count; t += AHEAD * KEY_SLICES) {
+#for i AHEAD
+                let item$i = value[value_start + (t + $i * KEY_SLICES) * value_items];
+#end
+#for i AHEAD
+                sum += weights[t + $i * KEY_SLICES] * item$i;
+#end
+            }
+            for (; t < count; t += KEY_SLICES) {
+                sum += weights[t] * value[value_start + t * value_items];
             }
         }
     }

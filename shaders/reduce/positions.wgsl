@@ -1,5 +1,6 @@
 // reduce/positions: one invocation per position beside the axis that is reduced; neighbours read neighbours.
 // A row is one of `parts` chunks of the axis, so that no chain of additions gets too long.
+#import ahead
 #import index
 #import reduction
 
@@ -48,7 +49,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
         result = select(Item(largest + log(total)), Item(Floats(nan())), extreme > Bits(INFINITE_SHIFTED));
     } else {
-        for (var at = start; at < end; at += params.inner) {
+        var at = start;
+        for (; at + (AHEAD - 1u) * params.inner < end; at += AHEAD * params.inner) {
+#for i AHEAD
+            let item$i = input[at + $i * params.inner];
+#end
+#for i AHEAD
+            result = combine(result, convert(item$i));
+#end
+        }
+        for (; at < end; at += params.inner) {
             result = combine(result, convert(input[at]));
         }
     }

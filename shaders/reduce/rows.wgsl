@@ -1,5 +1,6 @@
 // reduce/rows: TEAM invocations per row, each over every TEAM-th item; their results are combined in a tree of fixed shape.
 // A row is one of `parts` chunks of what is reduced, so that neither a chain of additions nor a dispatch gets too long.
+#import ahead
 #import index
 #import reduction
 
@@ -48,7 +49,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         }
         result = select(Item(largest + log(total)), Item(Floats(nan())), extreme > Bits(INFINITE_SHIFTED));
     } else {
-        for (var k = member; k < items; k += TEAM) {
+        var k = member;
+        for (; k + (AHEAD - 1u) * TEAM < items; k += AHEAD * TEAM) {
+#for i AHEAD
+            let item$i = input[start + k + $i * TEAM];
+#end
+#for i AHEAD
+            result = combine(result, convert(item$i));
+#end
+        }
+        for (; k < items; k += TEAM) {
             result = combine(result, convert(input[start + k]));
         }
     }

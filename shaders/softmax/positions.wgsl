@@ -1,5 +1,6 @@
 // softmax/positions: one invocation per position beside the axis; neighbours read neighbours. One sweep along the axis finds
 // the maximum and the sum of exponentials together, a second one writes.
+#import ahead
 #import index
 #import nan
 #import noted
@@ -20,6 +21,13 @@ struct Params {
 @group(0) @binding(1) var<storage, read> input: array<Item>;          // (outer, columns, inner)
 @group(0) @binding(2) var<storage, read_write> output: array<Item>;   // (outer, columns, inner)
 
+// Numbers seen so far: total is the sum of exp(number - largest), extreme the largest magnitude's bits, doubled.
+struct Seen {
+    largest: Item,
+    total: Item,
+    extreme: Bits,
+}
+
 const HIGHEST = 3.4028234e38;
 const INFINITE = 0x7f800000u;
 
@@ -32,25 +40,27 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let start = params.skip + row / params.inner * params.columns * params.inner + row % params.inner;
     let end = start + params.columns * params.inner;
 
-    // With one exponential per number: where it is a new maximum, the sum shrinks by exp(old - new) and the number adds
-    // exp(0); otherwise it adds exp(number - maximum). Both are exp(-|number - maximum|).
-    var largest = Item(-HIGHEST);
-    var total = Item(0.0);
-    var extreme = Bits(0u);
-    for (var at = start; at < end; at += params.inner) {
-        let item = input[at];
-        let factor = exp(-abs(item - largest));
-        total = select(total + factor, total * factor + 1.0, item > largest);
-        largest = max(largest, item);
-        extreme = max(extreme, bitcast<Bits>(item) << Bits(1u));
+    var seen = Seen(Item(-HIGHEST), Item(0.0), Bits(0u));
+    var at = start;
+    for (; at + (AHEAD - 1u) * params.inner < end; at += AHEAD * params.inner) {
+#for i AHEAD
+        let item$i = input[at + $i * params.inner];
+#end
+#for i AHEAD
+        seen = joined(seen, item$i);
+#end
+    }
+    for (; at < end; at += params.inner) {
+        seen = joined(seen, input[at]);
     }
     // NaN and infinity less infinity are looked for by their bits: a device need not know them as floats. A row of -inf
     // alone has added nothing.
-    let undefined = (extreme > Bits(INFINITE_SHIFTED)) | (bitcast<Bits>(largest) == Bits(INFINITE)) | (total == Item(0.0));
+    let largest = seen.largest;
+    let undefined = (seen.extreme > Bits(INFINITE_SHIFTED)) | (bitcast<Bits>(largest) == Bits(INFINITE)) | (seen.total == Item(0.0));
 
-    let scale = 1.0 / total;
-    let log_total = log(total);
-    for (var at = start; at < end; at += params.inner) {
+    let scale = 1.0 / seen.total;
+    let log_total = log(seen.total);
+    for (at = start; at < end; at += params.inner) {
         let above = input[at] - largest;
         var value = Item(0.0);
         if (LOG == 1u) {
@@ -62,4 +72,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         output[at] = value;
     }
     noted();
+}
+
+// With one exponential per number: where it is a new maximum, the sum shrinks by exp(old - new) and the number adds
+// exp(0); otherwise it adds exp(number - maximum). Both are exp(-|number - maximum|).
+fn joined(seen: Seen, item: Item) -> Seen {
+    let factor = exp(-abs(item - seen.largest));
+    let total = select(seen.total + factor, seen.total * factor + 1.0, item > seen.largest);
+    return Seen(max(seen.largest, item), total, max(seen.extreme, bitcast<Bits>(item) << Bits(1u)));
 }

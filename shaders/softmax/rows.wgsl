@@ -1,5 +1,6 @@
 // softmax/rows: TEAM invocations per row, each over every TEAM-th item. One sweep finds the row's maximum and its sum of
 // exponentials together, rescaling the sum whenever the maximum grows; a second sweep writes.
+#import ahead
 #import index
 #import nan
 #import noted
@@ -42,10 +43,19 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
 
     var own = Seen(LOWEST, 0.0);
     var extreme = Bits(0u);
-    for (var k = member; k < columns; k += TEAM) {
+    var k = member;
+    for (; k + (AHEAD - 1u) * TEAM < columns; k += AHEAD * TEAM) {
+#for i AHEAD
+        let item$i = input[start + (k + $i * TEAM) * params.inner];
+#end
+#for i AHEAD
+        own = joined(own, item$i);
+        extreme = max(extreme, bitcast<Bits>(item$i) << Bits(1u));
+#end
+    }
+    for (; k < columns; k += TEAM) {
         let item = input[start + k * params.inner];
-        let largest = max(own.largest, item_max(item));
-        own = Seen(largest, own.total * exp(own.largest - largest) + item_sum(exp(item - largest)));
+        own = joined(own, item);
         extreme = max(extreme, bitcast<Bits>(item) << Bits(1u));
     }
     // By their bits: a device need not know them as floats.
@@ -69,7 +79,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let undefined = all.total <= 0.0;
     let scale = 1.0 / all.total;
     let log_total = log(all.total);
-    for (var k = member; k < columns; k += TEAM) {
+    for (k = member; k < columns; k += TEAM) {
         let at = start + k * params.inner;
         let above = input[at] - all.largest;
         var value = Item(0.0);
@@ -82,6 +92,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         output[at] = value;
     }
     noted();
+}
+
+fn joined(own: Seen, item: Item) -> Seen {
+    let largest = max(own.largest, item_max(item));
+    return Seen(largest, own.total * exp(own.largest - largest) + item_sum(exp(item - largest)));
 }
 
 fn together(a: Seen, b: Seen) -> Seen {

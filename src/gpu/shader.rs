@@ -11,6 +11,7 @@ macro_rules! includes {
 pub const INCLUDES: &[(&str, &str)] = includes! {
     activations,
     affine,
+    ahead,
     apart,
     attention,
     attention_gradient,
