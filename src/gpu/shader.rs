@@ -44,6 +44,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     matmul_product,
     matrices,
     matrices_of_16,
+    max_unpool2d,
     nan,
     noted,
     order,

@@ -16,44 +16,61 @@
 //! may be any size; kernel, stride and padding then mean nothing. The indices count in the output's plane as it is: what was
 //! pooled from another width needs that width.
 //!
-//! Three passes: clear, an atomic maximum of the positions that name each output, then each output fetches its value.
+//! Where windows do not overlap, each output looks into its own, and finds its value there if that window's index says so: one pass. An
+//! index that names another window's output is noted for its plane, which is then computed once more, as all are where windows overlap:
+//! wiped, an atomic maximum of the positions that name each output, and each output fetches its value.
 //!
 //! Gradient: that of the output where `indices` say, 0 for values that another one has replaced or that were dropped.
 //!
 //! ONNX: `MaxUnpool`. PyTorch: `max_unpool2d`. Noh, Hong & Han, "Learning Deconvolution Network for Semantic Segmentation", 2015.
 
 use super::clear::clear;
+use super::slices::nested;
 use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, only_where, the_gradient};
 use super::{types, u32_of};
 use crate::array::{Array, DType, Hw, Pads, TensorType};
 use crate::error::{Error, Result};
-use crate::gpu::{Kernel, Launch, kernel, params};
+use crate::gpu::{Kernel, Launch, Window, kernel, params};
 use crate::graph::Var;
 
 params! {
-    struct Params {
-        count: u32, input_plane: u32, output_plane: u32, input_skip: u32, output_skip: u32,
+    struct Params { planes: u32, input_plane: u32, output_plane: u32, input_skip: u32, output_skip: u32 }
+}
+params! {
+    struct WindowsParams {
+        count: u32, height: u32, width: u32, bands: u32, output_height: u32, output_width: u32, input_skip: u32, output_skip: u32,
     }
 }
 
-const ONE_LANE: &str = "\
-alias Winners = u32;
+/// How many columns beside each other an invocation of `max_unpool2d/windows` computes, and how many windows they lie in.
+const ONE: &str = "\
 alias Values = f32;
+alias Indices = u32;
 const LANES = 1u;
-fn fetch(first: u32, winner: u32) -> f32 { return value(first, winner); }
+#set WINDOWS 1
+const WINDOWS = 1u;
+fn lanes_from(first: u32) -> u32 { return first; }
 ";
-const FOUR_LANES: &str = "\
-alias Winners = vec4<u32>;
+const FOUR_OF_TWO: &str = "\
 alias Values = vec4<f32>;
+alias Indices = vec4<u32>;
 const LANES = 4u;
-fn fetch(first: u32, winner: vec4<u32>) -> vec4<f32> {
-    return vec4(value(first, winner.x), value(first, winner.y), value(first, winner.z), value(first, winner.w));
-}
+#set WINDOWS 2
+const WINDOWS = 2u;
+fn lanes_from(first: u32) -> vec4<u32> { return first + vec4(0u, 1u, 2u, 3u); }
 ";
 
+static WINDOWS: Kernel = kernel!("max_unpool2d/windows", WindowsParams, header: ONE);
+static WIPE: Kernel = kernel!("max_unpool2d/wipe", Params);
 static MARK: Kernel = kernel!("max_unpool2d/mark", Params);
-static FETCH: Kernel = kernel!("max_unpool2d/fetch", Params, header: ONE_LANE);
-pub(super) const KERNELS: &[&Kernel] = &[&MARK, &FETCH];
+static FETCH: Kernel = kernel!("max_unpool2d/fetch", Params);
+pub(super) const KERNELS: &[&Kernel] = &[&WINDOWS, &WIPE, &MARK, &FETCH];
+
+/// Elements that an invocation of `wipe`, `mark` and `fetch` goes through.
+const EACH: usize = 16;
+
+/// The longest side of a window that `max_unpool2d/windows` compares an index with, row by row.
+const LONGEST: usize = 8;
 
 /// The attributes of max unpooling: those of the pooling that it undoes. The default doubles the map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -133,30 +150,15 @@ impl Op for MaxUnpool2d {
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
-        let (input, output) = (&site.inputs[0].shape, &site.outputs[0].shape);
-        let (input_plane, output_plane) = (input[2] * input[3], output[2] * output[3]);
-        let row_bytes = [4 * input_plane as u64, 4 * output_plane as u64];
-        let mut largest = 0;
-        let fetch = launch_rows(self.name(), site.device, input[0] * input[1], &row_bytes, |planes| {
-            let window = |plane: usize| site.device.window((planes.start * plane) as u64..(planes.end * plane) as u64, 4);
-            let (read, write) = (window(input_plane), window(output_plane));
-            largest = largest.max(planes.len() * output_plane);
-            let (lanes, header) = if output_plane % 4 == 0 && write.skip % 4 == 0 { (4, FOUR_LANES) } else { (1, ONE_LANE) };
-            let count = planes.len() * output_plane / lanes;
-            let params = self.params(count, input_plane, output_plane, read.skip, write.skip);
-            let launch = Launch::new(&FETCH, &params, groups(count, WORKGROUP)).header(header).notes(true);
-            launch.input_window(0, &read).scratch(0).output_window(0, &write)
-        })?;
-        let mark = launch_rows(self.name(), site.device, input[0] * input[1], &row_bytes, |planes| {
-            let read = site.device.window((planes.start * input_plane) as u64..(planes.end * input_plane) as u64, 4);
-            let params = self.params(planes.len() * input_plane, input_plane, output_plane, read.skip, 0);
-            let launch = Launch::new(&MARK, &params, groups(planes.len() * input_plane, WORKGROUP));
-            launch.input_window(1, &read).scratch_mut(0)
-        })?;
-        // Scratch memory has a word for each output of the largest part.
-        let (clear, bytes) = clear(largest, 0);
-        let launches = mark.into_iter().zip(fetch).flat_map(|(mark, fetch)| [clear.clone(), mark, fetch]).collect();
-        Ok(vec![Candidate { launches, scratch: vec![bytes], ..Candidate::default() }])
+        let Sides { input, output } = Sides::of(&site.inputs[0].shape, &site.outputs[0].shape);
+        // Windows do not overlap, and the last begins before the output's end, as the first ends behind its begin.
+        let apart = |n: usize, kernel: usize, stride, low, out: usize| {
+            let last = n.checked_sub(1).and_then(|n| n.checked_mul(stride));
+            kernel <= stride.min(LONGEST) && low < kernel && last.is_some_and(|last| last < low + out)
+        };
+        let (Hw { h, w }, Pads { top, left, .. }) = (self.kernel, self.padding);
+        let windows = apart(input.h, h, self.stride.h, top, output.h) && apart(input.w, w, self.stride.w, left, output.w);
+        [true, false].into_iter().filter(|&first| windows || !first).map(|first| self.way(site, first)).collect()
     }
 
     fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
@@ -176,10 +178,90 @@ impl Op for MaxUnpool2d {
     }
 }
 
+/// Sizes of planes.
+struct Sides {
+    input: Hw,
+    output: Hw,
+}
+
+impl Sides {
+    fn of(input: &[usize], output: &[usize]) -> Self {
+        Self { input: Hw::new(input[2], input[3]), output: Hw::new(output[2], output[3]) }
+    }
+}
+
 impl MaxUnpool2d {
-    fn params(&self, count: usize, input_plane: usize, output_plane: usize, input_skip: u32, output_skip: u32) -> Params {
-        let (input_plane, output_plane) = (u32_of(input_plane), u32_of(output_plane));
-        Params { count: u32_of(count), input_plane, output_plane, input_skip, output_skip }
+    /// All outputs by positions that name them; with `windows` those alone in whose planes a window does not have its own.
+    fn way(&self, site: &Site<'_>, windows: bool) -> Result<Candidate> {
+        let shape = &site.inputs[0].shape;
+        let Sides { input, output } = Sides::of(shape, &site.outputs[0].shape);
+        let (input_plane, output_plane) = (input.h * input.w, output.h * output.w);
+        let (mut launches, mut most) = (Vec::new(), 0);
+        // The last of a part's launches, with those before it in `launches`.
+        let fetches =
+            launch_rows(self.name(), site.device, shape[0] * shape[1], &[input_plane, output_plane].map(|n| 4 * n as u64), |part| {
+                let window = |plane: usize| site.device.window((part.start * plane) as u64..(part.end * plane) as u64, 4);
+                let (read, write) = (window(input_plane), window(output_plane));
+                let planes = part.len();
+                most = most.max(planes);
+                let mut before = vec![clear(planes, 0).0];
+                if windows {
+                    before.push(self.windows(planes, input, output, &read, &write));
+                }
+                let params = Params {
+                    planes: u32_of(planes),
+                    input_plane: u32_of(input_plane),
+                    output_plane: u32_of(output_plane),
+                    input_skip: read.skip,
+                    output_skip: write.skip,
+                };
+                let launch = |kernel, elements: usize| {
+                    let parts = elements.div_ceil(EACH * WORKGROUP as usize);
+                    let launch = Launch::new(kernel, &params, (planes * parts) as u64).turns(EACH);
+                    launch.constant("EACH", u32_of(EACH)).constant("STRAYS_ALONE", u8::from(windows)).scratch(0)
+                };
+                before.push(launch(&WIPE, output_plane).scratch_mut(1));
+                before.push(launch(&MARK, input_plane).input_window(1, &read).scratch_mut(1));
+                launches.push(before);
+                launch(&FETCH, output_plane).notes(true).input_window(0, &read).scratch(1).output_window(0, &write)
+            })?;
+        let launches = launches.into_iter().zip(fetches).flat_map(|(before, fetch)| before.into_iter().chain([fetch])).collect();
+        // A word for each plane of the largest part, and one for each of its outputs.
+        let scratch = vec![clear(most, 0).1, 4 * (most * output_plane) as u64];
+        Ok(Candidate { launches, scratch, ..Candidate::default() })
+    }
+
+    /// A look into each output's window.
+    fn windows(&self, planes: usize, input: Hw, output: Hw, read: &Window, write: &Window) -> Launch {
+        let pairs = self.kernel.w == 2 && self.stride.w == 2 && self.padding.left == 0;
+        let fours = pairs && output.w.is_multiple_of(4) && write.skip.is_multiple_of(4);
+        let (lanes, header) = if fours { (4, FOUR_OF_TWO) } else { (1, ONE) };
+        let bands = (output.h + self.padding.top).div_ceil(self.stride.h);
+        let params = WindowsParams {
+            count: u32_of(planes * bands * output.w / lanes),
+            bands: u32_of(bands),
+            height: u32_of(input.h),
+            width: u32_of(input.w),
+            output_height: u32_of(output.h),
+            output_width: u32_of(output.w),
+            input_skip: read.skip,
+            output_skip: write.skip,
+        };
+        let launch = Launch::new(&WINDOWS, &params, groups(params.count as usize, WORKGROUP));
+        launch
+            .header(header)
+            .notes(true)
+            .turns(nested(&[self.stride.h.min(output.h)]))
+            .constant("KERNEL_Y", u32_of(self.kernel.h))
+            .constant("KERNEL_X", u32_of(self.kernel.w))
+            .constant("STRIDE_Y", u32_of(self.stride.h))
+            .constant("STRIDE_X", u32_of(self.stride.w))
+            .constant("TOP", u32_of(self.padding.top))
+            .constant("LEFT", u32_of(self.padding.left))
+            .input_window(0, read)
+            .input_window(1, read)
+            .scratch_mut(0)
+            .output_window(0, write)
     }
 
     /// The output's height or width by default, or why there is none.

@@ -81,7 +81,7 @@ fn pools() {
             case("max_pool2d", MaxPool2dWithIndices::default(), planes()).dispatches(3),
             Case::new("avg_pool2d", AvgPool2d::default(), planes(), mean).dispatches(3),
             case("global_max_pool2d", GlobalPool2d::Max, planes()).dispatches(3),
-            case("max_unpool2d", unpool, unpooled).dispatches(6),
+            case("max_unpool2d", unpool, unpooled).dispatches(10),
         ],
     );
 }
