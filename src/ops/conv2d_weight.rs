@@ -20,7 +20,7 @@
 //! PyTorch: `nn.grad.conv2d_weight`.
 
 use super::conv2d::{ConvSizes as Sizes, MOST_TAPS, Strips, vectors_for};
-use super::matrices::{Keeping, MATRICES, Matrices};
+use super::matrices::{Extent, Keeping, MATRICES, Matrices};
 use super::slices::{Whole, least_slices, nested, slices, whole_steps};
 use super::{
     Candidate, Conv2d, Items, Op, PadMode, Site, UNFINISHED_FOUR, check_dtype, check_inputs, check_rank, finished, rounded, the_gradient,
@@ -153,8 +153,7 @@ impl Op for Conv2dWeight {
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         let sizes = self.sizes(site.inputs)?.simplified();
         let work = Work::new(site.device, &sizes);
-        let matrices = Matrices::all(site.device, site.precision, sizes.output_channels, sizes.taps(), work.most).into_iter();
-        let matrices = matrices.map(Kind::Matrices);
+        let matrices = Matrices::all(site.device, site.precision, work.extent(sizes.images)).into_iter().map(Kind::Matrices);
         let lanes = site.device.has_lanes().then_some(Kind::Lanes);
         // Software adapters emulate matrices, and shared memory.
         let kinds: Vec<Kind> = if site.device.software {
@@ -240,18 +239,24 @@ impl<'a> Work<'a> {
         })
     }
 
+    /// What kernels on matrices compute of `images` images.
+    fn extent(&self, images: usize) -> Extent {
+        let (rows, columns) = (self.sizes.output_channels, self.sizes.taps());
+        Extent { rows, columns, count: 1, depth: images * self.sizes.output.area(), least: Some(LEAST) }
+    }
+
     /// How many slices the sums over `images` images are cut into, and how long they are as the kernel counts.
     fn slices(&self, kind: Kind, images: usize) -> (usize, usize) {
         let Sizes { output, .. } = *self.sizes;
-        let (workgroups, depth, step) = match kind {
-            Kind::Lanes => (self.lanes().workgroups(self.sizes, self.sizes.output_channels), images * output.h, 1),
-            Kind::Tile => (self.tiles(64, 64, self.sizes.output_channels), images * output.area(), 32),
-            Kind::Matrices(m) => (self.tiles(m.rows(), m.columns(), self.sizes.output_channels), images * output.area(), 32),
+        let (pixels, few) = (images * output.area(), |workgroups| slices(self.device, workgroups, images * output.area(), LEAST));
+        let (wanted, depth, step) = match kind {
+            Kind::Lanes => (few(self.lanes().workgroups(self.sizes, self.sizes.output_channels)), images * output.h, 1),
+            Kind::Tile => (few(self.tiles(64, 64, self.sizes.output_channels)), pixels, 32),
+            Kind::Matrices(m) => (m.slices(self.device, self.extent(images)), pixels, 32),
         };
         // Several parts of channels each write to their own place, all images at once.
         let most = if self.channels.len() > 1 { 1 } else { self.most / self.images.len() };
-        let wanted = slices(self.device, workgroups, images * output.area(), LEAST).max(least_slices(self.device, self.turns(kind, depth)));
-        let wanted = wanted.clamp(1, most.max(1));
+        let wanted = wanted.max(least_slices(self.device, self.turns(kind, depth))).clamp(1, most.max(1));
         let each = depth.div_ceil(wanted).next_multiple_of(step);
         (depth.div_ceil(each), each)
     }

@@ -1,5 +1,6 @@
 //! Products on cooperative matrices: what `shaders/include/matrices.wgsl` is told, and the largest magnitudes that it scales by.
 
+use super::slices::slices;
 use super::{Precision, u32_of};
 use crate::gpu::{Capabilities, Kernel, Launch, Slot, kernel, params};
 use std::fmt::Write;
@@ -16,8 +17,10 @@ pub(super) static LARGEST: Kernel = kernel!("largest", Params);
 
 /// Bytes of shared memory that a kernel may take for itself.
 pub(super) const SPARE: u32 = 5 << 10;
-/// Tiles from which they keep a large GPU busy: two for each of 128 compute units.
-const MANY: usize = 256;
+/// Units of a large GPU, each of which computes a few workgroups at once.
+const UNITS: usize = 128;
+/// Slices of a sum at most.
+const MOST_SLICES: usize = 16;
 
 /// How a workgroup of 2 x 2 subgroups computes a tile of a product: each of them `down` x `across` matrices of `side` x `side`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +32,18 @@ pub(crate) struct Matrices {
     across: u32,
     /// Whether numbers are multiplied as two halves, exact enough for f32.
     split: bool,
+}
+
+/// What is to be computed: `count` products of matrices.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extent {
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    pub(crate) count: usize,
+    /// Products of a sum.
+    pub(crate) depth: usize,
+    /// Products that a slice of a sum has at least, where sums may be cut.
+    pub(crate) least: Option<usize>,
 }
 
 /// Which four sums a kernel stores at a time.
@@ -45,8 +60,8 @@ pub(crate) const MATRICES: &str =
     "#import matrices_of_16\n#set BY_ROWS 1\n#set BY_COLUMNS 0\nalias Element = vec4<f32>;\n#import unfinished\n";
 
 impl Matrices {
-    /// The tiles for `count` products of `rows` x `columns`, best guess first; none where subgroups do not multiply matrices.
-    pub(crate) fn all(device: &Capabilities, precision: Precision, rows: usize, columns: usize, count: usize) -> Vec<Self> {
+    /// The tiles for products of that extent, those first that should take the least time; none where subgroups do not multiply matrices.
+    pub(crate) fn all(device: &Capabilities, precision: Precision, extent: Extent) -> Vec<Self> {
         let Some(side) = device.matrices else { return Vec::new() };
         let split = precision == Precision::F32;
         let of = |(down, across)| Self { side, subgroup: device.subgroup_sizes.0, down, across, split };
@@ -59,18 +74,49 @@ impl Matrices {
         };
         let fits = |m: &Self| m.shared_bytes() + SPARE <= device.limits.max_compute_workgroup_storage_size;
         let mut all: Vec<Self> = shapes.iter().copied().map(of).filter(fits).collect();
-        let idles = |m: &Self| {
-            let (height, width) = (m.rows() as usize, m.columns() as usize);
-            let below = rows.next_multiple_of(height) - rows;
-            rows.div_ceil(height) * columns.div_ceil(width) * count < MANY || below >= rows.min(height / 2)
-        };
-        // Those that leave much of a tile or of the device idle come last, and where all do the smallest do so least.
-        if all.iter().all(idles) {
-            all.sort_by_key(|m| m.rows() * m.columns())
-        } else {
-            all.sort_by_key(idles)
-        }
+        all.sort_by_key(|m| m.cost(extent, m.slices(device, extent)));
         all
+    }
+
+    /// Slices that the sums are cut into, to take the least time.
+    pub(crate) fn slices(&self, device: &Capabilities, extent: Extent) -> usize {
+        let most = extent.least.map_or(1, |least| (extent.depth / least).clamp(1, MOST_SLICES));
+        if device.software {
+            return slices(device, self.tiles(extent), most, 1);
+        }
+        (1..=most).min_by_key(|&slices| self.cost(extent, slices)).unwrap_or(1)
+    }
+
+    fn tiles(&self, Extent { rows, columns, count, .. }: Extent) -> usize {
+        rows.div_ceil(self.rows() as usize).saturating_mul(columns.div_ceil(self.columns() as usize)).saturating_mul(count)
+    }
+
+    /// What a product takes of a large GPU, in numbers that a unit's busiest invocations load: beside that, what they multiply is little.
+    ///
+    /// Compilers make some 14 instructions of each number that is loaded, 24 where it becomes two halves, whatever the tile, and an
+    /// invocation loads (rows + columns) depth / 128 of them a step: so large tiles are cheap. A unit is slower by the memory's answer, some
+    /// 1000 cycles, where too few of its workgroups have anything else to do meanwhile.
+    fn cost(&self, extent: Extent, slices: usize) -> u64 {
+        let [rows, columns, depth] = [self.rows(), self.columns(), self.depth()].map(u64::from);
+        let step = (rows + columns) * depth;
+        let answer = if self.split { 3000 } else { 7000 };
+        // Of a workgroup's registers so many fit a unit.
+        let at_once: u64 = match self.down * self.across {
+            16.. => 2,
+            8.. => 3,
+            _ => 4,
+        };
+        let steps = (extent.depth.div_ceil(slices) as u64).div_ceil(depth);
+        let mut left = (self.tiles(extent).saturating_mul(slices)).div_ceil(UNITS) as u64;
+        let whole = left / at_once;
+        left %= at_once;
+        let round = |workgroups: u64| if workgroups == 0 { 0 } else { (workgroups * step).max(step * 3 / 4 + answer) };
+        let sums = steps.saturating_mul(whole.saturating_mul(round(at_once)).saturating_add(round(left)));
+        let kept = (whole * at_once + left).saturating_mul(2 * rows * columns);
+        // Copies are written and read, their sum is written, by a launch of its own.
+        let outputs = extent.rows.saturating_mul(extent.columns).saturating_mul(extent.count) as u64;
+        let copies = if slices > 1 { outputs.saturating_mul(2 * slices as u64 + 1) / UNITS as u64 + 10_000 } else { 0 };
+        sums.saturating_add(kept).saturating_add(copies)
     }
 
     /// Rows of a tile.
@@ -185,19 +231,23 @@ mod tests {
 
     #[test]
     fn tiles_fit_the_product() {
-        let first = |precision, rows, columns| {
-            let m = Matrices::all(&device(), precision, rows, columns, 1)[0];
-            (m.rows(), m.columns())
+        let extent = |rows, columns, depth| Extent { rows, columns, count: 1, depth, least: Some(256) };
+        let first = |precision, extent| {
+            let m = Matrices::all(&device(), precision, extent)[0];
+            (m.rows(), m.columns(), m.slices(&device(), extent))
         };
-        for (rows, columns, exact, fast) in [
-            (256, 128 * 128, (128, 128), (128, 128)), // VGG's third block at 512 x 512: 256 tiles
-            (64, 512 * 512, (64, 64), (64, 128)),     // its first
-            (512, 64 * 64, (64, 64), (64, 128)),      // its fourth
-            (512, 32 * 32, (64, 64), (64, 64)),       // its fifth
+        for (rows, columns, depth, exact, fast) in [
+            (256, 128 * 128, 2304, (128, 128, 1), (128, 128, 1)), // VGG's third block at 512 x 512: 256 tiles of 128 x 128
+            (64, 512 * 512, 576, (64, 64, 1), (64, 128, 1)),      // its first
+            (512, 64 * 64, 4608, (128, 128, 2), (128, 128, 2)),   // its fourth
+            (512, 32 * 32, 4608, (128, 128, 8), (128, 128, 8)),   // its fifth
+            (512, 14 * 14, 4608, (128, 128, 16), (64, 128, 16)),  // its fifth at 224 x 224
+            (1024, 1024, 1024, (128, 128, 2), (128, 128, 4)),
         ] {
-            assert_eq!((first(Precision::F32, rows, columns), first(Precision::Fast, rows, columns)), (exact, fast), "{rows} x {columns}");
+            let extent = extent(rows, columns, depth);
+            assert_eq!((first(Precision::F32, extent), first(Precision::Fast, extent)), (exact, fast), "{extent:?}");
         }
-        assert!(Matrices::all(&Capabilities::common(), Precision::F32, 256, 256, 1).is_empty());
+        assert!(Matrices::all(&Capabilities::common(), Precision::F32, extent(256, 256, 256)).is_empty());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::strips::{Strips, vectors_for};
 use crate::array::Hw;
 use crate::gpu::{Capabilities, Kernel, Launch, kernel, params};
 use crate::ops::matmul::{self, Product};
-use crate::ops::matrices::{Keeping, MATRICES, Matrices};
+use crate::ops::matrices::{Extent, Keeping, MATRICES, Matrices};
 use crate::ops::slices::{Whole, least_slices, nested, slices, whole_steps};
 use crate::ops::{
     Candidate, FINISH_NUMBERS, Finish, Items, Precision, Site, UNFINISHED_FOUR, WORKGROUP, finish_numbers, finished, groups, u32_of,
@@ -90,16 +90,25 @@ const LEAST: usize = 256;
 impl Kind {
     /// Slices that the sums of all outputs are cut into, where there are few tiles.
     fn slices(self, device: &Capabilities, sizes: &Sizes) -> usize {
-        let (rows, columns, sliced) = match self {
-            Self::Tile { size, sliced, .. } => (size, size, sliced),
-            Self::Matrices(m) => (m.rows(), m.columns(), true),
+        let wanted = match self {
+            Self::Tile { size, sliced: true, .. } => {
+                let size = size as usize;
+                let tiles = blocks(sizes, sizes.output_channels, size) * sizes.output.area().div_ceil(size) * sizes.images;
+                slices(device, tiles, sizes.taps(), LEAST)
+            }
+            Self::Tile { .. } => 1,
+            Self::Matrices(m) => m.slices(device, extent(sizes)),
             _ => return 1,
         };
-        let tiles = blocks(sizes, sizes.output_channels, rows as usize) * sizes.output.area().div_ceil(columns as usize) * sizes.images;
-        let wanted = if sliced { slices(device, tiles, sizes.taps(), LEAST) } else { 1 };
         // A turn for each product that is staged, and two for each stage.
         wanted.max(least_slices(device, 2 * sizes.taps()))
     }
+}
+
+/// What kernels on matrices compute: a product for each group of each image.
+fn extent(sizes: &Sizes) -> Extent {
+    let (rows, columns, count) = (sizes.group_outputs(), sizes.output.area(), sizes.images * sizes.groups);
+    Extent { rows, columns, count, depth: sizes.taps(), least: Some(LEAST) }
 }
 
 /// The ways to compute a convolution whose bias, if any, is the operator's input `bias`.
@@ -149,7 +158,7 @@ fn of_kinds(
 /// Best guess first; the last computes anything anywhere.
 fn kinds(device: &Capabilities, precision: Precision, sizes: &Sizes) -> Vec<Kind> {
     let matrices = || {
-        let all = Matrices::all(device, precision, sizes.group_outputs(), sizes.output.area(), sizes.images * sizes.groups);
+        let all = Matrices::all(device, precision, extent(sizes));
         all.into_iter().filter(|_| sizes.group_outputs() >= ROWS).map(Kind::Matrices)
     };
     let mut kinds = Vec::new();

@@ -4,7 +4,7 @@ use super::Problem;
 use super::parts::{Part, Target};
 use super::phases::Run;
 use crate::gpu::{Capabilities, Kernel, Launch, kernel, params};
-use crate::ops::matrices::{Keeping, Matrices};
+use crate::ops::matrices::{Extent, Keeping, Matrices};
 use crate::ops::slices::whole_steps;
 use crate::ops::{FINISH_NUMBERS, Items, Site, finish_numbers, finished, u32_of};
 use std::ops::Range;
@@ -55,12 +55,21 @@ pub(super) struct Class {
     pub(super) x: Run,
 }
 
+/// Products of a slice at least.
+pub(super) const LEAST: usize = 256;
+
 /// The tiles of matrices that fit the largest class of phases.
 pub(super) fn on_matrices(problem: &Problem, site: &Site<'_>) -> Vec<Matrices> {
     let problem = &Problem { y: problem.y.simplified(), x: problem.x.simplified(), ..*problem };
-    let sizes = |class: &Class| (class.rows(problem.out_channels), class.places(problem.batch));
-    let largest = Class::all(problem).and_then(|all| all.iter().map(sizes).max());
-    largest.map_or_else(Vec::new, |(rows, places)| Matrices::all(site.device, site.precision, rows, places, problem.groups))
+    let largest = Class::all(problem).and_then(|all| extent(problem, &all));
+    largest.map_or_else(Vec::new, |extent| Matrices::all(site.device, site.precision, extent))
+}
+
+/// What the largest class of a problem computes.
+pub(super) fn extent(problem: &Problem, classes: &[Class]) -> Option<Extent> {
+    let sizes = |class: &Class| (class.rows(problem.out_channels), class.places(problem.batch), class.y.taps * class.x.taps);
+    let (rows, columns, taps) = classes.iter().map(sizes).max()?;
+    Some(Extent { rows, columns, count: problem.groups, depth: problem.channels * taps, least: Some(LEAST) })
 }
 
 /// Rows and places of a tile.

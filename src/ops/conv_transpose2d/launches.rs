@@ -1,6 +1,6 @@
 //! The kernels of transposed convolution, and when each is taken.
 
-use super::classes::{Class, How, ON_MATRICES, TILE, depth, on_matrices, sides};
+use super::classes::{Class, How, LEAST, ON_MATRICES, TILE, depth, extent, on_matrices, sides};
 use super::parts::{Part, Target};
 use super::phases::Axis;
 use super::{Candidate, Problem, disjoint, lanes, turned};
@@ -142,8 +142,11 @@ fn tile(
 
     let ranges = problem.channel_ranges(device)?;
     let longest = problem.channels * classes.iter().map(|c| c.y.taps * c.x.taps).max()?;
-    let split =
-        if parts.len() == 1 { slices(device, tiles * problem.groups, longest, 256).max(least_slices(device, 2 * longest)) } else { 1 };
+    let few = match matrices {
+        Some(m) => m.slices(device, extent(problem, &classes)?),
+        None => slices(device, tiles * problem.groups, longest, LEAST),
+    };
+    let split = if parts.len() == 1 { few.max(least_slices(device, 2 * longest)) } else { 1 };
     if let ([range], 1) = (ranges.as_slice(), split) {
         let launches = parts.iter().flat_map(|part| {
             let target = Target::Output(part.output(problem, device), finish);

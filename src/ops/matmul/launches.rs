@@ -2,7 +2,7 @@
 
 use super::{Channels, Product};
 use crate::gpu::{Capabilities, Kernel, Launch, Slot, Window, kernel, params};
-use crate::ops::matrices::{Keeping, LARGEST, MATRICES, Matrices};
+use crate::ops::matrices::{Extent, Keeping, LARGEST, MATRICES, Matrices};
 use crate::ops::slices::{Whole, least_slices, slices, whole_steps};
 use crate::ops::{Candidate, FINISH_NUMBERS, Finish, Items, Precision, Site, UNFINISHED_FOUR, finish_numbers, finished, groups, u32_of};
 use std::ops::Range;
@@ -68,13 +68,15 @@ const LEAST: usize = 256;
 impl Kind {
     /// Slices that the sums of all elements are cut into, where there are few tiles.
     fn slices(self, device: &Capabilities, product: &Product) -> usize {
-        let (rows, columns, sliced) = match self {
-            Self::Tile { size, sliced, .. } => (size, size, sliced),
-            Self::Matrices(m) => (m.rows(), m.columns(), true),
+        let wanted = match self {
+            Self::Tile { size, sliced: true, .. } => {
+                let tiles = product.rows.div_ceil(size as usize) * product.columns.div_ceil(size as usize) * product.batches;
+                slices(device, tiles, product.depth, LEAST)
+            }
+            Self::Tile { .. } => 1,
+            Self::Matrices(m) => m.slices(device, extent(product)),
             _ => return 1,
         };
-        let tiles = product.rows.div_ceil(rows as usize) * product.columns.div_ceil(columns as usize) * product.batches;
-        let wanted = if sliced { slices(device, tiles, product.depth, LEAST) } else { 1 };
         wanted.max(least_slices(device, self.turns(product.depth)))
     }
 
@@ -138,10 +140,15 @@ fn of_kinds(
     kinds(first).into_iter().filter_map(launches).collect()
 }
 
+/// What kernels on matrices compute.
+fn extent(&Product { rows, columns, depth, batches, .. }: &Product) -> Extent {
+    Extent { rows, columns, count: batches, depth, least: Some(LEAST) }
+}
+
 /// Best guess first; the last serves everywhere.
 fn kinds(device: &Capabilities, precision: Precision, product: &Product) -> Vec<Kind> {
     let &Product { rows, columns, depth, batches, transposed, .. } = product;
-    let matrices = Matrices::all(device, precision, rows, columns, batches).into_iter().map(Kind::Matrices);
+    let matrices = Matrices::all(device, precision, extent(product)).into_iter().map(Kind::Matrices);
     let [sliced, baseline] = [true, false].map(|sliced| Kind::Tile { size: 64, depth: 16, sliced });
     let lanes = device.has_lanes().then(|| lanes(product));
     if product.channels == Channels::Rows {

@@ -3,7 +3,7 @@
 use super::{Cell, Recurrence, RecurrentActivation, Sizes, backward};
 use crate::gpu::{Kernel, Launch, Slot, kernel, params};
 use crate::ops::matmul::rows_of_lanes;
-use crate::ops::matrices::{Keeping, Matrices};
+use crate::ops::matrices::{Extent, Keeping, Matrices};
 use crate::ops::slices::whole_steps;
 use crate::ops::{Site, Team, lanes};
 
@@ -145,7 +145,8 @@ impl Recurrence {
             return on_lanes.into_iter().chain([team]).collect();
         }
         let matrices = if self.states_are_small() {
-            Matrices::all(site.device, site.precision, batch, GATES as usize * hidden, directions)
+            let (rows, columns, count) = (batch, GATES as usize * hidden, directions);
+            Matrices::all(site.device, site.precision, Extent { rows, columns, count, depth: hidden, least: None })
         } else {
             Vec::new()
         };
