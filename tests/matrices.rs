@@ -127,6 +127,47 @@ fn convolutions_are_right_every_way() {
     }
 }
 
+/// Where a step's products divide the channels, weights may lie by taps: brought into that order in each run, or once if they are known.
+#[test]
+fn convolutions_by_taps_are_right() {
+    let conv = Conv2d { padding: Pads::all(1), ..Conv2d::default() };
+    let strided =
+        Conv2d { stride: Hw::new(2, 1), padding: Pads { top: 2, left: 0, bottom: 1, right: 3 }, dilation: Hw::new(1, 2), groups: 1 };
+    for (name, images, channels, outputs, side, kernel, conv) in [
+        ("plain", 2, 32, 40, 9, 3, conv),
+        ("strided", 1, 64, 20, 10, 3, strided),
+        ("grouped", 1, 64, 24, 7, 3, Conv2d { groups: 2, ..conv }),
+        ("more taps than bits", 1, 32, 9, 8, 7, Conv2d { padding: Pads::all(3), ..conv }),
+        ("in slices", 1, 96, 9, 5, 3, conv),
+    ] {
+        let (image, weight) = ([images, channels, side, side + 2], [outputs, channels / conv.groups, kernel, kernel]);
+        let inputs = [random(&image, 1), random(&weight, 2), random(&[outputs], 3)];
+        let terms = channels * kernel * kernel + 1;
+        check(name, &inputs, terms, |v| v[0].conv2d(&v[1], Some(&v[2]), conv)?.relu());
+
+        let graph = Graph::new();
+        let (x, known) = (graph.input("x", inputs[0].ty()).unwrap(), graph.constant(inputs[1].clone()).unwrap());
+        let given = graph.input("w", inputs[1].ty()).unwrap();
+        let mut on_cpu = Plan::compile(Device::Cpu, &[&x.conv2d(&given, None, conv).unwrap()]).unwrap();
+        let absolute = |array: &Array| Array::from_fn(array.shape(), |i| array.values::<f32>().unwrap()[i].abs());
+        let plans = ways_on_matrices(&gpus(), &x.conv2d(&known, None, conv).unwrap(), Precision::F32);
+        assert!(plans.len() > 1, "{name}: no way by taps beside the plain one");
+        for mut plan in plans {
+            let text = plan.describe();
+            // Known weights have been brought into order when the first run comes.
+            assert!(!text.contains("conv2d/taps"), "{text}");
+            for seed in [1, 7] {
+                let (x, w) = (random(&image, seed), &inputs[1]);
+                let reference = on_cpu.run(&[("x", &x), ("w", w)]).unwrap().swap_remove(0);
+                let scale = on_cpu.run(&[("x", &absolute(&x)), ("w", &absolute(w))]).unwrap().swap_remove(0);
+                let computed = plan.run(&[("x", &x)]).unwrap().swap_remove(0);
+                let close = compare(&computed, &reference, Some(&scale), Bound::Terms(terms));
+                close.unwrap_or_else(|e| panic!("{name}, known weights, x of seed {seed}: {e}\n{text}"));
+            }
+        }
+    }
+}
+
 /// Other GPUs: of 4 x 4 matrices of 8 x 8 for each subgroup, which tiles of 128 x 128 are in 16 x 16 too, and with subgroups of 64.
 #[test]
 fn tiles_of_other_gpus_are_right() {

@@ -1,13 +1,14 @@
 // conv2d (NCHW) as a product of matrices, for what computes one tile by tile: the weights [channel][k] times the input that they
-// meet [k][pixel], where k counts input channel, kernel row, kernel column. A tile is ROWS output channels of one group at
-// COLUMNS pixels of one image, DEPTH steps of k at a time. The constants are of what imports this. Long sums may be cut into slices,
-// each with a copy of the output.
+// meet [k][pixel], where k counts input channel, kernel row, kernel column; or BY_TAPS kernel row, kernel column, input channel, so that
+// a step has one tap, and where that lies need not be found for each k. A tile is ROWS output channels of one group at COLUMNS pixels of
+// one image, DEPTH steps of k at a time. The constants are of what imports this. Long sums may be cut into slices, each with a copy of
+// the output.
 #import index
 #import conv2d
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<f32>; // [images, input_channels, height, width]
-@group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>; // [output_channels, group_inputs, KERNEL_H, KERNEL_W]
+@group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>; // [output_channels][k]
 @group(0) @binding(3) var<storage, read> bias: array<f32>; // [output_channels]
 @group(0) @binding(4) var<storage, read_write> output: array<f32>; // [images, output_channels, height, width]
 
@@ -17,6 +18,7 @@ override HAS_BIAS: bool = false;
 override ALIGNED: bool = false; // group_inputs * KERNEL_H * KERNEL_W and weight_skip divide by 4
 override WHOLE: bool = false; // each slice is whole steps of DEPTH
 override TAPS: u32 = KERNEL_H * KERNEL_W;
+override BY_TAPS: bool = false; // DEPTH divides group_inputs, and k is below 2^20
 
 // What a thread knows before it starts.
 struct Tile {
@@ -88,9 +90,28 @@ fn pixels_at(k: u32, tile: Tile) -> vec4<f32> {
     let y = tap / KERNEL_W * params.dilation.x;
     let x = tap % KERNEL_W * params.dilation.y;
     let i = tile.corner + ((k / TAPS * params.input_size.x + y) * params.input_size.y + x);
-    var inside = (tile.inside & vec4(1u << (tap % 32))) != vec4(0u);
-    if TAPS > 32 { inside = (tile.top + y < vec4(params.input_size.x)) & (tile.left + x < vec4(params.input_size.y)); }
-    return select(vec4(0.0), vec4(input[i.x], input[i.y], input[i.z], input[i.w]), inside & vec4(WHOLE || k < tile.end));
+    return inputs_at(i, is_inside(tap, y, x, tile) & vec4(WHOLE || k < tile.end));
+}
+
+// The same of four channels, from `ahead` of step `k`'s first one on, under the tap of that step.
+fn channels_at(k: u32, ahead: u32, tile: Tile) -> mat4x4<f32> {
+    // k over the channels of a group, for k < 2^20: a half more, so that three roundings of 2^-23 lead to no other whole number.
+    let tap = u32((f32(k) + 0.5) * (1.0 / f32(params.group_inputs)));
+    let y = tap / KERNEL_W * params.dilation.x;
+    let x = tap % KERNEL_W * params.dilation.y;
+    let plane = params.input_size.x * params.input_size.y;
+    let i = tile.corner + ((k - tap * params.group_inputs + ahead) * plane + y * params.input_size.y + x);
+    let counts = is_inside(tap, y, x, tile) & vec4(WHOLE || k < tile.end);
+    return mat4x4(inputs_at(i, counts), inputs_at(i + plane, counts), inputs_at(i + 2 * plane, counts), inputs_at(i + 3 * plane, counts));
+}
+
+fn is_inside(tap: u32, y: u32, x: u32, tile: Tile) -> vec4<bool> {
+    if TAPS <= 32 { return (tile.inside & vec4(1u << (tap % 32))) != vec4(0u); }
+    return (tile.top + y < vec4(params.input_size.x)) & (tile.left + x < vec4(params.input_size.y));
+}
+
+fn inputs_at(i: vec4<u32>, counts: vec4<bool>) -> vec4<f32> {
+    return select(vec4(0.0), vec4(input[i.x], input[i.y], input[i.z], input[i.w]), counts);
 }
 
 // Where block `n` of the weights lies: fours of steps, fours of channels. Neighbouring threads go along steps.
@@ -115,6 +136,7 @@ fn block_b(n: u32) -> vec2<u32> {
 
 // The block at step `k`: four steps of four pixels each.
 fn load_b(n: u32, k: u32, tile: Tile) -> mat4x4<f32> {
+    if BY_TAPS { return channels_at(tile.begin + k, block_b(n).x * 4, tile); }
     let depth = tile.begin + k + block_b(n).x * 4;
     return mat4x4(pixels_at(depth, tile), pixels_at(depth + 1, tile), pixels_at(depth + 2, tile), pixels_at(depth + 3, tile));
 }

@@ -60,13 +60,17 @@ pub struct Launch {
     pub turns: u64,
     /// Whether the kernel can [note](Launch::noting) the largest magnitude of what it stores in the operator's first output.
     pub notes: bool,
+    /// Whether it need not be run again while its inputs stay: a plan in which they are constants runs it when it is compiled, and never
+    /// again.
+    pub once: bool,
 }
 
 impl Launch {
     /// A launch of `kernel` with `params` over `groups` workgroups and no buffers yet.
     pub fn new<P: KernelParams>(kernel: &'static Kernel, params: &P, groups: u64) -> Self {
         let params = bytemuck::bytes_of(params).to_vec();
-        Self { kernel, header: String::new(), constants: Vec::new(), params, bindings: Vec::new(), groups, turns: 0, notes: false }
+        let (header, constants, bindings) = (String::new(), Vec::new(), Vec::new());
+        Self { kernel, header, constants, params, bindings, groups, turns: 0, notes: false, once: false }
     }
 
     /// Says how many turns the loops of an invocation take together at most.
@@ -78,6 +82,12 @@ impl Launch {
     /// Says whether the kernel can [note](Launch::noting) magnitudes.
     pub fn notes(mut self, can: bool) -> Self {
         self.notes = can;
+        self
+    }
+
+    /// Says that the scratch memory it writes is its own, so that what is there stays.
+    pub fn once(mut self) -> Self {
+        self.once = true;
         self
     }
 

@@ -1,7 +1,7 @@
 //! A program on a GPU: kernels chosen, buffers shared, bind groups made, all once.
 
 use super::largest::Largest;
-use super::layout::{Bytes, Layout};
+use super::layout::{Bytes, Layout, runs_once};
 use super::place::Place;
 use super::program::{Kind, Program, Step};
 use super::readback::{Output, Readback};
@@ -94,12 +94,20 @@ impl Compiled {
         gpu.compile(chosen.iter().flat_map(|candidate| &candidate.launches))?;
         let (absent, params) = (own("absent", 256)?, Params::new(gpu, &chosen)?);
         let recorder = Recorder { gpu, buffers: &buffers, types: &types, absent, largest: &largest, params };
-        let mut dispatches = Vec::new();
+        let (mut dispatches, mut once) = (Vec::new(), Vec::new());
         for (number, (candidate, scratch)) in chosen.iter().zip(&scratch).enumerate() {
-            let scratch: Vec<_> = scratch.iter().map(|&life| Arc::clone(&pool[shared[life]])).collect();
+            let (step, scratch) = (&program.steps[number], scratch.iter().map(|&life| Arc::clone(&pool[shared[life]])).collect::<Vec<_>>());
             for launch in &candidate.launches {
-                dispatches.push(recorder.record(dispatches.len(), (number, &program.steps[number]), launch, &scratch)?);
+                let dispatch = recorder.record(dispatches.len() + once.len(), (number, step), launch, &scratch)?;
+                if runs_once(program, step, launch) { &mut once } else { &mut dispatches }.push(dispatch);
             }
+        }
+        if !once.is_empty() {
+            let mut encoder = gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            once.iter().for_each(|dispatch| dispatch.record(&mut pass));
+            drop(pass);
+            gpu.queue().submit([encoder.finish()]);
         }
 
         let lost = || Error::Device("a value has no buffer".to_owned());

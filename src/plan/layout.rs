@@ -9,7 +9,7 @@ use super::program::{Program, Step, Value};
 use super::readback::Readback;
 use crate::array::{DType, TensorType};
 use crate::error::Result;
-use crate::gpu::{Capabilities, Slot};
+use crate::gpu::{Capabilities, Launch, Slot};
 use crate::ops::Candidate;
 use std::sync::Arc;
 
@@ -105,6 +105,16 @@ fn halve(program: &Program, step: &Step, candidate: &mut Candidate, types: &[Arc
     }
 }
 
+/// Whether a launch of a step is done once and for all when the plan is compiled.
+pub(super) fn runs_once(program: &Program, step: &Step, launch: &Launch) -> bool {
+    let known = |slot| match slot {
+        Slot::Input(at) => step.inputs.get(at).is_some_and(|&value| program.is_known(value)),
+        Slot::Scratch(_) | Slot::Absent => true,
+        Slot::Output(_) | Slot::Largest(_) | Slot::Noted => false,
+    };
+    launch.once && launch.bindings.iter().all(|binding| known(binding.slot))
+}
+
 /// Places of all values, the lives to share buffers among, and the lives of each step's scratch.
 fn lay_out(program: &Program, chosen: &[Candidate], types: &[Arc<TensorType>]) -> (Vec<Place>, Vec<Life>, Vec<Vec<usize>>) {
     let last = cpu::last_uses(program);
@@ -125,7 +135,12 @@ fn lay_out(program: &Program, chosen: &[Candidate], types: &[Arc<TensorType>]) -
             }
         }
         let first = lives.len();
-        lives.extend(candidate.scratch.iter().map(|&bytes| Life { bytes: bytes.next_multiple_of(16), first: number, last: number }));
+        for (index, &bytes) in candidate.scratch.iter().enumerate() {
+            let writes = |launch: &Launch| launch.bindings.iter().any(|b| b.write && b.slot == Slot::Scratch(index));
+            let stays = candidate.launches.iter().any(|launch| writes(launch) && runs_once(program, step, launch));
+            let (first, last) = if stays { (0, usize::MAX) } else { (number, number) };
+            lives.push(Life { bytes: bytes.next_multiple_of(16), first, last });
+        }
         scratch.push((first..lives.len()).collect());
     }
     (places, lives, scratch)
@@ -152,8 +167,8 @@ mod tests {
     use crate::plan::fuse::fuse;
     use std::sync::Arc;
 
-    /// Every launch of what is built on a device with matrices: its kernel, and the bytes of what it reads first.
-    fn launches(build: impl FnOnce(&Graph) -> Result<Var>) -> Result<Vec<(&'static str, u64)>> {
+    /// What is built, on a device with matrices.
+    fn compiled(build: impl FnOnce(&Graph) -> Result<Var>) -> Result<(Program, Layout)> {
         let mut device = Capabilities::common();
         device.limits.max_compute_workgroup_storage_size = 48 << 10;
         device.limits.max_storage_buffers_per_shader_stage = 16;
@@ -163,6 +178,12 @@ mod tests {
         let chooser = Chooser::unmeasured(&device, Options::default());
         let program = fuse(Program::of(&[&output])?, &chooser);
         let layout = Layout::of(&chooser, &program)?;
+        Ok((program, layout))
+    }
+
+    /// Its launches: the kernel of each, and the bytes of what it reads first.
+    fn launches(build: impl FnOnce(&Graph) -> Result<Var>) -> Result<Vec<(&'static str, u64)>> {
+        let (program, layout) = compiled(build)?;
         let reads = |step: &Step| program.ty(step.inputs[0]).device_bytes();
         let each = program.steps.iter().zip(&layout.chosen).flat_map(|(step, way)| way.launches.iter().map(move |launch| (step, launch)));
         Ok(each.map(|(step, launch)| (launch.kernel.name, reads(step))).collect())
@@ -170,10 +191,15 @@ mod tests {
 
     /// The features of VGG-16.
     fn features(graph: &Graph) -> Result<Var> {
+        features_of(graph, |_, shape| graph.parameter(Arc::new(Array::full(shape, 0.1f32))))
+    }
+
+    /// The same of weights by number and shape.
+    fn features_of(graph: &Graph, weight: impl Fn(usize, [usize; 4]) -> Result<Var>) -> Result<Var> {
         let mut x = graph.input("image", TensorType::f32([1, 3, 224, 224]))?;
-        for (convolutions, channels) in [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)] {
-            for _ in 0..convolutions {
-                let weight = graph.parameter(Arc::new(Array::full([channels, x.shape()[1], 3, 3], 0.1f32)))?;
+        for (block, (convolutions, channels)) in [(2, 64), (2, 128), (3, 256), (3, 512), (3, 512)].into_iter().enumerate() {
+            for i in 0..convolutions {
+                let weight = weight(10 * block + i, [channels, x.shape()[1], 3, 3])?;
                 x = x.conv2d(&weight, None, Conv2d { padding: Pads::all(1), ..Conv2d::default() })?.relu()?;
             }
             x = x.max_pool2d(MaxPool2d::default())?;
@@ -187,6 +213,27 @@ mod tests {
         let looks: Vec<u64> = launches.iter().filter(|(name, _)| *name == "largest").map(|(_, bytes)| *bytes).collect();
         assert_eq!(launches.iter().filter(|(name, _)| *name == "conv2d/matrices").count(), 13, "{launches:?}");
         assert_eq!(looks, [4 * 3 * 224 * 224], "{launches:?}");
+    }
+
+    #[test]
+    fn what_is_done_once_stays() {
+        let in_order = |(program, layout): (Program, Layout)| {
+            let mut found = Vec::new();
+            for (number, (step, way)) in program.steps.iter().zip(&layout.chosen).enumerate() {
+                for launch in way.launches.iter().filter(|launch| launch.kernel.name == "conv2d/taps") {
+                    let Slot::Scratch(index) = launch.bindings[1].slot else { panic!("{launch:?}") };
+                    let buffer = layout.shared[layout.scratch[number][index]];
+                    found.push((runs_once(&program, step, launch), layout.shared.iter().filter(|&&other| other == buffer).count()));
+                }
+            }
+            found
+        };
+        let known = in_order(compiled(features).unwrap());
+        assert!(!known.is_empty() && known.iter().all(|&found| found == (true, 1)), "{known:?}");
+        let given = compiled(|graph| features_of(graph, |i, shape| graph.input(&i.to_string(), TensorType::f32(shape)))).unwrap();
+        let given = in_order(given);
+        assert_eq!(given.len(), known.len());
+        assert!(given.iter().all(|(once, _)| !once) && given.iter().any(|&(_, shares)| shares > 1), "{given:?}");
     }
 
     /// What comes before a product in networks of all kinds, each from an input that only attention looks at.

@@ -41,11 +41,16 @@ params! {
     }
 }
 
+params! {
+    struct TapsParams { count: u32, fours: u32, taps: u32, skip: u32 }
+}
+
 static REGISTER: Kernel = kernel!("conv2d/register", Params, header: UNFINISHED_FOUR);
 static LANES: Kernel = kernel!("conv2d/lanes", Params, header: UNFINISHED_FOUR);
 static TILE: Kernel = kernel!("conv2d/tile", Params, header: UNFINISHED_FOUR);
 static ON_MATRICES: Kernel = kernel!("conv2d/matrices", Params, header: MATRICES);
 static DEPTHWISE: Kernel = kernel!("conv2d/depthwise", Params, header: UNFINISHED_FOUR);
+static TAPS: Kernel = kernel!("conv2d/taps", TapsParams);
 /// What the direct kernel is told of the numbers: their type, and `x * y + sum`.
 const FLOATS: &str =
     "alias Scalar = f32;\nfn multiply_add(x: Scalar, y: vec4<f32>, sum: vec4<f32>) -> vec4<f32> { return fma(vec4(x), y, sum); }\n";
@@ -54,7 +59,7 @@ const INTEGERS: &str = "alias Scalar = i32;\nalias Element = vec4<i32>;\n#import
     fn multiply_add(x: Scalar, y: vec4<i32>, sum: vec4<i32>) -> vec4<i32> { return x * y + sum; }\n";
 static DIRECT: Kernel = kernel!("conv2d/direct", Params, header: "alias Scalar = f32;\nalias Element = vec4<f32>;\n#import unfinished\n\
     fn multiply_add(x: Scalar, y: vec4<f32>, sum: vec4<f32>) -> vec4<f32> { return fma(vec4(x), y, sum); }\n");
-pub(in crate::ops) const KERNELS: &[&Kernel] = &[&REGISTER, &LANES, &TILE, &ON_MATRICES, &DEPTHWISE, &DIRECT];
+pub(in crate::ops) const KERNELS: &[&Kernel] = &[&REGISTER, &LANES, &TILE, &ON_MATRICES, &DEPTHWISE, &TAPS, &DIRECT];
 
 /// Channels that a thread of the register kernel computes.
 const ROWS: usize = 8;
@@ -74,8 +79,9 @@ enum Kind {
     Lanes,
     /// `size` channels x `size` pixels a workgroup, through shared memory: for GPUs.
     Tile { size: u32, depth: u32, sliced: bool },
-    /// A tile a workgroup, by subgroups that multiply matrices of f16.
-    Matrices(Matrices),
+    /// A tile a workgroup, by subgroups that multiply matrices of f16; the weights' taps first, then their channels, if they are brought
+    /// into that order before.
+    Matrices { tile: Matrices, by_taps: bool },
     /// A thread walks down a strip of one channel that has one input channel.
     Depthwise,
     /// 4 pixels a thread: whatever the others cannot do.
@@ -97,7 +103,7 @@ impl Kind {
                 slices(device, tiles, sizes.taps(), LEAST)
             }
             Self::Tile { .. } => 1,
-            Self::Matrices(m) => m.slices(device, extent(sizes)),
+            Self::Matrices { tile, .. } => tile.slices(device, extent(sizes)),
             _ => return 1,
         };
         // A turn for each product that is staged, and two for each stage.
@@ -142,14 +148,25 @@ fn of_kinds(
         let slices = if parts.len() == 1 { kind.slices(device, sizes) } else { 1 };
         // What is done at the end is done where slices are added up.
         let (own_bias, own_finish) = if slices > 1 { (None, None) } else { (bias, finish) };
-        let work = |(windows, part)| Work { device, sizes, bias: own_bias, finish: own_finish, windows, part, slices };
-        let launches = parts.iter().map(|(windows, part)| work((windows, part)).launch(kind)).collect::<Option<Vec<_>>>()?;
-        let candidate = if slices > 1 {
+        // Behind the memory of slices; of one part alone, which sees all weights.
+        let by_taps = matches!(kind, Kind::Matrices { by_taps: true, .. }).then_some(usize::from(slices > 1));
+        if by_taps.is_some() && parts.len() > 1 {
+            return None;
+        }
+        let work = |(windows, part)| Work { device, sizes, bias: own_bias, finish: own_finish, windows, part, slices, by_taps };
+        let of_part = |(windows, part)| {
+            let work = work((windows, part));
+            Some(by_taps.map(|scratch| work.order(scratch)).into_iter().chain([work.launch(kind)?]))
+        };
+        let launches =
+            parts.iter().map(|(windows, part)| of_part((windows, part))).collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
+        let mut candidate = if slices > 1 {
             let (plane, channels) = (sizes.output.area(), sizes.output_channels);
             Whole { count: sizes.images * channels * plane, plane, channels, bias }.summed(finish, launches, slices)
         } else {
             Candidate::of(launches)
         };
+        candidate.scratch.extend(by_taps.map(|_| 4 * (sizes.output_channels * sizes.taps()) as u64));
         Some(candidate.finishing(finish.is_some()))
     };
     kinds(sizes).into_iter().filter_map(launches).collect()
@@ -159,7 +176,14 @@ fn of_kinds(
 fn kinds(device: &Capabilities, precision: Precision, sizes: &Sizes) -> Vec<Kind> {
     let matrices = || {
         let all = Matrices::all(device, precision, extent(sizes));
-        all.into_iter().filter(|_| sizes.group_outputs() >= ROWS).map(Kind::Matrices)
+        let ways = |tile: Matrices| {
+            // A step has one tap if it divides the channels.
+            let fits = sizes.kernel.area() > 1 && sizes.group_inputs().is_multiple_of(tile.depth() as usize) && sizes.taps() < 1 << 20;
+            let pays = tile.order_pays(extent(sizes), sizes.output_channels * sizes.taps());
+            let ways = if fits && pays { [true, false] } else { [false, true] };
+            ways.into_iter().filter(move |&by_taps| fits || !by_taps).map(move |by_taps| Kind::Matrices { tile, by_taps })
+        };
+        all.into_iter().filter(|_| sizes.group_outputs() >= ROWS).flat_map(ways)
     };
     let mut kinds = Vec::new();
     // From 8 channels on that share their one input channel, the other kernels read it less often.
@@ -220,6 +244,8 @@ struct Work<'a> {
     part: &'a Part,
     /// Slices of the sums, each to a copy of the output in scratch memory if there are several.
     slices: usize,
+    /// The scratch memory that holds the weights by taps.
+    by_taps: Option<usize>,
 }
 
 impl Work<'_> {
@@ -229,7 +255,7 @@ impl Work<'_> {
             Kind::Register => self.register(),
             Kind::Lanes => self.lanes(),
             Kind::Tile { size, depth, .. } => Some(self.tile(size, depth)),
-            Kind::Matrices(matrices) => Some(self.matrices(matrices)),
+            Kind::Matrices { tile, .. } => Some(self.matrices(tile)),
             Kind::Depthwise => self.depthwise(),
             Kind::Direct => Some(finished(self.direct(FLOATS), self.finish, Items::Row { whole: false })),
             Kind::Integer => Some(self.direct(INTEGERS)),
@@ -299,10 +325,19 @@ impl Work<'_> {
         finished(launch, self.finish, Items::Row { whole: false })
     }
 
-    fn matrices(&self, matrices: Matrices) -> Launch {
-        let launch = self.product(&ON_MATRICES, (matrices.rows(), matrices.columns()), matrices.depth());
-        let launch = matrices.launch(launch, 1, 0, Keeping::Rows);
-        finished(launch, self.finish, Items::Row { whole: false })
+    fn matrices(&self, tile: Matrices) -> Launch {
+        let launch = self.product(&ON_MATRICES, (tile.rows(), tile.columns()), tile.depth()).constant("BY_TAPS", self.by_taps.is_some());
+        finished(tile.launch(launch, 1, 0, Keeping::Rows), self.finish, Items::Row { whole: false })
+    }
+
+    /// Brings the weights into another order, in scratch memory.
+    fn order(&self, by_taps: usize) -> Launch {
+        let (sizes, (window, skip)) = (self.sizes, &self.windows.weight);
+        let fours = sizes.group_inputs() / 4;
+        let count = u32_of(sizes.output_channels * fours);
+        let params = TapsParams { count, fours: u32_of(fours), taps: u32_of(sizes.kernel.area()), skip: *skip };
+        let launch = Launch::new(&TAPS, &params, groups(count as usize, WORKGROUP)).turns(nested(&[sizes.kernel.area()])).once();
+        launch.input_window(1, window).scratch_mut(by_taps)
     }
 
     /// A launch by tiles of `rows` channels and `columns` pixels, in steps of `depth` products.
@@ -368,7 +403,7 @@ impl Work<'_> {
             first_image: u32_of(part.images.start),
             images: u32_of(part.images.len()),
             input_skip: windows.input.1,
-            weight_skip: windows.weight.1,
+            weight_skip: if self.by_taps.is_some() { 0 } else { windows.weight.1 },
             bias_skip: 0,
             output_skip: windows.output.1,
             groups: u32::try_from(count).unwrap_or(u32::MAX),
@@ -376,11 +411,12 @@ impl Work<'_> {
             slice_depth: u32_of(self.slice_depth()),
             slice_elements: u32_of(sizes.images * sizes.output_channels * sizes.output.area()),
         };
-        let launch = Launch::new(kernel, &params, count)
-            .constant("HAS_BIAS", self.bias.is_some())
-            .input_window(0, &windows.input.0)
-            .input_window(1, &windows.weight.0)
-            .optional_input(self.bias);
+        let launch = Launch::new(kernel, &params, count).constant("HAS_BIAS", self.bias.is_some()).input_window(0, &windows.input.0);
+        let launch = match self.by_taps {
+            Some(scratch) => launch.scratch(scratch),
+            None => launch.input_window(1, &windows.weight.0),
+        };
+        let launch = launch.optional_input(self.bias);
         if self.slices > 1 { launch.scratch_mut(0) } else { launch.output_window(0, &windows.output.0) }
     }
 }
