@@ -21,6 +21,9 @@ const FOURS: u32 = SIDE / 4;
 @group(0) @binding(5) var<storage, read> largest_a: u32; // bits of the largest magnitude in a
 @group(0) @binding(6) var<storage, read> largest_b: u32;
 override LEAST_A: u32 = 0; // bits of a magnitude that is reckoned with in any case
+override SCALED_A: bool = true; // else it lies in memory as f16, and is multiplied as it is
+override SCALED_B: bool = true;
+const NO_EXPONENT: u32 = 127;
 
 var<workgroup> high_a: array<vec4<f16>, ROWS * PITCH_A>;
 var<workgroup> high_b: array<vec4<f16>, DEPTH * PITCH_B>;
@@ -72,8 +75,8 @@ fn main(
     let tile = tile_of(group, local);
     let top = subgroup / 2 * DOWN * SIDE;
     let left = subgroup % 2 * ACROSS * SIDE;
-    let exponent_a = scale_of(max(largest_a, LEAST_A));
-    let exponent_b = scale_of(largest_b);
+    let exponent_a = select(NO_EXPONENT, scale_of(max(largest_a, LEAST_A)), SCALED_A);
+    let exponent_b = select(NO_EXPONENT, scale_of(largest_b), SCALED_B);
     let scale_a = power(exponent_a);
     let scale_b = power(exponent_b);
     let zero = MatrixC();

@@ -17,6 +17,8 @@ pub(super) static LARGEST: Kernel = kernel!("largest", Params);
 
 /// Bytes of shared memory that a kernel may take for itself.
 pub(super) const SPARE: u32 = 5 << 10;
+/// Whether the factors, whose largest magnitudes a launch binds in this order, are scaled: those that lie in memory as f16 need not be.
+pub(crate) const SCALED: [&str; 2] = ["SCALED_A", "SCALED_B"];
 /// Units of a large GPU, each of which computes a few workgroups at once.
 const UNITS: usize = 128;
 /// Slices of a sum at most.
@@ -179,6 +181,7 @@ impl Matrices {
 
     /// `launch` of a kernel on these matrices, with the operator's inputs `a` and `b` as factors: before what it finishes with is bound.
     pub(crate) fn launch(&self, launch: Launch, a: usize, b: usize, keeping: Keeping) -> Launch {
+        let launch = SCALED.into_iter().fold(launch, |launch, name| launch.constant(name, true));
         launch.header(self.header(keeping)).bind(Slot::Largest(a), false, None).bind(Slot::Largest(b), false, None)
     }
 }

@@ -27,7 +27,7 @@ pub use expression::Expression;
 pub use finish::Finish;
 pub(crate) use finish::{FINISH_NUMBERS, Items, UNFINISHED, UNFINISHED_FOUR, finish_numbers, finished};
 pub(crate) use gradient::*;
-pub(crate) use matrices::largest;
+pub(crate) use matrices::{SCALED, largest};
 pub(crate) use nest::*;
 pub(crate) use rows::*;
 use std::any::Any;

@@ -10,7 +10,7 @@ use super::readback::Readback;
 use crate::array::{DType, TensorType};
 use crate::error::Result;
 use crate::gpu::{Capabilities, Launch, Slot};
-use crate::ops::Candidate;
+use crate::ops::{Candidate, SCALED};
 use std::sync::Arc;
 
 /// What is decided before anything is made.
@@ -93,14 +93,22 @@ fn types(program: &Program, chosen: &[Candidate]) -> Vec<Arc<TensorType>> {
 
 /// Lets the launches of a step bind as f16 what is f16 on the device and f32 to the operator.
 fn halve(program: &Program, step: &Step, candidate: &mut Candidate, types: &[Arc<TensorType>]) {
-    for binding in candidate.launches.iter_mut().flat_map(|launch| &mut launch.bindings) {
-        let value = match binding.slot {
-            Slot::Input(at) => step.inputs.get(at),
-            Slot::Output(at) => step.outputs.get(at),
-            Slot::Scratch(_) | Slot::Largest(_) | Slot::Noted | Slot::Absent => None,
-        };
-        if value.is_some_and(|&value| types[value].dtype == DType::F16 && program.ty(value).dtype == DType::F32) {
-            binding.halve();
+    for launch in &mut candidate.launches {
+        for binding in &mut launch.bindings {
+            let value = match binding.slot {
+                Slot::Input(at) => step.inputs.get(at),
+                Slot::Output(at) => step.outputs.get(at),
+                Slot::Scratch(_) | Slot::Largest(_) | Slot::Noted | Slot::Absent => None,
+            };
+            if value.is_some_and(|&value| types[value].dtype == DType::F16 && program.ty(value).dtype == DType::F32) {
+                binding.halve();
+            }
+        }
+        let is_half = |input| launch.bindings.iter().any(|b| b.half && b.slot == Slot::Input(input));
+        let factors = launch.bindings.iter().filter_map(|b| if let Slot::Largest(input) = b.slot { Some(input) } else { None });
+        let unscaled: Vec<&str> = SCALED.into_iter().zip(factors).filter(|&(_, input)| is_half(input)).map(|(name, _)| name).collect();
+        for (_, value) in launch.constants.iter_mut().filter(|(name, _)| unscaled.contains(name)) {
+            *value = 0.0;
         }
     }
 }
