@@ -148,18 +148,16 @@ fn of_kinds(
         let slices = if parts.len() == 1 { kind.slices(device, sizes) } else { 1 };
         // What is done at the end is done where slices are added up.
         let (own_bias, own_finish) = if slices > 1 { (None, None) } else { (bias, finish) };
-        // Behind the memory of slices; of one part alone, which sees all weights.
+        // Weights by taps lie behind the memory of slices, and one part alone sees all of them.
         let by_taps = matches!(kind, Kind::Matrices { by_taps: true, .. }).then_some(usize::from(slices > 1));
         if by_taps.is_some() && parts.len() > 1 {
             return None;
         }
         let work = |(windows, part)| Work { device, sizes, bias: own_bias, finish: own_finish, windows, part, slices, by_taps };
-        let of_part = |(windows, part)| {
-            let work = work((windows, part));
-            Some(by_taps.map(|scratch| work.order(scratch)).into_iter().chain([work.launch(kind)?]))
-        };
-        let launches =
-            parts.iter().map(|(windows, part)| of_part((windows, part))).collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
+        let mut launches = parts.iter().map(|(windows, part)| work((windows, part)).launch(kind)).collect::<Option<Vec<_>>>()?;
+        if let (Some(scratch), [(windows, part)]) = (by_taps, parts.as_slice()) {
+            launches.insert(0, work((windows, part)).order(scratch));
+        }
         let mut candidate = if slices > 1 {
             let (plane, channels) = (sizes.output.area(), sizes.output_channels);
             Whole { count: sizes.images * channels * plane, plane, channels, bias }.summed(finish, launches, slices)
