@@ -88,5 +88,5 @@ fn area(box: vec4<f32>) -> f32 {
 }
 
 fn has_nan(box: vec4<f32>) -> bool {
-    return is_nan(box.x) || is_nan(box.y) || is_nan(box.z) || is_nan(box.w);
+    return is_nan_of_one(box.x) || is_nan_of_one(box.y) || is_nan_of_one(box.z) || is_nan_of_one(box.w);
 }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Bound, Elsewhere, compare, gpu, narrow_gpu, random};
+use common::{Bound, Elsewhere, compare, gpu, narrow_gpu, random, stand_in};
 use foveate::array::{Array, Hw, Pads, TensorType};
 use foveate::gpu::Gpu;
 use foveate::graph::{Graph, Var};
@@ -431,6 +431,30 @@ fn the_gradient_of_a_pooling_finishes_with_that_of_a_relu() {
         assert!(text.contains("max_pool2d_gradient+greater+where") && text.contains(&format!("max_pool2d_gradient/{name}")), "{text}");
         both.agree(&[random(&shape, 3)], Bound::Exact);
     }
+}
+
+/// Functions that operators bring along are not those of the kernels that they finish.
+#[test]
+fn names_of_functions_do_not_meet() {
+    for (name, shape, pooling) in [
+        ("halves", [2, 3, 6, 16], MaxPool2d::default()),
+        ("switches", [2, 3, 9, 7], MaxPool2d { kernel: Hw::square(3), stride: Hw::square(2), ..Default::default() }),
+    ] {
+        let mut both = Both::of(gpu(), &f32s(&[&shape]), |graph, x| {
+            let pooled = x[0].max_pool2d(pooling)?;
+            let gradient = pooled.mul(&pooled)?.reduce_sum(&[], false)?.gradient(&[&x[0]])?.remove(0);
+            Ok(vec![gradient.sigmoid()?.maximum(&graph.constant(Array::full([1], 0.4f32))?)?])
+        });
+        let text = both.together.describe();
+        assert!(text.contains("max_pool2d_gradient+sigmoid+maximum") && text.contains(&format!("max_pool2d_gradient/{name}")), "{text}");
+        both.agree(&[random(&shape, 3)], NEAR);
+    }
+    let mut both = Both::of(&stand_in(16, 32), &f32s(&[&[20, 33], &[33, 17]]), |graph, x| {
+        Ok(vec![x[0].matmul(&x[1])?.sigmoid()?.maximum(&graph.constant(Array::full([1], 0.4f32))?)?])
+    });
+    let text = both.together.describe();
+    assert!(text.contains("matmul+sigmoid+maximum") && text.contains("matmul/matrices"), "{text}");
+    both.agree(&[random(&[20, 33], 1), random(&[33, 17], 2)], NEAR);
 }
 
 /// The dispatches of whole networks, which nothing should raise unnoticed.

@@ -71,6 +71,29 @@ fn kernels_that_note_validate() {
     assert!(count >= 20, "{count} kernels note");
 }
 
+/// So do those that finish what they store, with the functions of all operators that they may finish with.
+#[test]
+fn kernels_that_finish_have_names_of_their_own() {
+    let (mut count, mut failures) = (0, Vec::new());
+    for kernel in kernels() {
+        let header = expand(kernel.header, "");
+        if !header.contains("fn finish(value: Element") {
+            continue;
+        }
+        count += 1;
+        let ty = |scalar: &str| if header.contains("alias Element = f32;") { scalar.to_owned() } else { format!("vec4<{scalar}>") };
+        let aliases = [("Word", "u32"), ("Int", "i32"), ("Flag", "bool"), ("Float", "f32")];
+        let mut functions: String = aliases.iter().map(|(name, scalar)| format!("alias {name} = {};\n", ty(scalar))).collect();
+        for include in ["activations", "floats", "formats", "quotient", "divide"] {
+            functions += &format!("#import {include}\n");
+        }
+        let text = expand(&format!("{}{functions}", kernel.header), kernel.source);
+        failures.extend(validated(kernel, &text).err().map(|e| format!("{}:\n{e}", kernel.name)));
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    assert!(count >= 15, "{count} kernels finish");
+}
+
 /// A kernel for Metal or Direct3D, as wgpu hands it to naga there: with its constants, and none on matrices, which are for Vulkan alone.
 fn for_others() -> Result<Vec<(&'static Kernel, naga::Module, ModuleInfo)>, String> {
     let of = |kernel: &'static Kernel| {

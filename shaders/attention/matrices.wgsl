@@ -61,12 +61,12 @@ fn main(
     let exponent_query = scale_of(largest_query);
     let exponent_key = scale_of(largest_key);
     let exponent_value = scale_of(largest_value);
-    let scale_query = power(exponent_query);
-    let scale_key = power(exponent_key);
-    let scale_value = power(exponent_value);
-    let back_query = power(254 - exponent_query);
-    let back_key = power(254 - exponent_key);
-    let back_value = power(254 - exponent_value);
+    let scale_query = two_to(exponent_query);
+    let scale_key = two_to(exponent_key);
+    let scale_value = two_to(exponent_value);
+    let back_query = two_to(254 - exponent_query);
+    let back_key = two_to(254 - exponent_key);
+    let back_value = two_to(254 - exponent_value);
     let zero = MatrixC();
 
 #for s STEPS
@@ -157,7 +157,7 @@ fn main(
             let item = scores[row * PITCH_SCORE + x];
             let weight = select(exp(item - largest), vec4(0.0), item == vec4(LOWEST));
             total += (weight.x + weight.y) + (weight.z + weight.w);
-            keep_row(row * PITCH_ROW + x, weight * power(WEIGHT));
+            keep_row(row * PITCH_ROW + x, weight * two_to(WEIGHT));
         }
         workgroupBarrier();
 
@@ -196,7 +196,7 @@ fn main(
             for (var p = 0u; p < PARTS; p++) { whole += of_parts[of_row * PARTS + p]; }
             let scale = select(1.0 / whole, 0.0, whole == 0.0);
             let start = params.output_skip * LANES + (head * params.queries + index) * params.value_size;
-            store(start, ($v * FOURS + i % FOURS) * 4, sums[top * FOURS + i] * power(254 - WEIGHT) * back_value * scale);
+            store(start, ($v * FOURS + i % FOURS) * 4, sums[top * FOURS + i] * two_to(254 - WEIGHT) * back_value * scale);
         }
     }
     workgroupBarrier();

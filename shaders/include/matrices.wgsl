@@ -77,8 +77,8 @@ fn main(
     let left = subgroup % 2 * ACROSS * SIDE;
     let exponent_a = select(NO_EXPONENT, scale_of(max(largest_a, LEAST_A)), SCALED_A);
     let exponent_b = select(NO_EXPONENT, scale_of(largest_b), SCALED_B);
-    let scale_a = power(exponent_a);
-    let scale_b = power(exponent_b);
+    let scale_a = two_to(exponent_a);
+    let scale_b = two_to(exponent_b);
     let zero = MatrixC();
 #for r DOWN
 #for c ACROSS
@@ -134,8 +134,8 @@ fn main(
     }
     // Elements of a matrix are reached through memory alone.
     let mine = subgroup * SIDE * PITCH_SUMS;
-    let back_a = power(254 - exponent_a);
-    let back_b = power(254 - exponent_b);
+    let back_a = two_to(254 - exponent_a);
+    let back_b = two_to(254 - exponent_b);
 #for r DOWN
 #for c ACROSS
 #for k BY_ROWS

@@ -19,7 +19,7 @@ struct Tap {
 }
 
 fn is_far(corners: vec4<f32>) -> bool {
-    let nan = is_nan(corners.x) || is_nan(corners.y) || is_nan(corners.z) || is_nan(corners.w);
+    let nan = is_nan_of_one(corners.x) || is_nan_of_one(corners.y) || is_nan_of_one(corners.z) || is_nan_of_one(corners.w);
     return nan || any(abs(corners) >= vec4(FAR));
 }
 

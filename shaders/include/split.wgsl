@@ -6,7 +6,7 @@ fn scale_of(largest: u32) -> u32 {
     return min(266 - (largest >> 23), 253);
 }
 
-fn power(exponent: u32) -> f32 {
+fn two_to(exponent: u32) -> f32 {
     return bitcast<f32>(exponent << 23);
 }
 

@@ -41,7 +41,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     }
     let walked = walk(index);
     // A sample outside is 0.
-    if (walked.met < walked.all && best.value < 0.0 && !is_nan(best.value)) {
+    if (walked.met < walked.all && best.value < 0.0 && !is_nan_of_one(best.value)) {
         best = OUTSIDE;
     }
     let at = params.output_skip + index;
