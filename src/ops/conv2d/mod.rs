@@ -24,6 +24,7 @@
 mod conv1d;
 mod gradient;
 mod integer;
+mod kinds;
 mod launches;
 mod parts;
 mod points;
