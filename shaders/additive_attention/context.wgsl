@@ -48,8 +48,11 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
     let slice = local / COLUMNS;
 
     var own = Seen(LOWEST, 0.0);
-    for (var l = local; l < params.len; l += WORKGROUP) {
-        own = together(own, Seen(energies[batch * params.len + l], 1.0));
+    for (var first = 0u; first < params.len; first += WORKGROUP) {
+        let l = first + local;
+        if (l < params.len) {
+            own = together(own, Seen(energies[batch * params.len + l], 1.0));
+        }
     }
     seen[local] = own;
     for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {

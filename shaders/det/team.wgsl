@@ -66,6 +66,10 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
         storageBarrier();
         let head = work[base + k * size + k];
         product *= head;
+        // What is stored last stays. Behind the loop, Direct3D's older compiler, FXC, would not take it.
+        if (local == 0u) {
+            output[params.output_skip + matrix] = product;
+        }
         // Elements below and to the right, row by row.
         let left = size - k - 1u;
         if (head != 0.0) {
@@ -76,8 +80,5 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
             }
         }
         storageBarrier();
-    }
-    if (local == 0u) {
-        output[params.output_skip + matrix] = product;
     }
 }

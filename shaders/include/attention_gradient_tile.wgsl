@@ -35,17 +35,13 @@ fn store_$input(row: u32, column: u32, item: vec4<f32>) {
 }
 #end
 
-struct Products {
-    scores: array<f32, ROWS * STEPS>,
-    slopes: array<f32, ROWS * STEPS>,  // gradients of the scores' weights
-}
-
-// Those of all that passes, which lies in workgroup memory.
+// Scores of all that passes, which lies in workgroup memory, and slopes, the gradients of their weights. Not a struct of the two: Direct3D's
+// older compiler, FXC, takes minutes for one with arrays.
 fn products(
     own: ptr<function, array<vec4<f32>, ROWS * HEAD_PART>>, own_value: ptr<function, array<vec4<f32>, ROWS * VALUE_PART>>, local: u32,
-) -> Products {
+    found_scores: ptr<function, array<f32, ROWS * STEPS>>, found_slopes: ptr<function, array<f32, ROWS * STEPS>>,
+) {
     let part = local % SPLIT;
-    var found: Products;
     for (var t = 0u; t < STEPS; t++) {
         var scores: array<vec4<f32>, ROWS>;
         var slopes: array<vec4<f32>, ROWS>;
@@ -66,14 +62,14 @@ fn products(
             }
         }
         for (var r = 0u; r < ROWS; r++) {
-            found.scores[r * STEPS + t] = sum_of(scores[r]);
-            found.slopes[r * STEPS + t] = sum_of(slopes[r]);
+            (*found_scores)[r * STEPS + t] = sum_of(scores[r]);
+            (*found_slopes)[r * STEPS + t] = sum_of(slopes[r]);
         }
     }
     if (SPLIT > 1u) {
         for (var s = 0u; s < ROWS * STEPS; s++) {
-            exchanged[2u * s * WORKGROUP + local] = found.scores[s];
-            exchanged[(2u * s + 1u) * WORKGROUP + local] = found.slopes[s];
+            exchanged[2u * s * WORKGROUP + local] = (*found_scores)[s];
+            exchanged[(2u * s + 1u) * WORKGROUP + local] = (*found_slopes)[s];
         }
         workgroupBarrier();
         for (var s = 0u; s < ROWS * STEPS; s++) {
@@ -84,9 +80,8 @@ fn products(
                 score += exchanged[at + p];
                 slope += exchanged[at + WORKGROUP + p];
             }
-            found.scores[s] = score;
-            found.slopes[s] = slope;
+            (*found_scores)[s] = score;
+            (*found_slopes)[s] = slope;
         }
     }
-    return found;
 }

@@ -27,18 +27,25 @@ fn value_row(row: u32) -> vec2<u32> {
 fn $input_item(row: u32, x: u32, there: bool) -> vec4<f32> {
     let place = $input_row(row);
     let size = select(0u, place.y, there);
-    var item = vec4<f32>(0.0);
     if (LANES == 4u) {
-        if (x < size) {
-            item = vec4<f32>($input[place.x + x]);
-        }
-    } else {
-        for (var c = 0u; c < 4u; c++) {
-            if (x * 4u + c < size) {
-                item[c] = lane($input[place.x + x * 4u + c], 0u);
-            }
-        }
+        return $input_four(place.x, x, size);
     }
-    return item;
+    let at = x * 4u;
+    let start = place.x;
+    return vec4($input_one(start, at, size), $input_one(start, at + 1u, size), $input_one(start, at + 2u, size), $input_one(start, at + 3u, size));
+}
+
+fn $input_four(start: u32, x: u32, size: u32) -> vec4<f32> {
+    if (x < size) {
+        return vec4<f32>($input[start + x]);
+    }
+    return vec4(0.0);
+}
+
+fn $input_one(start: u32, x: u32, size: u32) -> f32 {
+    if (x < size) {
+        return lane($input[start + x], 0u);
+    }
+    return 0.0;
 }
 #end

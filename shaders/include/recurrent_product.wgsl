@@ -65,11 +65,13 @@ fn block_b(n: u32) -> vec2<u32> {
 fn load_a(n: u32, k: u32, tile: Tile) -> mat4x4<f32> {
     let depth = k + block_a(n).x * 4;
     let valid = params.depth - min(depth, params.depth);
-    var rows: mat4x4<f32>;
-    for (var r = 0u; r < 4; r++) {
-        rows[r] = states_at(state_at(tile.direction, tile.row + block_a(n).y * 4 + r) + depth, valid);
-    }
-    return rows;
+    let row = tile.row + block_a(n).y * 4;
+    return mat4x4(
+        states_at(state_at(tile.direction, row) + depth, valid),
+        states_at(state_at(tile.direction, row + 1) + depth, valid),
+        states_at(state_at(tile.direction, row + 2) + depth, valid),
+        states_at(state_at(tile.direction, row + 3) + depth, valid),
+    );
 }
 
 // The block at step `k`: four steps of the gates of a unit.
@@ -77,9 +79,12 @@ fn load_b(n: u32, k: u32, tile: Tile) -> mat4x4<f32> {
     let depth = k + block_b(n).x * 4;
     let valid = params.depth - min(depth, params.depth);
     let unit = tile.unit + block_b(n).y;
-    var gates: mat4x4<f32>;
-    for (var g = 0u; g < 4; g++) { gates[g] = gate_at(weights_at(tile.direction, g, unit) + depth, valid); }
-    return transpose(gates);
+    return transpose(mat4x4(
+        gate_at(weights_at(tile.direction, 0, unit) + depth, valid),
+        gate_at(weights_at(tile.direction, 1, unit) + depth, valid),
+        gate_at(weights_at(tile.direction, 2, unit) + depth, valid),
+        gate_at(weights_at(tile.direction, 3, unit) + depth, valid),
+    ));
 }
 
 fn keep(row: u32, column: u32, sums: vec4<f32>, tile: Tile) {

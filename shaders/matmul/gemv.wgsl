@@ -31,6 +31,25 @@ fn b_at(i: u32, valid: u32) -> vec4<f32> {
     return select(vec4(0.0), four, vec4(0u, 1, 2, 3) < vec4(valid));
 }
 
+// Four steps of depth at four columns: [q] has those at depth k + q.
+fn block_of_b(start: u32, k: u32, column: u32) -> mat4x4<f32> {
+    if TRANSPOSE_B {
+        let c = column;
+        return transpose(mat4x4(along(start, k, c), along(start, k, c + 1), along(start, k, c + 2), along(start, k, c + 3)));
+    }
+    return mat4x4(across(start, k, column), across(start, k + 1, column), across(start, k + 2, column), across(start, k + 3, column));
+}
+
+// A column at four steps of depth.
+fn along(start: u32, k: u32, column: u32) -> vec4<f32> {
+    return b_at(start + min(column, params.columns - 1) * params.depth + k, params.depth - k);
+}
+
+// Four columns at a step of depth.
+fn across(start: u32, k: u32, column: u32) -> vec4<f32> {
+    return b_at(start + min(k, params.depth - 1) * params.columns + column, params.columns - min(column, params.columns));
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn main(
     @builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) num_groups: vec3<u32>,
@@ -39,14 +58,14 @@ fn main(
     let group = group_index(group_id, num_groups);
     if group >= params.groups { return; }
     let quads = WORKGROUP / LANES;
-    let across = (params.columns + 4 * quads - 1) / (4 * quads);
+    let pieces = (params.columns + 4 * quads - 1) / (4 * quads);
     let down = (params.rows + ROWS - 1) / ROWS;
     // neighbouring threads read neighbouring memory
     let lane = select(local / quads, local % LANES, TRANSPOSE_B);
     let quad = select(local % quads, local / LANES, TRANSPOSE_B);
-    let column = (group % across * quads + quad) * 4;
-    let row = group / across % down * ROWS;
-    let batch = group / (across * down);
+    let column = (group % pieces * quads + quad) * 4;
+    let row = group / pieces % down * ROWS;
+    let batch = group / (pieces * down);
     let columns_left = params.columns - min(column, params.columns);
 
     let a_start = params.a_skip + batch * params.a_stride;
@@ -54,17 +73,7 @@ fn main(
     var sums: array<vec4<f32>, 4>;
     for (var k = lane * 4; k < params.depth; k += LANES * 4) {
         let left = params.depth - k;
-        var y: array<vec4<f32>, 4>; // y[q]: four columns at depth k + q
-        if TRANSPOSE_B {
-            for (var c = 0u; c < 4; c++) {
-                let four = b_at(b_start + min(column + c, params.columns - 1) * params.depth + k, left);
-                for (var q = 0u; q < 4; q++) { y[q][c] = four[q]; }
-            }
-        } else {
-            for (var q = 0u; q < 4; q++) {
-                y[q] = b_at(b_start + min(k + q, params.depth - 1) * params.columns + column, columns_left);
-            }
-        }
+        let y = block_of_b(b_start, k, column);
         for (var r = 0u; r < ROWS; r++) {
             let x = a_at(a_start + min(row + r, params.rows - 1) * params.depth + k, left);
             for (var q = 0u; q < 4; q++) { sums[r] = fma(vec4(x[q]), y[q], sums[r]); }

@@ -17,6 +17,12 @@ override ALIGNED_B: bool = false; // whether columns, b_stride and b_skip divide
 const ROWS: u32 = 8;
 const VECTORS: u32 = 4;
 
+// One of b where it lies along depth; columns past the last read the last again.
+fn b_at(start: u32, column: u32, k: u32) -> f32 {
+    let i = start + min(column, params.columns - 1) * params.depth + k;
+    return b[i / 4][i % 4];
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn main(
     @builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) num_groups: vec3<u32>,
@@ -48,9 +54,9 @@ fn main(
     for (var k = 0u; k < params.depth; k++) {
         var y: array<vec4<f32>, VECTORS + 1>;
         if TRANSPOSE_B {
-            for (var c = 0u; c < 4 * VECTORS; c++) {
-                let i = b_start + min(column + c, params.columns - 1) * params.depth + k;
-                y[c / 4][c % 4] = b[i / 4][i % 4];
+            for (var v = 0u; v < VECTORS; v++) {
+                let c = column + 4 * v;
+                y[v] = vec4(b_at(b_start, c, k), b_at(b_start, c + 1, k), b_at(b_start, c + 2, k), b_at(b_start, c + 3, k));
             }
         } else {
             let i = b_start + k * params.columns + column;

@@ -31,8 +31,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         states[b] = factors_at(direction, min(first + b, params.batch - 1u)) / LANES;
     }
     var sums: array<f32, VALUES>;
+    var h: array<Item, BATCH>;
     for (var k = member; k < depth; k += TEAM) {
-        var h: array<Item, BATCH>;
         for (var b = 0u; b < BATCH; b++) {
             h[b] = h_before[states[b] + k];
         }

@@ -61,29 +61,31 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
             }
             workgroupBarrier();
 
-            var found = products(&own, &own_value, local);
+            var scores: array<f32, ROWS * STEPS>;
+            var slopes: array<f32, ROWS * STEPS>;
+            products(&own, &own_value, local, &scores, &slopes);
 
             // Scores become weights, and the weights' gradients those of the scores.
             for (var t = 0u; t < STEPS; t++) {
                 let query_known = known_tile[t];
                 for (var r = 0u; r < ROWS; r++) {
-                    let score = masked(mask_head, first + t, own_key + r * TEAMS, found.scores[r * STEPS + t]);
+                    let score = masked(mask_head, first + t, own_key + r * TEAMS, scores[r * STEPS + t]);
                     let weight = select(0.0, exp(score.value - query_known.x) * query_known.y, score.allowed);
-                    found.scores[r * STEPS + t] = weight;
-                    found.slopes[r * STEPS + t] = weight * (found.slopes[r * STEPS + t] - query_known.z);
+                    scores[r * STEPS + t] = weight;
+                    slopes[r * STEPS + t] = weight * (slopes[r * STEPS + t] - query_known.z);
                 }
             }
             for (var t = 0u; t < STEPS; t++) {
                 for (var x = 0u; x < HEAD_PART; x++) {
                     let item = head_tile[t * HEAD + x * SPLIT + part];
                     for (var r = 0u; r < ROWS; r++) {
-                        key_sums[r * HEAD_PART + x] += found.slopes[r * STEPS + t] * item;
+                        key_sums[r * HEAD_PART + x] += slopes[r * STEPS + t] * item;
                     }
                 }
                 for (var x = 0u; x < VALUE_PART; x++) {
                     let item = value_tile[t * VALUE + x * SPLIT + part];
                     for (var r = 0u; r < ROWS; r++) {
-                        value_sums[r * VALUE_PART + x] += found.scores[r * STEPS + t] * item;
+                        value_sums[r * VALUE_PART + x] += scores[r * STEPS + t] * item;
                     }
                 }
             }

@@ -66,7 +66,9 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
         }
         workgroupBarrier();
 
-        var found = products(&own, &own_grad, local);
+        var scores: array<f32, ROWS * STEPS>;
+        var slopes: array<f32, ROWS * STEPS>;
+        products(&own, &own_grad, local, &scores, &slopes);
 
         // Scores become gradients of scores, relative to the largest score so far.
         for (var r = 0u; r < ROWS; r++) {
@@ -74,18 +76,18 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
             var allowed: array<bool, STEPS>;
             var higher = largest[r];
             for (var t = 0u; t < STEPS; t++) {
-                let score = masked(mask_head, i, first + t, found.scores[r * STEPS + t]);
+                let score = masked(mask_head, i, first + t, scores[r * STEPS + t]);
                 allowed[t] = score.allowed;
-                found.scores[r * STEPS + t] = score.value;
+                scores[r * STEPS + t] = score.value;
                 higher = max(higher, select(LOWEST, score.value, score.allowed));
             }
             let fade = exp(largest[r] - higher);
             largest[r] = higher;
             totals[r] *= fade;
             for (var t = 0u; t < STEPS; t++) {
-                let weight = select(0.0, exp(found.scores[r * STEPS + t] - higher), allowed[t]);
+                let weight = select(0.0, exp(scores[r * STEPS + t] - higher), allowed[t]);
                 totals[r] += weight;
-                found.scores[r * STEPS + t] = weight * (found.slopes[r * STEPS + t] - means[r]);
+                scores[r * STEPS + t] = weight * (slopes[r * STEPS + t] - means[r]);
             }
             for (var x = 0u; x < HEAD_PART; x++) {
                 sums[r * HEAD_PART + x] *= fade;
@@ -95,7 +97,7 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(num_workgroups) gro
             for (var x = 0u; x < HEAD_PART; x++) {
                 let item = head_tile[t * HEAD + x * SPLIT + part];
                 for (var r = 0u; r < ROWS; r++) {
-                    sums[r * HEAD_PART + x] += found.scores[r * STEPS + t] * item;
+                    sums[r * HEAD_PART + x] += scores[r * STEPS + t] * item;
                 }
             }
         }
