@@ -1,4 +1,5 @@
 // conv_transpose3d: one invocation per output of CHANNELS channels; it steps from one tap that counts to the next.
+#import component
 #import index
 #import phases
 
@@ -93,6 +94,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let out_channel = channel_group * params.out_channels + channel;
     let to = params.output_skip + (n * params.groups * params.out_channels + out_channel) * length + (at.x * size.y + at.y) * size.z + at.z;
     for (var o = 0u; o <= more; o++) {
-        output[to + o * length] = sums[o] + bias[(params.bias_first + out_channel + o) * params.has_bias];
+        output[to + o * length] = component(sums, o) + bias[(params.bias_first + out_channel + o) * params.has_bias];
     }
 }

@@ -115,19 +115,94 @@ fn every_kernel_is_metal() {
     }
 }
 
+/// What wgpu gives Direct3D's compilers of a kernel: registers in order, and no checks but of bounds (`gpu/pipeline.rs`).
+fn hlsl_of(kernel: &Kernel, module: &naga::Module, info: &ModuleInfo) -> String {
+    let mut registers = [0; 3];
+    let bindings = module.global_variables.iter().filter_map(|(_, variable)| {
+        let class = match variable.space {
+            naga::AddressSpace::Uniform => 0,
+            naga::AddressSpace::Storage { access } => 1 + usize::from(access.contains(naga::StorageAccess::STORE)),
+            _ => return None,
+        };
+        registers[class] += 1;
+        Some((variable.binding?, hlsl::BindTarget { register: registers[class] - 1, ..hlsl::BindTarget::default() }))
+    });
+    let binding_map = bindings.collect();
+    // The compiler that every Windows has knows 5.1.
+    let shader_model = if kernel.needs().is_empty() { hlsl::ShaderModel::V5_1 } else { hlsl::ShaderModel::V6_2 };
+    // The number of workgroups is handed over beside.
+    let special_constants_binding = Some(hlsl::BindTarget { register: 1, ..hlsl::BindTarget::default() });
+    let (fake_missing_bindings, zero_initialize_workgroup_memory, force_loop_bounding) = (false, false, false);
+    let options = hlsl::Options {
+        shader_model,
+        binding_map,
+        special_constants_binding,
+        fake_missing_bindings,
+        zero_initialize_workgroup_memory,
+        force_loop_bounding,
+        ..hlsl::Options::default()
+    };
+    let pipeline = hlsl::PipelineOptions { entry_point: Some((naga::ShaderStage::Compute, "main".to_owned())) };
+    let mut text = String::new();
+    let written = hlsl::Writer::new(&mut text, &options, &pipeline).write(module, info, None);
+    let entry_points = written.unwrap_or_else(|e| panic!("{}: {e}", kernel.name)).entry_point_names;
+    assert!(entry_points.iter().all(|e| e.as_deref() == Ok("main")), "{}: {entry_points:?}", kernel.name);
+    text
+}
+
 #[test]
 fn every_kernel_is_hlsl() {
-    let pipeline = hlsl::PipelineOptions::default();
+    let folder = std::env::var_os("FOVEATE_HLSL_DIR");
     for (kernel, module, info) in for_others().unwrap() {
-        // The compiler that every Windows has knows 5.1.
-        let shader_model = if kernel.needs().is_empty() { hlsl::ShaderModel::V5_1 } else { hlsl::ShaderModel::V6_2 };
-        let options = hlsl::Options { shader_model, ..hlsl::Options::default() };
-        let mut text = String::new();
-        let written = hlsl::Writer::new(&mut text, &options, &pipeline).write(&module, &info, None);
-        let entry_points = written.unwrap_or_else(|e| panic!("{}: {e}", kernel.name)).entry_point_names;
-        assert!(entry_points.iter().all(Result::is_ok), "{}: {entry_points:?}", kernel.name);
+        let text = hlsl_of(kernel, &module, &info);
         assert!(text.contains("[numthreads("), "{}:\n{text}", kernel.name);
+        if let Some(folder) = &folder {
+            let model = if kernel.needs().is_empty() { "5_1" } else { "6_2" };
+            std::fs::write(Path::new(folder).join(format!("{}.{model}.hlsl", kernel.name.replace('/', "-"))), text).unwrap();
+        }
     }
+}
+
+/// What Direct3D's older compiler, FXC, compiles badly or not at all; `scripts/direct3d.sh` runs it.
+///
+/// A component of a vector that is read by a variable index is a product with (0, 1, 0, 0) to it, which is NaN where another component is
+/// infinite. One that is assigned makes it write out all loops around, until it gives up. A variable that is a struct with arrays in it takes
+/// it minutes.
+#[test]
+fn every_kernel_is_for_fxc() {
+    use naga::{AddressSpace::Function, Expression, TypeInner};
+    let mut failures = Vec::new();
+    // Of what FXC knows.
+    for (kernel, module, info) in for_others().unwrap().into_iter().filter(|(kernel, ..)| kernel.needs().is_empty()) {
+        let functions = module.functions.iter().map(|(handle, function)| (function, &info[handle]));
+        let main = (&module.entry_points[0].function, info.get_entry_point(0));
+        for (function, types) in functions.chain([main]) {
+            let name = format!("{}: {}", kernel.name, function.name.as_deref().unwrap_or_default());
+            let has_components = |ty: &TypeInner| match ty {
+                TypeInner::Vector { scalar, .. } => scalar.kind == naga::ScalarKind::Float,
+                ty => matches!(ty, TypeInner::Matrix { .. }),
+            };
+            for (_, expression) in function.expressions.iter() {
+                let Expression::Access { base, .. } = expression else { continue };
+                let component = match types[*base].ty.inner_with(&module.types) {
+                    TypeInner::ValuePointer { size: Some(_), space: Function, .. } => true,
+                    TypeInner::Pointer { base, space: Function } => has_components(&module.types[*base].inner),
+                    ty => has_components(ty),
+                };
+                if component {
+                    failures.push(format!("{name} takes a component by a variable index"));
+                }
+            }
+            for (_, variable) in function.local_variables.iter() {
+                let TypeInner::Struct { members, .. } = &module.types[variable.ty].inner else { continue };
+                if members.iter().any(|m| matches!(module.types[m.ty].inner, TypeInner::Array { .. })) {
+                    failures.push(format!("{name} has a struct with an array: {:?}", variable.name));
+                }
+            }
+        }
+    }
+    failures.dedup();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
 #[test]

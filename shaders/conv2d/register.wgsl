@@ -1,6 +1,7 @@
 // Dense or grouped 2-d convolution (NCHW) for software adapters: no shared memory, everything in registers.
 // One thread computes ROWS output channels of one group at 4 * VECTORS neighbouring pixels of one output row.
 // For a 1x1 convolution of stride 1 without padding, pass the image as one row of height * width pixels.
+#import component
 #import index
 #import conv2d
 #import vectors
@@ -85,7 +86,7 @@ fn main(
                     let factor = vec4(weight[weight_rows[r] + k]);
                     for (var v = 0u; v < VECTORS; v++) {
                         let e = (vec4(0u, 1, 2, 3) + 4 * v) * STRIDE + SHIFT % 4;
-                        let pixels = vec4(w[e.x / 4][e.x % 4], w[e.y / 4][e.y % 4], w[e.z / 4][e.z % 4], w[e.w / 4][e.w % 4]);
+                        let pixels = vec4(component(w[e.x / 4], e.x % 4), component(w[e.y / 4], e.y % 4), component(w[e.z / 4], e.z % 4), component(w[e.w / 4], e.w % 4));
                         sums[r * VECTORS + v] = fma(factor, pixels, sums[r * VECTORS + v]);
                     }
                 }

@@ -2,6 +2,7 @@
 //
 // An invocation takes four neighbouring inputs and one row of the kernel, and makes the 4 TAPS neighbouring outputs where they meet:
 // input[4 i + a] and tap k in output 4 TAPS i + TAPS a + k of the row.
+#import component
 #import index
 #import noted
 
@@ -65,10 +66,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let output_channel = params.bias_first + channel_group * params.out_channels + channel;
     let added = bias[output_channel * params.has_bias];
     for (var v = 0u; v < TAPS; v++) {
-        var done: vec4<f32>;
-        for (var j = 0u; j < 4u; j++) {
-            done[j] = sums[(4u * v + j) % TAPS][(4u * v + j) / TAPS];
-        }
+        let a = 4u * v;
+        let b = a + 1u;
+        let c = a + 2u;
+        let d = a + 3u;
+        var done = vec4(component(sums[a % TAPS], a / TAPS), component(sums[b % TAPS], b / TAPS), component(sums[c % TAPS], c / TAPS), component(sums[d % TAPS], d / TAPS));
         let at = params.output_skip + index * TAPS + v;
         done = finish(done + added, 4u * at, output_channel);
         note(done, 4u);

@@ -1,4 +1,5 @@
 // grid_sample/add: one invocation per element of the output's gradient adds it, weighted, to the pixels that its sample has read.
+#import component
 #import index
 #import divide
 #import fixed_sum
@@ -51,7 +52,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     for (var i = 0u; i < side; i++) {
         let row = plane + y.at[i] * params.input_size.x;
         for (var j = 0u; j < side; j++) {
-            add(params.sums_start + 2u * (row + x.at[j]), fixed_words(term * y.weight[i] * x.weight[j]));
+            add(params.sums_start + 2u * (row + x.at[j]), fixed_words(term * component(y.weight, i) * component(x.weight, j)));
         }
     }
 }

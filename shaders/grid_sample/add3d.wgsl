@@ -1,4 +1,5 @@
 // grid_sample/add3d: grid_sample/add with a third side; not by cubics.
+#import component
 #import index
 #import divide
 #import fixed_sum
@@ -53,7 +54,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         for (var i = 0u; i < side; i++) {
             let row = ((part.x * size.z + z.at[k]) * size.y + y.at[i]) * size.x;
             for (var j = 0u; j < side; j++) {
-                add(params.sums_start + 2u * (row + x.at[j]), fixed_words(term * z.weight[k] * y.weight[i] * x.weight[j]));
+                add(params.sums_start + 2u * (row + x.at[j]), fixed_words(term * component(z.weight, k) * component(y.weight, i) * component(x.weight, j)));
             }
         }
     }

@@ -1,5 +1,6 @@
 // grid_sample/by_grid: TEAM invocations per place, each with every TEAM-th channel, add up how much the samples change as the place
 // moves, weighted by the output's gradient. Neighbouring invocations are neighbouring places.
+#import component
 #import index
 #import divide
 #import sides
@@ -77,7 +78,7 @@ fn slopes(base: u32, width: u32, x: Taps, y: Taps, dx: Taps, dy: Taps) -> vec2<f
             values.z = input[row + x.at.z];
             values.w = input[row + x.at.w];
         }
-        sum += vec2<f32>(dot(values, dx.weight) * y.weight[i], dot(values, x.weight) * dy.weight[i]);
+        sum += vec2<f32>(dot(values, dx.weight) * component(y.weight, i), dot(values, x.weight) * component(dy.weight, i));
     }
     return sum;
 }

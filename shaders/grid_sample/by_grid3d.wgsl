@@ -1,4 +1,5 @@
 // grid_sample/by_grid3d: grid_sample/by_grid with a third side; not by cubics.
+#import component
 #import index
 #import divide
 #import sides
@@ -61,7 +62,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
                 let values = vec2<f32>(input[row + x.at.x], input[row + x.at.y]);
                 let value = dot(values, x.weight.xy);
                 let by_x = dot(values, dx.weight.xy);
-                slopes += vec3<f32>(by_x * y.weight[i] * z.weight[k], value * dy.weight[i] * z.weight[k], value * y.weight[i] * dz.weight[k]);
+                let of_y = component(y.weight, i);
+                let of_z = component(z.weight, k);
+                slopes += vec3<f32>(by_x * of_y * of_z, value * component(dy.weight, i) * of_z, value * of_y * component(dz.weight, k));
             }
         }
         sum += output_grad[grad + c * params.volume] * slopes;

@@ -27,11 +27,11 @@ fn grad_row(row: u32) -> vec2<u32> {
 // Four elements of a row's gradient, as far as the row reaches.
 fn store_$input(row: u32, column: u32, item: vec4<f32>) {
     let place = $input_row(row) * LANES;
-    for (var c = 0u; c < 4u; c++) {
-        if (column + c < place.y) {
-            $input_grad[place.x + column + c] = item[c];
-        }
+#for c 4
+    if (column + $c < place.y) {
+        $input_grad[place.x + column + $c] = item[$c];
     }
+#end
 }
 #end
 

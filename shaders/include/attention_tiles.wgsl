@@ -13,9 +13,9 @@ alias Element = vec4<f32>;
 // Four elements of an output row, as far as it reaches.
 fn store(start: u32, column: u32, item: vec4<f32>) {
     note(item, params.value_size - min(column, params.value_size));
-    for (var c = 0u; c < 4u; c++) {
-        if (column + c < params.value_size) {
-            output[start + column + c] = item[c];
-        }
+#for c 4
+    if (column + $c < params.value_size) {
+        output[start + column + $c] = item[$c];
     }
+#end
 }

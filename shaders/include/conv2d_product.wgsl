@@ -149,7 +149,7 @@ fn keep(row: u32, column: u32, sums: vec4<f32>, tile: Tile) {
     let i = tile.output + c * pixels + p;
     let done = finish(sums + select(0.0, bias[params.bias_skip + c], HAS_BIAS), i, c);
     note(done, select(0u, pixels - min(p, pixels), c <= tile.last));
-    for (var e = 0u; e < 4; e++) {
-        if c <= tile.last && p + e < pixels { output[i + e] = done[e]; }
-    }
+#for e 4
+    if c <= tile.last && p + $e < pixels { output[i + $e] = done[$e]; }
+#end
 }

@@ -134,7 +134,7 @@ fn keep(row: u32, column: u32, sums: vec4<f32>, tile: Tile) {
     let c = tile.channel + row;
     let t = tile.tap + column;
     note(sums, select(0u, taps() - min(t, taps()), c < params.first_channel + params.channels));
-    for (var e = 0u; e < 4; e++) {
-        if c < params.first_channel + params.channels && t + e < taps() { output[tile.output + c * taps() + t + e] = sums[e]; }
-    }
+#for e 4
+    if c < params.first_channel + params.channels && t + $e < taps() { output[tile.output + c * taps() + t + $e] = sums[$e]; }
+#end
 }

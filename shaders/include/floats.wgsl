@@ -33,7 +33,8 @@ fn cut_remainder(x: Element, y: Element) -> Element {
     let e = Element(Int(ey)) - 150.0;
     let half = floor(e * 0.5);
     let size = Element(rest) * power_of_two(half) * power_of_two(e - half);
-    let result = select(with_sign(size, x), x, bx < by);
+    // Signs come last: select(with_sign(size, x), x, ..) is neither on lavapipe of Mesa 26.2.
+    let result = with_sign(select(size, bitcast<Element>(bx), bx < by), x);
     let undefined = (bx >= Word(0x7f800000u)) | (by > Word(0x7f800000u)) | (by == Word(0u));
     return select(result, not_a_number(), undefined);
 }

@@ -106,7 +106,7 @@ fn keep(row: u32, column: u32, sums: vec4<f32>, tile: Tile) {
     }
     done = finish(done, i, c);
     note(done, select(0u, params.columns - min(c, params.columns), r < params.rows));
-    for (var e = 0u; e < 4; e++) {
-        if r < params.rows && c + e < params.columns { output[i + e] = done[e]; }
-    }
+#for e 4
+    if r < params.rows && c + $e < params.columns { output[i + $e] = done[$e]; }
+#end
 }

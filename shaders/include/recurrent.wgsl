@@ -4,6 +4,8 @@
 // The header declares what differs: CELL, SUMS, GATES, the activations, and how y, h_after, c, r * h and the lengths are bound. A kernel
 // declares h_before and recurrence as it reads them, and h_at; AFTER has r * h and z in place of h_before.
 
+#import component
+
 override HAS_BIAS: bool = false;
 override HAS_PEEPHOLES: bool = false;
 override INPUT_FORGET: bool = false;
@@ -169,7 +171,7 @@ fn advance_gates(place: Place, gates: vec4<f32>) {
     }
     var sums: array<f32, SUMS>;
     for (var s = 0u; s < min(SUMS, 4u); s++) {
-        sums[s] = gates[s];
+        sums[s] = component(gates, s);
     }
     advance(place, sums);
 }

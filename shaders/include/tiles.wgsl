@@ -58,12 +58,12 @@ fn main(
             let a1 = tile_a[d * PITCH + TILE / 8 + ty];
             let b0 = tile_b[d * PITCH + tx];
             let b1 = tile_b[d * PITCH + TILE / 8 + tx];
-            for (var r = 0u; r < 4; r++) {
-                sums[2 * r] = fma(vec4(a0[r]), b0, sums[2 * r]);
-                sums[2 * r + 1] = fma(vec4(a0[r]), b1, sums[2 * r + 1]);
-                sums[2 * r + 8] = fma(vec4(a1[r]), b0, sums[2 * r + 8]);
-                sums[2 * r + 9] = fma(vec4(a1[r]), b1, sums[2 * r + 9]);
-            }
+#for r 4
+            sums[2 * $r] = fma(vec4(a0[$r]), b0, sums[2 * $r]);
+            sums[2 * $r + 1] = fma(vec4(a0[$r]), b1, sums[2 * $r + 1]);
+            sums[2 * $r + 8] = fma(vec4(a1[$r]), b0, sums[2 * $r + 8]);
+            sums[2 * $r + 9] = fma(vec4(a1[$r]), b1, sums[2 * $r + 9]);
+#end
         }
         workgroupBarrier();
     }

@@ -7,7 +7,9 @@ alias Flags = vec4<bool>;
 alias Bits = vec4<u32>;
 
 fn lane(item: Item, i: u32) -> Scalar {
-    return item[i];
+    // Chosen, as `component` does and for its reason.
+    let pair = select(item.xy, item.zw, i > 1u);
+    return select(pair.x, pair.y, (i & 1u) == 1u);
 }
 
 fn item_sum(item: Item) -> Scalar {

@@ -76,7 +76,9 @@ fn main(
         let y = block_of_b(b_start, k, column);
         for (var r = 0u; r < ROWS; r++) {
             let x = a_at(a_start + min(row + r, params.rows - 1) * params.depth + k, left);
-            for (var q = 0u; q < 4; q++) { sums[r] = fma(vec4(x[q]), y[q], sums[r]); }
+#for q 4
+            sums[r] = fma(vec4(x[$q]), y[$q], sums[r]);
+#end
         }
     }
     if LANES > 1 {
@@ -100,9 +102,9 @@ fn main(
         }
         done = finish(done, i, column);
         note(done, select(0u, columns_left, row + r < params.rows));
-        for (var c = 0u; c < 4; c++) {
-            if c < columns_left && row + r < params.rows { output[i + c] = done[c]; }
-        }
+#for c 4
+        if $c < columns_left && row + r < params.rows { output[i + $c] = done[$c]; }
+#end
     }
     noted();
 }

@@ -62,8 +62,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let at = row * params.input_size.y + x;
     let done = finish(sums, at, plane % params.channels);
     note(done, params.input_size.y - x);
-    for (var i = 0u; i < min(params.input_size.y - x, 4u); i++) {
-        output[params.output_skip + at + i] = done[i];
-    }
+#for i 4
+    if $i < params.input_size.y - x { output[params.output_skip + at + $i] = done[$i]; }
+#end
     noted();
 }

@@ -22,14 +22,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         return;
     }
     let place = 4u * (params.first + vector);
-    var bits: vec4<u32>;
-    for (var i = 0u; i < 4u; i++) {
-        let both = threefry(key[0], vec2(params.stream, place + i));
-        bits[i] = both.x ^ both.y;
-    }
+    var bits = vec4(drawn(place), drawn(place + 1u), drawn(place + 2u), drawn(place + 3u));
     if (UNIFORM) {
         // 23 bits behind the exponent of 1 are a float of 1 to 2.
         bits = bitcast<vec4<u32>>(bitcast<vec4<f32>>((bits >> vec4(9u)) | vec4(0x3F800000u)) - 1.0);
     }
     output[vector] = bits;
+}
+
+fn drawn(place: u32) -> u32 {
+    let both = threefry(key[0], vec2(params.stream, place));
+    return both.x ^ both.y;
 }

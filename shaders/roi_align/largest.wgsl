@@ -25,12 +25,12 @@ const OUTSIDE = Picked(0.0, -1, 0.0);
 var<private> best: Picked = OUTSIDE;
 
 fn see(pixels: vec4<f32>, of_pixels: vec4<f32>, places: vec4<u32>) {
-    for (var k = 0u; k < 4u; k++) {
-        let value = pixels[k] * of_pixels[k];
-        if (best.place < 0 || is_larger(value, best.value)) {
-            best = Picked(value, i32(places[k]), of_pixels[k]);
-        }
+#for k 4
+    let value$k = pixels[$k] * of_pixels[$k];
+    if (best.place < 0 || is_larger(value$k, best.value)) {
+        best = Picked(value$k, i32(places[$k]), of_pixels[$k]);
     }
+#end
 }
 
 @compute @workgroup_size(WORKGROUP)

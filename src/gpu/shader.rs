@@ -23,6 +23,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     attention_scores,
     attention_tiles,
     casts,
+    component,
     conv2d,
     conv2d_product,
     conv2d_weight,
@@ -84,8 +85,8 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
 
 /// `header`, then `source`, with each line `#import name` replaced by the helper of that name, once. Helpers import too.
 ///
-/// Lines between `#for r DOWN` and `#end` are repeated with 0, 1, .. for `$r`, as often as a line `#set DOWN 4` before them says: for
-/// variables that must have names, since drivers keep arrays of them in memory. After `#set READ key value` they are repeated with each of
+/// Lines between `#for r DOWN` and `#end` are repeated with 0, 1, .. for `$r`, as often as a line `#set DOWN 4` before them says,
+/// or between `#for r 4` and `#end`: for variables that must have names, since drivers keep arrays of them in memory. After `#set READ key value` they are repeated with each of
 /// these words: for functions that differ by the binding they read, which is no argument of a function. Of two sets of a name the first
 /// counts.
 ///
@@ -109,22 +110,19 @@ fn unroll(unrolled: &mut String, sets: &mut Vec<(String, Vec<String>)>, text: &s
     while let Some(line) = lines.next() {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words[..] {
-            ["#set", name, number] if number.parse::<u32>().is_ok() => {
-                let numbers = 0..number.parse::<u32>().unwrap_or(0);
-                sets.push((name.to_owned(), numbers.map(|n| n.to_string()).collect()));
-            }
+            ["#set", name, number] if number.parse::<u32>().is_ok() => sets.push((name.to_owned(), numbers(number))),
             ["#set", name, ref words @ ..] if !words.is_empty() => {
                 sets.push((name.to_owned(), words.iter().map(|&word| word.to_owned()).collect()))
             }
-            ["#for", variable, set] if sets.iter().any(|(name, _)| name == set) => {
+            ["#for", variable, set] if sets.iter().any(|(name, _)| name == set) || set.parse::<u32>().is_ok() => {
                 let mut open = 1;
                 let inside = lines.by_ref().take_while(|line| {
                     open += i32::from(line.trim_start().starts_with("#for ")) - i32::from(line.trim() == "#end");
                     open > 0
                 });
                 let inside: String = inside.flat_map(|line| [line, "\n"]).collect();
-                let words = sets.iter().find(|(name, _)| name == set).map_or_else(Vec::new, |(_, words)| words.clone());
-                for word in words {
+                let known = sets.iter().find(|(name, _)| name == set).map(|(_, words)| words.clone());
+                for word in known.unwrap_or_else(|| numbers(set)) {
                     unroll(unrolled, sets, &inside.replace(&format!("${variable}"), &word));
                 }
             }
@@ -134,6 +132,11 @@ fn unroll(unrolled: &mut String, sets: &mut Vec<(String, Vec<String>)>, text: &s
             }
         }
     }
+}
+
+/// 0, 1, .. `end` - 1.
+fn numbers(end: &str) -> Vec<String> {
+    (0..end.parse::<u32>().unwrap_or(0)).map(|n| n.to_string()).collect()
 }
 
 fn paste(text: &mut String, pasted: &mut Vec<&'static str>, source: &str) {
