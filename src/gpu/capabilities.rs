@@ -110,6 +110,12 @@ impl Capabilities {
         self.software && self.subgroup_sizes == (8, 8) && self.features.contains(LANES)
     }
 
+    /// Whether a component of a vector in a storage buffer is stored alone: as an address of its own to Vulkan, and as naga writes it for
+    /// Direct3D. A driver of Metal may write the whole vector, over what a neighbour stores.
+    pub fn stores_components(&self) -> bool {
+        matches!(self.backend, wgpu::Backend::Vulkan | wgpu::Backend::Dx12)
+    }
+
     /// The most bytes that one storage binding can show a shader.
     pub fn max_binding(&self) -> u64 {
         self.limits.max_storage_buffer_binding_size

@@ -148,7 +148,9 @@ fn kernels_are_chosen_by_device_and_shape() {
     let dense: [&[usize]; 2] = [&[1, 16, 9, 9], &[16, 16, 3, 3]];
     let aligned: [&[usize]; 2] = [&[1, 16, 8, 8], &[16, 16, 3, 3]];
     assert_eq!(on(true, vulkan, padded(1), dense[0], dense[1]), "conv2d/lanes");
-    let without = |device: &mut Capabilities| (device.software, device.subgroup_sizes, device.matrices) = (true, (4, 4), None);
+    let without = |device: &mut Capabilities| {
+        (device.software, device.backend, device.subgroup_sizes, device.matrices) = (true, vulkan, (4, 4), None);
+    };
     assert_eq!(launches(&padded(1), without, &dense)[0], "conv2d/register");
     assert_eq!(on(false, vulkan, padded(1), dense[0], dense[1]), "conv2d/tile");
     assert_eq!(on(true, metal, padded(1), aligned[0], aligned[1]), "conv2d/lanes");

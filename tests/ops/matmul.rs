@@ -189,7 +189,9 @@ fn cut_to_fit_bindings() {
 fn kernels_are_chosen_by_device_and_shape() {
     let shape = |m, n, k| [vec![m, k], vec![k, n]];
     let kernel = |change: fn(&mut Capabilities), [a, b]: [Vec<usize>; 2]| launches(&Matmul::default(), change, &[&a, &b])[0];
-    let software = |d: &mut Capabilities| (d.software, d.subgroup_sizes, d.matrices) = (true, (4, 4), None);
+    let software = |d: &mut Capabilities| {
+        (d.software, d.backend, d.subgroup_sizes, d.matrices) = (true, wgpu::Backend::Vulkan, (4, 4), None);
+    };
     assert_eq!(kernel(with_lanes, shape(64, 64, 64)), "matmul/lanes");
     assert_eq!(kernel(with_lanes, shape(4, 64, 64)), "matmul/lanes");
     assert_eq!(kernel(software, shape(64, 64, 64)), "matmul/register");

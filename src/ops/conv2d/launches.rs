@@ -258,8 +258,7 @@ impl Work<'_> {
     fn strips(&self, vectors: u32, taps: usize) -> Option<Strips> {
         let vectors = if self.device.software { vectors } else { 1 };
         let strips = Strips::of(self.sizes, vectors, taps, self.windows.input.1, self.windows.output.1)?;
-        // Elsewhere a driver may write a whole vector where one component is meant, over a neighbour's.
-        (strips.aligned_output || self.device.backend == wgpu::Backend::Vulkan).then_some(strips)
+        (strips.aligned_output || self.device.stores_components()).then_some(strips)
     }
 
     /// Output planes of this part.

@@ -315,8 +315,7 @@ fn launch(device: &Capabilities, kind: Kind, product: &Product, part: &Part, fin
         _ => launch,
     };
     let launch = finished(launch, finish, if by_rows { Items::Row { whole: output_aligned } } else { Items::Channels });
-    // Elsewhere than on Vulkan a driver may write a whole vector where one component is meant, over a neighbour's.
-    if matches!(kind, Kind::Register | Kind::Lanes { .. }) && !output_aligned && device.backend != wgpu::Backend::Vulkan {
+    if matches!(kind, Kind::Register | Kind::Lanes { .. }) && !output_aligned && !device.stores_components() {
         return None;
     }
     Some(match kind {
