@@ -133,7 +133,7 @@ impl MaxRoiPool {
                 return None;
             }
             #[expect(clippy::cast_possible_truncation, reason = "below 2^15")]
-            let [low, high] = [low, high].map(|v| v.round() as i64);
+            let [low, high] = [low, high].map(|v| nearest(v) as i64);
             Some(Side { first: low, size: (high - low + 1).max(1) })
         };
         match *roi {
@@ -161,6 +161,11 @@ impl MaxRoiPool {
         }
         Ok(parts)
     }
+}
+
+/// The nearest whole number, halves away from 0. `round` of Windows' MinGW takes 0.49999997 for 1.
+fn nearest(v: f32) -> f64 {
+    (f64::from(v.abs()) + 0.5).floor().copysign(f64::from(v))
 }
 
 /// Whether `value` wins over `best`.
