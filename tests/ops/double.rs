@@ -49,7 +49,8 @@ fn arithmetic_and_comparisons() {
         row(&numbers, "add", Binary::Add),
         row(&numbers, "sub", Binary::Sub),
         row(&numbers, "mul", Binary::Mul),
-        row(&numbers, "div", Binary::Div),
+        // Quotients below the normal numbers are 0 on lavapipe of Mesa 26.2.
+        Case { bound: Bound::Near { absolute: f64::MIN_POSITIVE, relative: 0.0 }, ..row(&numbers, "div", Binary::Div) },
         row(&numbers, "channel", Binary::Sub),
         row(&numbers, "equal", Compare::Equal),
         row(&numbers, "not_equal", Compare::NotEqual),
