@@ -67,8 +67,13 @@ fn main(
         }
         workgroupBarrier();
     }
+    // The first is kept and all others move up: were there an index that depends on s, a compiler that leaves this a loop would have all
+    // sums in memory, from their first step on.
     for (var s = 0u; s < 16; s++) {
-        keep((s / 8 * TILE / 2) + ty * 4 + s % 8 / 2, (s % 2 * TILE / 2) + tx * 4, sums[s], tile);
+        keep((s / 8 * TILE / 2) + ty * 4 + s % 8 / 2, (s % 2 * TILE / 2) + tx * 4, sums[0], tile);
+#for i 15
+        sums[$i] = sums[$i + 1];
+#end
     }
     noted();
 }
