@@ -141,24 +141,18 @@ fn advance_gate(place: Place, r: u32, sum: f32) {
     let first = state_at(d, place.batch);
     let state = first + place.unit;
     let given = by_input(place, r) + by_state(place, r, sum);
-    var next = 0.0;
-    switch CELL {
-        case RESET: {
-            // r h of a sequence, then z.
-            if (r == 0u) {
-                store_reset(2u * first + params.hidden + place.unit, activate_f(given, d));
-            } else {
-                store_reset(2u * first + place.unit, activate_f(given, d) * previous_h(state));
-            }
-            return;
-        }
-        case AFTER: {
-            let z = h_at(2u * first + params.hidden + place.unit);
-            next = (1.0 - z) * activate_g(given, d) + z * previous_h(state);
-        }
-        default: {
-            next = activate_f(given, d);
-        }
+    if (CELL == RESET) {
+        // r h of a sequence, then z, which is the first gate.
+        let gate = activate_f(given, d);
+        store_reset(2u * first + select(0u, params.hidden, r == 0u) + place.unit, select(gate * previous_h(state), gate, r == 0u));
+        return;
+    }
+    var next: f32;
+    if (CELL == AFTER) {
+        let z = h_at(2u * first + params.hidden + place.unit);
+        next = (1.0 - z) * activate_g(given, d) + z * previous_h(state);
+    } else {
+        next = activate_f(given, d);
     }
     y[y_at(place, time_of(place))] = next;
     h_after[state] = next;
