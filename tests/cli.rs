@@ -99,7 +99,8 @@ fn a_photo_that_does_not_exist_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let output = segment(folder.path(), &["nowhere.jpg"]);
     assert_code(&output, 1);
-    assert!(text(&output.stderr).contains("nowhere.jpg: "), "{}", text(&output.stderr));
+    let said = text(&output.stderr);
+    assert!(said.contains("nowhere.jpg: ") && said.contains("(os error 2)"), "{said}");
 }
 
 #[test]

@@ -167,7 +167,7 @@ fn classifiers_are_told_apart_from_what_classifies_pixels() {
     let error = refused("classify", &path);
     assert!(error.contains("weights.safetensors: not a safetensors file"), "{error}");
     let error = refused("classify", Path::new("nowhere.safetensors"));
-    assert!(error.contains("nowhere.safetensors: "), "{error}");
+    assert!(error.contains("nowhere.safetensors: ") && error.contains("(os error 2)"), "{error}");
 }
 
 #[test]
@@ -292,7 +292,7 @@ fn what_does_not_fit_together_is_refused_by_name() {
     let error = refusal(&["segment", "--model", "fcn32s", "--weights", weights, "--bgr"]);
     assert!(error.contains("--bgr"), "{error}");
     let error = refusal(&["segment", "--model", "fcn32s", "--weights", "nowhere.safetensors"]);
-    assert!(error.contains("nowhere.safetensors: "), "{error}");
+    assert!(error.contains("nowhere.safetensors: ") && error.contains("(os error 2)"), "{error}");
 }
 
 #[test]

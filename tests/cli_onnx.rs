@@ -125,7 +125,7 @@ fn what_the_model_does_not_have_is_refused_with_what_it_has() {
     refused(&run(&["--seed", "1", "-i", &format!("x={}", files.at("a.npy"))]), &["there is no input 'x'", takes]);
     refused(&run(&["--seed", "1", "-i", &files.at("a.npy")]), &["which of 3 inputs is it?", takes]);
     refused(&run(&["--seed", "1", "-i", "nothing.txt"]), &["nothing.txt is no .npy"]);
-    refused(&run(&["--seed", "1", "-i", "image=nothing.npy"]), &["nothing.npy: "]);
+    refused(&run(&["--seed", "1", "-i", "image=nothing.npy"]), &["nothing.npy: ", "(os error 2)"]);
     refused(&run(&["--seed", "1"]), &["N of input 'image' is open", takes]);
     refused(&run(&[]), &["input 'image' is missing", "--seed", takes]);
     refused(&run(&["--seed", "1", "--dim", "M=1"]), &["there is no open dimension 'M', it has N, H, image.3", takes]);
@@ -319,7 +319,7 @@ fn inspect_needs_no_gpu_and_names_what_is_no_model() {
     command.args(["inspect", "network.onnx"]).current_dir(FIXTURES).env("VK_DRIVER_FILES", &none).env("VK_ICD_FILENAMES", &none);
     let printed = success(&command.output().unwrap());
     assert!(printed.contains("Conv 1, MatMul 1, Relu 1, Reshape 1") && printed.contains("parameters     434"), "{printed}");
-    refused(&foveate(&["inspect", "nowhere.onnx"]), &["nowhere.onnx: "]);
+    refused(&foveate(&["inspect", "nowhere.onnx"]), &["nowhere.onnx: ", "(os error 2)"]);
     refused(&foveate(&["inspect", "models.py"]), &["models.py: not an ONNX file"]);
 }
 
