@@ -47,6 +47,10 @@ run() {
     return "$code"
 }
 
+# One at a time: they share a display and Wine's folder.
+mkdir -p "$dir"
+exec 9>"$dir/lock"
+flock 9
 if [ ! -e "$dir/fxc/d3dcompiler_47.dll" ]; then
     . scripts/pip.sh
     echo "== Fetching FXC" >&2

@@ -178,16 +178,17 @@ fn every_kernel_is_for_fxc() {
         let main = (&module.entry_points[0].function, info.get_entry_point(0));
         for (function, types) in functions.chain([main]) {
             let name = format!("{}: {}", kernel.name, function.name.as_deref().unwrap_or_default());
-            let has_components = |ty: &TypeInner| match ty {
-                TypeInner::Vector { scalar, .. } => scalar.kind == naga::ScalarKind::Float,
-                ty => matches!(ty, TypeInner::Matrix { .. }),
-            };
             for (_, expression) in function.expressions.iter() {
                 let Expression::Access { base, .. } = expression else { continue };
-                let component = match types[*base].ty.inner_with(&module.types) {
+                let component = match *types[*base].ty.inner_with(&module.types) {
                     TypeInner::ValuePointer { size: Some(_), space: Function, .. } => true,
-                    TypeInner::Pointer { base, space: Function } => has_components(&module.types[*base].inner),
-                    ty => has_components(ty),
+                    TypeInner::Pointer { base, space: Function } => {
+                        matches!(module.types[base].inner, TypeInner::Vector { .. } | TypeInner::Matrix { .. })
+                    }
+                    // Of integers that are only read FXC takes the bits.
+                    TypeInner::Vector { scalar, .. } => scalar.kind == naga::ScalarKind::Float,
+                    TypeInner::Matrix { .. } => true,
+                    _ => false,
                 };
                 if component {
                     failures.push(format!("{name} takes a component by a variable index"));

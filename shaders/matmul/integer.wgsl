@@ -43,8 +43,8 @@ fn main(
     }
     for (var r = 0u; r < 4; r++) {
         let i = params.output_skip + batch * params.output_stride + (row + r) * params.output_pitch + column;
-        for (var c = 0u; c < 4; c++) {
-            if row + r < params.rows && column + c < params.columns { output[i + c] = sums[r][c]; }
-        }
+#for c 4
+        if row + r < params.rows && column + $c < params.columns { output[i + $c] = sums[r][$c]; }
+#end
     }
 }

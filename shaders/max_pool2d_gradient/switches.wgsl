@@ -63,7 +63,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let done = finish(sums, at, plane % params.channels);
     note(done, params.input_size.y - x);
 #for i 4
-    if $i < params.input_size.y - x { output[params.output_skip + at + $i] = done[$i]; }
+    if ($i < params.input_size.y - x) {
+        output[params.output_skip + at + $i] = done[$i];
+    }
 #end
     noted();
 }
