@@ -39,24 +39,36 @@ fn load_grad(half: u32, i: u32) {
     }
 }
 
-// Adds the step's pixels to the taps of one row for one channel, whose gradient lane `lane` has.
-fn cell(row: u32, lane: u32, half: u32, own: u32) {
-    var g: array<vec4<f32>, 4>;
-    for (var v = 0u; v < VECTORS; v++) { g[v] = subgroupShuffle(grads[half * (VECTORS + 1) + v], lane); }
-    for (var t = 0u; t < TAPS; t++) {
-        var sum = sums[(row * OWN + own) * TAPS + t];
+// Adds the step's pixels, whose gradient is `g`, to some taps of one row for one channel, from `first` on. A loop of more taps at once is
+// not unrolled, so that every turn counts among those after which a driver ends loops, and sums lie in memory.
+const SOME: u32 = 3;
+
+fn some_taps(first: u32, at: u32, own: u32, g: ptr<function, array<vec4<f32>, 4>>) {
+    for (var t = first; t < min(first + SOME, TAPS); t++) {
+        var sum = sums[at + t];
         for (var v = 0u; v < VECTORS; v++) {
             let e = (vec4(0u, 1, 2, 3) + 4 * v) * STRIDE + SHIFT % 4 + t;
             var seen = vec4(pixel(own, e.x), pixel(own, e.y), pixel(own, e.z), pixel(own, e.w));
             // A pixel that is not there has the gradient 0, and could see an infinity.
             if !WHOLE { seen = select(vec4(0.0), seen, vec4(0u, 1, 2, 3) + 4 * v < vec4(left)); }
-            sum = fma(g[v].x, seen.x, sum);
-            sum = fma(g[v].y, seen.y, sum);
-            sum = fma(g[v].z, seen.z, sum);
-            sum = fma(g[v].w, seen.w, sum);
+            let g = g[v];
+            sum = fma(g.x, seen.x, sum);
+            sum = fma(g.y, seen.y, sum);
+            sum = fma(g.z, seen.z, sum);
+            sum = fma(g.w, seen.w, sum);
         }
-        sums[(row * OWN + own) * TAPS + t] = sum;
+        sums[at + t] = sum;
     }
+}
+
+// Adds the step's pixels to the taps of one row for one channel, whose gradient lane `lane` has.
+fn cell(row: u32, lane: u32, half: u32, own: u32) {
+    var g: array<vec4<f32>, 4>;
+    for (var v = 0u; v < VECTORS; v++) { g[v] = subgroupShuffle(grads[half * (VECTORS + 1) + v], lane); }
+    let at = (row * OWN + own) * TAPS;
+    some_taps(0, at, own, &g);
+    if TAPS > SOME { some_taps(SOME, at, own, &g); }
+    if TAPS > 2 * SOME { some_taps(2 * SOME, at, own, &g); }
 }
 
 fn row_of(row: u32, lane: u32, half: u32) {
