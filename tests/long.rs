@@ -9,7 +9,7 @@ use foveate::array::{Array, Hw};
 use foveate::graph::Graph;
 use foveate::ops::{
     ArgKind, ArgReduce, Attention, AvgPool2d, Conv2d, Conv2dWeight, Conv3d, ConvTranspose2d, CumSum, Det, GlobalPool2d, LayerNorm, Linear,
-    Matmul, Op, Resize, ResizeMode, ScatterElements, ScatterReduction, Softmax,
+    Matmul, Op, Resize, ResizeMode, RoiAlign, RoiMode, ScatterElements, ScatterReduction, Softmax,
 };
 use foveate::plan::Plan;
 
@@ -103,6 +103,14 @@ fn determinants() {
     check(vec![case(40), case(60), case(100), case(256)]);
 }
 
+/// All of an image of 300 x 330 pixels, whose largest is its last, as one bin.
+fn part(name: &str, mode: RoiMode) -> Case {
+    let image = Array::from_fn([1, 1, 300, 330], |i| if i == 98_999 { 2.0 } else { 0.5 + (i * 7 % 11) as f32 / 11.0 });
+    let corners = Array::new([1, 4], vec![0.0f32, 0.0, 330.0, 300.0]).unwrap();
+    let align = RoiAlign { size: Hw::square(1), mode, ..RoiAlign::default() };
+    Case::new(name, align, vec![image, corners, Array::full([1], 0i32)], BOUND)
+}
+
 /// A pixel that is a mean of nearly all, a plane that an invocation has to itself if it may.
 #[test]
 fn images() {
@@ -112,6 +120,8 @@ fn images() {
         case("a mean of each plane", GlobalPool2d::Average, &[&[1, 64, 257, 257]]),
         case("of a plane just too long for an invocation", GlobalPool2d::Average, &[&[1, 64, 1, 59_999]]),
         case("a maximum", GlobalPool2d::Max, &[&[1, 64, 257, 257]]),
+        part("a part, a sample to a pixel", RoiMode::Average),
+        part("the largest of a part", RoiMode::Max),
     ]);
 }
 

@@ -1,7 +1,10 @@
 // The walk through the samples of a bin. What imports this declares `params: Params`, `input`, `rois` and `batch_indices`, and what it sees
-// of a sample: `see(pixels, weights, places)`, the four pixels around it, their weights, and where they lie in their plane.
+// of a sample: `see(pixels, weights, places)`, the four pixels around it, their weights, and where they lie in their plane. TEAM invocations
+// share a bin, each with some neighbouring rows of its samples, the first with the first.
 #import pick
 #import roi_samples
+
+override TEAM: u32 = 1u;  // divides WORKGROUP
 
 struct Params {
     input_size: vec2<u32>,    // w, h, as are all pairs
@@ -17,13 +20,13 @@ struct Params {
     spatial_scale: f32,
 }
 
-// How many samples a bin has, and how many of them met the image.
+// How many samples a bin has, and how many of this invocation's met the image.
 struct Walked {
     all: f32,
     met: f32,
 }
 
-fn walk(index: u32) -> Walked {
+fn walk(index: u32, member: u32) -> Walked {
     let row = index / params.output_size.x;
     let plane = row / params.output_size.y;
     let bin = vec2<f32>(vec2(index - row * params.output_size.x, row - plane * params.output_size.y));
@@ -41,7 +44,8 @@ fn walk(index: u32) -> Walked {
 
     var met = 0.0;
     let most = min(vec2<u32>(vec2(across.count - across.skipped, down.count - down.skipped)), params.most);
-    for (var i = 0u; i < most.y; i++) {
+    let each = (most.y + TEAM - 1u) / TEAM;
+    for (var i = member * each; i < min((member + 1u) * each, most.y); i++) {
         let y = down.start + (down.skipped + f32(i)) * down.step;
         if (y < -1.0 || y > f32(params.input_size.y)) {
             continue;

@@ -1,4 +1,4 @@
-// roi_align/means: one invocation per output: the mean of its bin's samples.
+// roi_align/means: TEAM invocations per output: the mean of its bin's samples.
 #import index
 #import roi_align
 
@@ -11,6 +11,7 @@ override WORKGROUP: u32 = 64u;
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;     // (K, C, OH, OW)
 
 var<private> sum: f32;
+var<workgroup> sums: array<f32, WORKGROUP>;
 
 fn see(pixels: vec4<f32>, weights: vec4<f32>, places: vec4<u32>) {
     let terms = pixels * weights;
@@ -19,10 +20,20 @@ fn see(pixels: vec4<f32>, weights: vec4<f32>, places: vec4<u32>) {
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let index = group_index(group, groups) * WORKGROUP + local;
-    if (index >= params.count) {
-        return;
+    let index = group_index(group, groups) * (WORKGROUP / TEAM) + local / TEAM;
+    let member = local % TEAM;
+    var walked = Walked(0.0, 0.0);
+    if (index < params.count) {
+        walked = walk(index, member);
     }
-    let walked = walk(index);
-    output[params.output_skip + index] = sum / max(walked.all, 1.0);
+    if (TEAM > 1u) {
+        sums[local] = sum;
+        workgroupBarrier();
+        for (var other = 1u; other < TEAM && member == 0u; other++) {
+            sum += sums[local + other];
+        }
+    }
+    if (index < params.count && member == 0u) {
+        output[params.output_skip + index] = sum / max(walked.all, 1.0);
+    }
 }

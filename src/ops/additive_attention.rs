@@ -23,6 +23,7 @@
 //! Bahdanau, Cho, Bengio: Neural Machine Translation by Jointly Learning to Align and Translate, 2015 (`v_a`, `W_a s`, `U_a h`).
 //! Xu et al.: Show, Attend and Tell, 2015. Neither ONNX nor PyTorch has it as one operator.
 
+use super::slices::nested;
 use super::{
     Candidate, Op, Site, Team, check_dtype, check_inputs, check_rank, item_header, lanes, launch_rows, mask_adds, number, rounded, u32_of,
     zeros,
@@ -177,9 +178,12 @@ impl Op for AdditiveAttention {
                 first_batch: u32_of(part.start),
                 features_skip: window.skip / u32_of(per_item),
             };
+            // Through all energies, then with the features of each `workgroup` of them, four at a time.
+            let chunks = len.div_ceil(workgroup);
             Launch::new(&CONTEXT, &params, (part.len() * pieces) as u64)
+                .turns(chunks + nested(&[chunks, columns / 4 + 4]))
                 .header(item_header(DType::F32, per_item))
-                .constant("WORKGROUP", workgroup)
+                .constant("WORKGROUP", u32_of(workgroup))
                 .constant("COLUMNS", u32_of(columns))
                 .input_window(0, &window)
                 .scratch(0)

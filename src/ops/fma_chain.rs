@@ -12,6 +12,7 @@
 //! Each element takes 2 `steps` floating point operations and 8 bytes. An invocation holds 32 elements in registers, eight vectors
 //! whose chains do not depend on each other, so that their latencies overlap. No such operator is in ONNX or PyTorch.
 
+use super::slices::nested;
 use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, groups, u32_of};
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
@@ -75,7 +76,7 @@ impl Op for FmaChain {
         // Buffers are whole vectors long.
         let vectors = site.inputs[0].elements().div_ceil(4);
         let params = Params { vectors: u32_of(vectors), steps: self.steps, scale: self.scale, shift: self.shift };
-        let launch = Launch::new(&FMA_CHAIN, &params, groups(vectors.div_ceil(CHAINS), WORKGROUP)).turns(self.steps as usize);
+        let launch = Launch::new(&FMA_CHAIN, &params, groups(vectors.div_ceil(CHAINS), WORKGROUP)).turns(nested(&[self.steps as usize]));
         Ok(vec![Candidate::one(launch.constant("WORKGROUP", WORKGROUP).input(0).output(0))])
     }
 }

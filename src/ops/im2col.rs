@@ -14,6 +14,7 @@
 //! PyTorch: `unfold`.
 
 use super::col2im::{Params, coordinates};
+use super::slices::nested;
 use super::{Candidate, Col2im, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, the_gradient, u32_of};
 use crate::array::{Array, DType, TensorType, elements};
 use crate::error::{Error, Result};
@@ -92,7 +93,7 @@ impl Op for Im2col {
             let [from, to] = row.map(|r| site.device.window(part.start as u64 * r..part.end as u64 * r, 4));
             let count = part.len() * threads;
             let params = Params { count: u32_of(count), input_skip: from.skip, output_skip: to.skip, ..self.0.params(&counts) };
-            Launch::new(&IM2COL, &params, groups(count, WORKGROUP)).input_window(0, &from).output_window(0, &to)
+            Launch::new(&IM2COL, &params, groups(count, WORKGROUP)).turns(nested(&[4])).input_window(0, &from).output_window(0, &to)
         })?;
         Ok(vec![Candidate::of(launches)])
     }

@@ -207,7 +207,7 @@ pub(crate) fn largest(device: &Capabilities, index: usize, elements: usize) -> V
         let vectors = (end - start).div_ceil(4);
         let groups = vectors.div_ceil(WORKGROUP).min(MOST_GROUPS);
         let params = Params { vectors: u32_of(vectors), last: u32_of((end - start) - 4 * (vectors - 1)), step: u32_of(groups * WORKGROUP) };
-        let launch = Launch::new(&LARGEST, &params, groups as u64);
+        let launch = Launch::new(&LARGEST, &params, groups as u64).turns(vectors.div_ceil(groups.max(1) * WORKGROUP));
         launch.input_window(index, &device.window(start as u64..end as u64, 4)).bind(Slot::Largest(index), true, None)
     };
     (0..elements).step_by(part).map(of).collect()

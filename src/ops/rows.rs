@@ -103,6 +103,8 @@ impl Team {
 
     /// Tells `launch` the size of workgroups and teams, which sweep over their rows so many times.
     pub(crate) fn set(self, launch: Launch, sweeps: usize) -> Launch {
-        launch.turns(sweeps * self.sweep).constant("WORKGROUP", self.workgroup).constant("TEAM", self.size)
+        // Each sweep finds its end, and halves find one number of all.
+        let turns = sweeps * (self.sweep + 1) + self.size.ilog2() as usize;
+        launch.turns(turns).constant("WORKGROUP", self.workgroup).constant("TEAM", self.size)
     }
 }

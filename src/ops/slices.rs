@@ -34,7 +34,7 @@ impl Whole {
             channels: u32_of(channels),
             has_bias: bias.is_some().into(),
         };
-        let launch = Launch::new(&SUM, &params, groups(count, WORKGROUP)).scratch(0).optional_input(bias).output(0);
+        let launch = Launch::new(&SUM, &params, groups(count, WORKGROUP)).turns(slices).scratch(0).optional_input(bias).output(0);
         launches.push(finished(launch, finish, Items::One));
         Candidate { launches, scratch: vec![4 * slices as u64 * count as u64], ..Candidate::default() }
     }

@@ -23,6 +23,7 @@
 
 use super::copy::picked;
 use super::rows::Around;
+use super::slices::nested;
 use super::{Candidate, Op, ScatterReduction, Site, WORKGROUP, check_axis, check_inputs, groups, launch_rows, the_gradient, types};
 use super::{u32_of, zeros};
 use crate::array::{Array, DType, TensorType};
@@ -182,7 +183,8 @@ impl Op for TopK {
                     output_skip: write.skip,
                 };
                 before.push(Vec::new());
-                return bind(self.keyed(site, Launch::new(&RANK, &params, groups(count, WORKGROUP))).input_window(0, &read));
+                let launch = Launch::new(&RANK, &params, groups(count, WORKGROUP)).turns(len);
+                return bind(self.keyed(site, launch).input_window(0, &read));
             }
             most = most.max(part.lines * stride);
             let count = part.lines * stride;
@@ -254,9 +256,11 @@ impl Part {
         let blocks = given.div_ceil(span);
         let count = blocks * self.lines;
         let params = BlockParams { blocks: u32_of(blocks), count: u32_of(count), given: u32_of(given), kept: u32_of(kept) };
+        let (workgroup, sizes) = ((span / 2).clamp(32, 256), span.ilog2() as usize);
         Launch::new(&BLOCK, &params, count as u64)
+            .turns(nested(&[sizes, sizes, span / workgroup]))
             .constant("SPAN", u32_of(span))
-            .constant("WORKGROUP", u32_of((span / 2).clamp(32, 256)))
+            .constant("WORKGROUP", u32_of(workgroup))
             .constant("SORT", u32::from(sort))
             .scratch(slot)
             .scratch_mut(1 - slot)

@@ -3,9 +3,9 @@
 
 use super::{Bound, Largest, compare, compare_halves, gpu};
 use foveate::array::{Array, DType, Data, f16};
-use foveate::gpu::Gpu;
+use foveate::gpu::{Gpu, expand};
 use foveate::graph::Graph;
-use foveate::ops::{Op, Precision};
+use foveate::ops::{Op, Precision, Site};
 use foveate::plan::{Options, Plan};
 use std::sync::Arc;
 
@@ -115,6 +115,7 @@ fn run(gpu: &Gpu, case: &Case, noted: bool) -> Result<(), String> {
             return Err(format!("reference output {i} is {}, infer said {}", array.ty(), var.ty()));
         }
     }
+    said_how_long(gpu, case)?;
     let scale = match case.bound {
         Bound::Terms(_) => {
             let absolute: Vec<Array> = case.inputs.iter().map(absolute).collect();
@@ -213,4 +214,36 @@ fn absolute(array: &Array) -> Array {
         Data::F32(v) => Array::from_fn(array.shape(), |i| v[i].abs()),
         _ => array.clone(),
     }
+}
+
+/// Whether every launch of a kernel with a loop whose end is no constant says how many turns its loops take: drivers may end longer ones.
+fn said_how_long(gpu: &Gpu, case: &Case) -> Result<(), String> {
+    let inputs: Vec<_> = case.inputs.iter().map(Array::ty).collect();
+    let inputs: Vec<_> = inputs.iter().collect();
+    let outputs = case.op.infer(&inputs).map_err(|e| e.to_string())?;
+    let outputs: Vec<_> = outputs.iter().collect();
+    let site = Site { inputs: &inputs, outputs: &outputs, device: gpu.capabilities(), precision: Precision::F32, finish: None };
+    let Ok(candidates) = case.op.launch(&site) else { return Ok(()) };
+    let silent = candidates.iter().flat_map(|candidate| &candidate.launches).filter(|launch| launch.turns == 0 && launch.groups > 0);
+    for launch in silent {
+        if let Some(end) = open_end(&expand(&launch.header, launch.kernel.source)) {
+            return Err(format!("a launch of {} says nothing of its turns, and one of its loops goes on while {end}", launch.kernel.name));
+        }
+    }
+    Ok(())
+}
+
+/// The condition of a `for` in `text` that names something else than its own variable and constants, which are in capitals.
+fn open_end(text: &str) -> Option<String> {
+    let code: String = text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
+    let conditions = code.split("for (").skip(1).filter_map(|rest| {
+        let variable = rest.trim_start_matches("var ").split(|c: char| !c.is_alphanumeric() && c != '_').next()?;
+        Some((variable.to_owned(), rest.split(';').nth(1)?.trim().to_owned()))
+    });
+    let mut open = conditions.filter(|(variable, condition)| {
+        let words = condition.split(|c: char| !c.is_alphanumeric() && !"_.".contains(c));
+        let known = |word: &str| word == variable || ["min", "max", "select", "u32", "i32"].contains(&word);
+        words.into_iter().any(|word| word.starts_with(|c: char| c.is_lowercase()) && !known(word))
+    });
+    open.next().map(|(_, condition)| condition)
 }

@@ -155,6 +155,10 @@ fn sizes_and_windows() {
     let columns = DeformColumns { kernel: Hw::square(2), attributes: DeformConv2d::default() };
     let far = Array::new([2, 4], vec![-1e5f32, -1e5, 1e5, 1e5, f32::NAN, 0.0, 3.0, 3.0]).unwrap();
     let parts = vec![random(&[1, 1, 9, 7], 1), far.clone(), Array::full([2], 3i32)];
+    let corners = vec![0.0f32, 1.0, 11.0, 17.5, -3.0, 2.0, 5.0, 40.0, 4.0, 4.0, 4.5, 4.2];
+    let shared = || vec![random(&[2, 3, 17, 12], 4), Array::new([3, 4], corners.clone()).unwrap(), Array::from_fn([3], |i| i as i32 % 2)];
+    // A device that ends loops early has teams for them.
+    let short = |device: &mut foveate::gpu::Capabilities| device.max_turns = 30;
     let weights = |across| RoiAlignWeights { align: RoiAlign { size: Hw::new(2, 3), ..RoiAlign::default() }, pixels: 7, across };
     check(vec![
         Case::new("a volume", volume, vec![random(&[2, 16, 24], 1)], BOUND),
@@ -172,6 +176,8 @@ fn sizes_and_windows() {
         Case::new("deform, windows", Elsewhere::windows(columns), vec![random(&[4, 2, 9, 9], 1), random(&[4, 8, 8, 8], 2)], BOUND),
         Case::new("the weights of parts", weights(true), vec![far.clone()], BOUND),
         Case::new("the weights of parts, windows", Elsewhere::windows(weights(false)), vec![random(&[90, 4], 3)], BOUND),
+        Case::new("parts that teams share", Elsewhere::new(RoiAlign { size: Hw::new(2, 3), ..RoiAlign::default() }, short), shared(), BOUND),
+        Case::new("largest of them", Elsewhere::new(RoiAlign { mode: RoiMode::Max, ..RoiAlign::default() }, short), shared(), BOUND),
         Case::new("parts far larger than the image", RoiAlign { size: Hw::square(2), ..RoiAlign::default() }, parts, BOUND),
     ]);
 }

@@ -56,7 +56,7 @@ impl Attention {
             let stored = u32_of(params.groups as usize / (pieces * slices) * items);
             let merge = MergeParams { items: stored, value_items: u32_of(items), slices: u32_of(slices), output_skip: params.output_skip };
             let groups = u64::from(stored.div_ceil(crate::ops::WORKGROUP));
-            merges.push(Launch::new(&MERGE, &merge, groups).notes(true).header(item_header(DType::F32, lanes)));
+            merges.push(Launch::new(&MERGE, &merge, groups).turns(2 * slices).notes(true).header(item_header(DType::F32, lanes)));
             Launch::new(&QUERY, &params, u64::from(params.groups))
                 .notes(true)
                 .turns(turns(slice_keys))

@@ -5,7 +5,7 @@ use super::parts::{Part, Target};
 use super::phases::Run;
 use crate::gpu::{Capabilities, Kernel, Launch, kernel, params};
 use crate::ops::matrices::{Extent, Keeping, Matrices};
-use crate::ops::slices::whole_steps;
+use crate::ops::slices::{nested, whole_steps};
 use crate::ops::{FINISH_NUMBERS, Items, Site, finish_numbers, finished, u32_of};
 use std::ops::Range;
 
@@ -123,7 +123,7 @@ impl Class {
         // A turn for each product that is staged, and two for each stage of four at least.
         let products = params.products as usize;
         let slice = products.min(params.slice_products as usize);
-        let turns = 2 * slice;
+        let turns = nested(&[2 * slice]);
         let launch = match matrices {
             Some(m) => Launch::new(&ON_MATRICES, &params, workgroups)
                 .constant("TAPS_H", params.taps_h.max(1))

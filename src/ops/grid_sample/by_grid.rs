@@ -17,6 +17,7 @@ use super::{GridSample, SampleMode, Side};
 use crate::array::{Array, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Capabilities, Kernel, Launch, Slot, kernel, params};
+use crate::ops::slices::nested;
 use crate::ops::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, groups, launch_rows, rounded, u32_of};
 
 params! {
@@ -113,6 +114,7 @@ impl Op for GridSampleByGrid {
                 output_skip: at.skip / 2,
             };
             Launch::new(&BY_GRID, &params, groups(count, WORKGROUP / team))
+                .turns(nested(&[channels.div_ceil(team as usize), 4]))
                 .constant("MODE", self.options.mode as u32)
                 .constant("PADDING", self.options.padding as u32)
                 .constant("TEAM", team)

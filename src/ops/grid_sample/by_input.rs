@@ -32,6 +32,7 @@ use crate::array::{Array, Hw, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Capabilities, Kernel, Launch, Slot, Window, kernel, params};
 use crate::ops::clear::clear;
+use crate::ops::slices::nested;
 use crate::ops::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, rounded, u32_of};
 use std::ops::Range;
 
@@ -143,6 +144,7 @@ impl Op for GridSampleByInput {
                 bits: part.bits,
             };
             Launch::new(&ADD, &params, groups(part.count, WORKGROUP))
+                .turns(nested(&[4; 2]))
                 .constant("MODE", self.options.mode as u32)
                 .constant("PADDING", self.options.padding as u32)
         })
@@ -215,7 +217,8 @@ impl Sums {
             let team = places.div_ceil(32);
             let count = planes.len() * team;
             let params = LargestParams { area: u32_of(places), team: u32_of(team), count: u32_of(count), grad_skip: grads.skip };
-            let largest = Launch::new(&LARGEST, &params, groups(count, WORKGROUP)).input_window(1, &grads).scratch_mut(0);
+            let largest = Launch::new(&LARGEST, &params, groups(count, WORKGROUP)).turns(places.div_ceil(team.max(1)));
+            let largest = largest.input_window(1, &grads).scratch_mut(0);
 
             let part = Part { count: planes.len() * places, first_channel: planes.start % channels, grid, grads, sums_start, bits };
             let add = add(&part).input_window(0, &part.grid).input_window(1, &part.grads).scratch_mut(0);

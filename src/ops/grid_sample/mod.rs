@@ -58,6 +58,7 @@ pub(crate) use taps::{FAR, Side, cubic_weights};
 pub use volume::GridSample3d;
 pub use volume_gradient::{GridSample3dByGrid, GridSample3dByInput};
 
+use super::slices::nested;
 use super::{AffineGrid, AffineSample, as_op};
 use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, planes_per_thread, rounded};
 use super::{the_gradient, u32_of, zeros};
@@ -258,6 +259,7 @@ impl GridSample {
                 output_skip: to.skip,
             };
             Launch::new(&GRID_SAMPLE, &params, groups(count, WORKGROUP))
+                .turns(nested(&[chunk]))
                 .notes(true)
                 .constant("MODE", self.mode as u32)
                 .constant("PADDING", self.padding as u32)

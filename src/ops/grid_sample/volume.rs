@@ -5,6 +5,7 @@ use crate::array::{Array, DType, Dhw, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, Slot, kernel, params};
 use crate::graph::Var;
+use crate::ops::slices::nested;
 use crate::ops::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, planes_per_thread, rounded};
 use crate::ops::{the_gradient, u32_of, zeros};
 
@@ -121,6 +122,7 @@ impl Op for GridSample3d {
                 output_skip: to.skip,
             };
             Launch::new(&GRID_SAMPLE3D, &params, groups(count, WORKGROUP))
+                .turns(nested(&[chunk, 2, 2]))
                 .constant("MODE", self.0.mode as u32)
                 .constant("PADDING", self.0.padding as u32)
                 .input_window(0, &from)

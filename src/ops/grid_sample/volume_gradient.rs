@@ -18,6 +18,7 @@ use super::{GridSample, GridSample3d, SampleMode, Side};
 use crate::array::{Array, DType, Dhw, TensorType, elements};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, Slot, kernel, params};
+use crate::ops::slices::nested;
 use crate::ops::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, launch_rows, rounded, u32_of};
 
 params! {
@@ -139,6 +140,7 @@ impl Op for GridSample3dByGrid {
                 grad_skip: grads.skip,
             };
             Launch::new(&BY_GRID3D, &params, groups(count, WORKGROUP / team))
+                .turns(nested(&[channels.div_ceil(team as usize), 4]))
                 .constant("MODE", self.options.mode as u32)
                 .constant("PADDING", self.options.padding as u32)
                 .constant("TEAM", team)
@@ -221,6 +223,7 @@ impl Op for GridSample3dByInput {
                 bits: part.bits,
             };
             Launch::new(&ADD3D, &params, groups(part.count, WORKGROUP))
+                .turns(nested(&[2; 3]))
                 .constant("MODE", self.options.mode as u32)
                 .constant("PADDING", self.options.padding as u32)
         })

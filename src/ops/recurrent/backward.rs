@@ -32,6 +32,7 @@ use crate::gpu::{Kernel, Launch, Slot, kernel, params};
 use crate::graph::Var;
 use crate::ops::copy::{copies, gathering};
 use crate::ops::matmul::rows_of_lanes;
+use crate::ops::slices::nested;
 use crate::ops::{Candidate, Op, Site, Team, Walk, aliases, check_inputs, composed, concat, dense, item_header, lanes, rounded, u32_of};
 
 params! {
@@ -139,7 +140,8 @@ impl RecurrenceGradient {
                 reversed_from: u32_of(self.reversed_from),
             };
             let launch = if on_lanes {
-                let launch = Launch::new(&LANES, &params, count as u64).turns(of.len() * hidden.div_ceil(4)).constant("WHOLE", whole);
+                let turns = of.len() * hidden.div_ceil(4) + nested(&[rows as usize, 4]);
+                let launch = Launch::new(&LANES, &params, count as u64).turns(turns).constant("WHOLE", whole);
                 let launch = launch.constant("ROWS", rows).constant("VECTORS", 1).constant("TRANSPOSE_B", 1);
                 launch.constant("ALIGNED_A", whole).constant("ALIGNED_B", whole).header(aliases(DType::F32, 1))
             } else {

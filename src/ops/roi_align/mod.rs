@@ -204,6 +204,9 @@ impl Op for RoiAlign {
         let row = channels * self.size.area();
         let kernel = if self.mode == RoiMode::Max { &LARGEST } else { &MEANS };
         let rows = vec![row as u64 * 4; site.outputs.len()];
+        // Of adaptive samples only the parts know how many there are. A team shares those of a bin that could have too many for one.
+        let turns = |team: usize| nested(&[(self.most(h) as usize).div_ceil(team), self.most(w) as usize]) + team;
+        let team = if turns(1) > site.device.max_turns { WORKGROUP as usize } else { 1 };
         let launches = launch_rows(self.name(), site.device, site.outputs[0].shape[0], &rows, |part| {
             let window = site.device.window((part.start * row) as u64..(part.end * row) as u64, 4);
             let count = part.len() * row;
@@ -220,9 +223,8 @@ impl Op for RoiAlign {
                 aligned: u32::from(self.aligned),
                 spatial_scale: self.spatial_scale,
             };
-            // Of adaptive samples only the parts know how many there are.
-            let launch = Launch::new(kernel, &params, groups(count, WORKGROUP)).turns(nested(&[self.sampling_ratio; 2]));
-            let launch = launch.input(0).input(1).input(2);
+            let launch = Launch::new(kernel, &params, groups(count, WORKGROUP / u32_of(team))).constant("TEAM", u32_of(team));
+            let launch = launch.turns(turns(team)).input(0).input(1).input(2);
             (0..site.outputs.len()).fold(launch, |launch, output| launch.output_window(output, &window))
         })?;
         Ok(vec![Candidate::of(launches)])
