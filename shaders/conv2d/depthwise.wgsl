@@ -33,16 +33,40 @@ var<private> w: array<vec4<f32>, 21>; // a piece of an input row
 var<private> sums: array<vec4<f32>, 28>; // [m * VECTORS ..]: the output row m rows above the one that begins here
 
 // Adds one column of the kernel, every STRIDE_H-th weight from row s on, to all sums. The loops of the shader are small
-// so that every driver unrolls them: no index into a private array may remain.
+// so that every driver unrolls them: no index into a private array may remain. None ends by <=: m <= 0 is m == 0 to a driver, and no bound.
 fn column(s: u32, kx: u32) {
     for (var v = 0u; v < VECTORS; v++) {
         let e = (vec4(0u, 1, 2, 3) + 4 * v) * STRIDE_W + kx * DILATION_W + SHIFT % 4;
         let pixels = vec4(w[e.x / 4][e.x % 4], w[e.y / 4][e.y % 4], w[e.z / 4][e.z % 4], w[e.w / 4][e.w % 4]);
-        for (var m = 0u; m <= BEHIND; m++) {
+        for (var m = 0u; m < BEHIND + 1; m++) {
             let factor = weights[(m * STRIDE_H + s) * KERNEL_W + kx];
             sums[m * VECTORS + v] = fma(vec4(factor), pixels, sums[m * VECTORS + v]);
         }
     }
+}
+
+// Reads row `row` of the plane that begins at `plane`, from element `left` on, and adds it to all sums: it is row s of those below an output row.
+fn see(row: u32, s: u32, plane: u32, left: u32) {
+    let size = params.input_size;
+    let first = plane + row * size.y + left; // of w[0].x
+    for (var l = 0u; l < LOADS; l++) { w[l] = input[(i32(first) >> 2) + i32(l)]; }
+    if SHIFT == 4 { // whole vectors, then moved left by first % 4
+        for (var l = 0u; l < LOADS; l++) { w[l] = select(w[l], vec4(w[l].yzw, w[l + 1].x), (first & 1) != 0); }
+        for (var l = 0u; l < LOADS; l++) { w[l] = select(w[l], vec4(w[l].zw, w[l + 1].xy), (first & 2) != 0); }
+    }
+    if PADDED {
+        let width = select(0u, size.y, row < size.x);
+        for (var l = 0u; l < LOADS; l++) {
+            w[l] = select(vec4(0.0), w[l], vec4(left + 4 * l) + vec4(0, 1, 2, 3) < vec4(width));
+        }
+    }
+    column(s, 0u);
+    if KERNEL_W > 1 { column(s, 1u); }
+    if KERNEL_W > 2 { column(s, 2u); }
+    if KERNEL_W > 3 { column(s, 3u); }
+    if KERNEL_W > 4 { column(s, 4u); }
+    if KERNEL_W > 5 { column(s, 5u); }
+    if KERNEL_W > 6 { column(s, 6u); }
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -75,28 +99,10 @@ fn main(
     let rows = min(params.segment, params.output_size.x - y);
     var i = params.output_skip + ((image * params.output_channels + channel) * params.output_size.x + y) * params.output_size.y + x;
     for (var t = 0u; t < rows + BEHIND; t++) {
-        for (var s = 0u; s < STRIDE_H; s++) {
-            let row = (y + t) * STRIDE_H + s - params.padding.x;
-            let first = params.input_skip + plane + row * size.y + left; // of w[0].x
-            for (var l = 0u; l < LOADS; l++) { w[l] = input[(i32(first) >> 2) + i32(l)]; }
-            if SHIFT == 4 { // whole vectors, then moved left by first % 4
-                for (var l = 0u; l < LOADS; l++) { w[l] = select(w[l], vec4(w[l].yzw, w[l + 1].x), (first & 1) != 0); }
-                for (var l = 0u; l < LOADS; l++) { w[l] = select(w[l], vec4(w[l].zw, w[l + 1].xy), (first & 2) != 0); }
-            }
-            if PADDED {
-                let width = select(0u, size.y, row < size.x);
-                for (var l = 0u; l < LOADS; l++) {
-                    w[l] = select(vec4(0.0), w[l], vec4(left + 4 * l) + vec4(0, 1, 2, 3) < vec4(width));
-                }
-            }
-            column(s, 0u);
-            if KERNEL_W > 1 { column(s, 1u); }
-            if KERNEL_W > 2 { column(s, 2u); }
-            if KERNEL_W > 3 { column(s, 3u); }
-            if KERNEL_W > 4 { column(s, 4u); }
-            if KERNEL_W > 5 { column(s, 5u); }
-            if KERNEL_W > 6 { column(s, 6u); }
-        }
+        // Spelt out, so that no index into weights depends on s. Rows past the kernel are between two outputs' rows.
+#for s 7
+        if min(STRIDE_H, KERNEL_H) > $su { see((y + t) * STRIDE_H + $s - params.padding.x, $s, params.input_skip + plane, left); }
+#end
         if t >= BEHIND {
             for (var v = 0u; v < VECTORS; v++) {
                 let remaining = params.output_size.y - min(x + 4 * v, params.output_size.y);
