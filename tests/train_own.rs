@@ -408,6 +408,41 @@ fn a_unet_learns_from_masks_in_grey() {
     }
 }
 
+#[test]
+fn a_multiscale_network_learns_from_masks_and_superpixels_vote() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    squares(folder.path());
+    ["a.png", "b.png"].iter().for_each(|name| mask(folder.path(), name, 1));
+    let network = "system = \"multiscale\"\nscales = 2\nchannels = [4, 4, 6]\nseen = [2, 3]\nhidden = 6\n";
+    let begin = MASKS.find("system").unwrap();
+    let data = MASKS.find("[data]").unwrap();
+    let recipe = format!("{}{network}\n{}", &MASKS[..begin], &MASKS[data..]).replace("steps = 2", "steps = 60");
+    let done = train(folder.path(), &recipe, &[]);
+    assert_code(&done, 0);
+    let said = text(&done.stdout);
+    assert!(said.contains("2 classes in pictures of 32 x 32, a network of [4, 4, 6] channels at 2 scales"), "{said}");
+    let log = std::fs::read_to_string(at("run/log.csv")).unwrap();
+    let last: Vec<f64> = log.lines().last().unwrap().split(',').map(|cell| cell.parse().unwrap()).collect();
+    assert!(last[4] > 0.7, "mean IU of {}: {log}", last[4]);
+    let segmented = |more: &[&str]| {
+        let model = at("run/weights.safetensors");
+        foveate(&[&["segment", &at("photos/a.png"), "--model", &model, "--output", &at("found")], more].concat())
+    };
+    assert_code(&segmented(&[]), 0);
+    let voted = segmented(&["--superpixels", "300"]);
+    assert_code(&voted, 0);
+    let said = text(&voted.stdout);
+    assert!(said.contains("superpixels") && said.contains("square 1"), "16 of 100 pixels are the square's: {said}");
+    let refused = segmented(&["--superpixels=-1"]);
+    assert!(refused.status.code() == Some(1) && text(&refused.stderr).contains("a scale of -1"), "{}", text(&refused.stderr));
+    let refused = foveate(&["segment", &at("photos/a.png"), "--model", "single-digits", "--superpixels", "--output", &at("found")]);
+    assert!(text(&refused.stderr).contains("--superpixels"), "{}", text(&refused.stderr));
+    std::fs::remove_dir_all(at("run")).unwrap();
+    let refused = train(folder.path(), &recipe.replace("seen = [2, 3]", "seen = [5, 3]"), &["--device", "cpu"]);
+    assert!(text(&refused.stderr).contains("no map that sees more than there are"), "{}", text(&refused.stderr));
+}
+
 const THINGS: &str = r#"# Squares of one class, each told from the next
 [network]
 system = "mnc"

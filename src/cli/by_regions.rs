@@ -87,7 +87,7 @@ fn seen(size: Hw) -> Hw {
     size.fitted(Fcn::LONGEST)
 }
 
-fn size_of(photo: &Var) -> Result<Hw> {
+pub(super) fn size_of(photo: &Var) -> Result<Hw> {
     match *photo.shape() {
         [_, _, h, w] => Ok(Hw::new(h, w)),
         _ => Err(Error::shape("segment", format!("{} is no photo", photo.ty()))),

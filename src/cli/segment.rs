@@ -9,6 +9,7 @@ use super::photos::{self, milliseconds};
 use super::things::Finder;
 use super::trained;
 use clap::Args;
+use foveate::models::superpixels::Superpixels;
 use foveate::{Error, Result};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -33,6 +34,7 @@ Examples:
   foveate segment street.jpg --model fcn8s --weights fcn8s-heavy-pascal.safetensors
   foveate segment me.jpg --model deconvnet --weights deconvnet.safetensors --regions boxes.txt
   foveate segment --model digits                      handwritten digits, 40 to 70 pixels high
+  foveate segment --model digits --superpixels        its classes as segments of one colour vote
   foveate segment --model single-digits               each with a mask, a box and a score of its own
   foveate segment --model single-digits --refine digit-columns   the same with finer masks
   foveate segment street.jpg --model mnc --weights mnc.safetensors --refine hypercolumns.safetensors
@@ -52,6 +54,10 @@ pub(super) struct Segment {
     /// for digits
     #[arg(long, requires = "model", value_name = "WEIGHTS.safetensors|digit-columns")]
     refine: Option<String>,
+    /// Give all pixels of a superpixel, a segment of much the same colour, the class that is likeliest over all of it. SCALE is how much
+    /// colours may change in one, and so how large they are [default: 100]
+    #[arg(long, requires = "model", value_name = "SCALE", num_args = 0..=1, default_missing_value = "100")]
+    superpixels: Option<f32>,
     #[command(flatten)]
     device: DeviceArgs,
     #[command(flatten)]
@@ -66,6 +72,10 @@ impl Segment {
         let refiner = self.refine.as_deref().map(trained::refiner).transpose()?;
         if refiner.is_some() && !matches!(network, Network::Things(_)) {
             return Err(Error::unsupported("--refine", "with a model that finds no things: a cascade does, single-digits or mnc"));
+        }
+        let superpixels = self.superpixels.map(|scale| Superpixels { scale, ..Superpixels::default() });
+        if superpixels.is_some() && !matches!(network, Network::Classes(_)) {
+            return Err(Error::unsupported("--superpixels", "with a model that gives pixels no classes: fcn8s does, or digits"));
         }
         let opened = Instant::now();
         let device = self.device.open()?;
@@ -84,7 +94,7 @@ impl Segment {
             }
             Network::Classes(classifier) => *classifier,
         };
-        let mut labeller = Labeller::new(&device, classifier, photos.len() == 1)?;
+        let mut labeller = Labeller::new(&device, classifier, superpixels, photos.len() == 1)?;
         Ok(photos::each(&photos, &mut |photo| labeller.label(photo)))
     }
 }

@@ -8,6 +8,7 @@ use foveate::models::draw::{Draw, Glimpses};
 use foveate::models::fcn::{Fcn, Variant};
 use foveate::models::hypercolumns::{self, Hypercolumns};
 use foveate::models::mnc::{self, Mnc};
+use foveate::models::multiscale::Multiscale;
 use foveate::models::pixelwise::Pixelwise;
 use foveate::models::rnn_captioning::{self, Form};
 use foveate::models::rnnsearch::{self, RnnSearch};
@@ -27,6 +28,7 @@ pub(super) enum System {
     Fcn(Variant),
     DeconvNet,
     Unet,
+    Multiscale,
     Mnc,
     Hypercolumns,
     /// Of the MNIST experiments, at the paper's 400,000 parameters: a name, the task, transformers, and whether it convolves.
@@ -54,7 +56,7 @@ impl System {
         const RTS: Task = Task::RotatedTranslatedScaled;
         let mut all = vec![Self::Selfie];
         all.extend(Variant::ALL.map(Self::Fcn));
-        all.extend([Self::DeconvNet, Self::Unet, Self::Mnc, Self::Hypercolumns]);
+        all.extend([Self::DeconvNet, Self::Unet, Self::Multiscale, Self::Mnc, Self::Hypercolumns]);
         all.extend([
             Self::Mnist("st-fcn", RTS, &[Transform::Affine], false),
             Self::Mnist("st-cnn", RTS, &[Transform::Affine], true),
@@ -87,6 +89,7 @@ impl System {
             Self::Fcn(variant) => variant.name(),
             Self::DeconvNet => "deconvnet",
             Self::Unet => "unet",
+            Self::Multiscale => "multiscale",
             Self::Mnc => "mnc",
             Self::Hypercolumns => "hypercolumns",
             Self::Draw => "draw",
@@ -104,6 +107,7 @@ impl System {
             Self::Fcn(_) => "Long, Shelhamer, Darrell, CVPR 2015",
             Self::DeconvNet => "Noh, Hong, Han, ICCV 2015",
             Self::Unet => "Ronneberger, Fischer, Brox, MICCAI 2015",
+            Self::Multiscale => "Farabet, Couprie, Najman, LeCun, TPAMI 2013: three scales, the eight classes of Stanford Background",
             Self::Mnc => "Dai, He, Sun, CVPR 2016: on VGG-16, 300 proposals and the boxes that they move to",
             Self::Hypercolumns => "Hariharan, Arbelaez, Girshick, Malik, CVPR 2015: on VGG-16, as released, 10 boxes",
             Self::Draw => "Gregor et al., ICML 2015: binarised MNIST, 64 steps; looking at a digit and drawing it again",
@@ -135,6 +139,11 @@ impl System {
             Self::Unet => {
                 let data = Graph::new().input("image", TensorType::f32([1, 1, 572, 572]))?;
                 caffe(&UNet::new().outline(&data)?, unet::SCORE, &data)
+            }
+            Self::Multiscale => {
+                let (net, image) = (Multiscale::new(), Graph::new().input("image", TensorType::f32([1, 3, 240, 320]))?);
+                let cost = Cost::of(&[&net.scores(&net.initial(0)?, &image)?])?;
+                Ok(Size::new(net.learned(), cost, image.shape()))
             }
             Self::Mnc => {
                 let (graph, net) = (Graph::new(), Mnc::new());
@@ -210,6 +219,7 @@ impl System {
             (Self::Svhn(_, placement), None) => Svhn::new(64, placement).init(seed),
             (Self::RnnSearch, None) => RnnSearch::PUBLISHED.initial(seed),
             (Self::Unet, None) => UNet::new().initial(seed),
+            (Self::Multiscale, None) => Multiscale::new().initial(seed),
             (Self::Mnc, None) => Mnc::new().initial(seed),
             (Self::Hypercolumns, None) => Hypercolumns::new().initial(seed),
             (Self::Draw, None) => Ok(described(Draw::MNIST.init(seed)?, Draw::MNIST.metadata())),

@@ -6,6 +6,7 @@ use foveate::models::digit_scenes;
 use foveate::models::draw::Glimpses;
 use foveate::models::hypercolumns::{Hypercolumns, Refiner};
 use foveate::models::mnc::Cascade;
+use foveate::models::multiscale::Multiscale;
 use foveate::models::narrow_fcn::NarrowFcn;
 use foveate::models::pixelwise::Pixelwise;
 use foveate::models::stn::{Mnist, Network, PlainCnn};
@@ -72,7 +73,9 @@ impl TrainedPixels {
                 None if weights.contains("first.canvas") => "draws pictures, so it is for `foveate draw`",
                 None if Hypercolumns::has_layers_in(&weights) => "draws masks of what a cascade finds: --model CASCADE --refine takes it",
                 None if weights.contains("seg-score-voc.weight") => "is a DeconvNet, for `foveate segment --model deconvnet --weights`",
-                None => "has neither 'score_fr.weight' nor 'conv_u0d-score.weight': it is no network that gives each pixel a class",
+                None => {
+                    "has no 'score_fr.weight', 'conv_u0d-score.weight' or 'conv3.weight': it is no network that gives each pixel a class"
+                }
             };
             return Err(Error::model(weights.source(), reason));
         };
@@ -83,13 +86,13 @@ impl TrainedPixels {
         }
         let own = Self { network, about, weights };
         // What is wrong with the weights is said before the first photo is read.
-        own.classes(&Graph::new().input("photo", TensorType::f32([1, 3, 512, 512]))?)?;
+        own.scores(&Graph::new().input("photo", TensorType::f32([1, 3, 512, 512]))?)?;
         Ok(own)
     }
 
-    /// The class of each pixel, i32 (1, 1, h, w), of a photo (1, 3, h, w) with RGB in 0..1.
-    pub(super) fn classes(&self, photo: &Var) -> Result<Var> {
-        self.network.photo_classes(&self.weights, &self.about, photo)
+    /// Scores of a photo (1, 3, h, w) with RGB in 0..1.
+    pub(super) fn scores(&self, photo: &Var) -> Result<Var> {
+        self.network.photo_scores(&self.weights, &self.about, photo)
     }
 }
 
@@ -99,6 +102,8 @@ fn pixelwise(weights: &Weights) -> Result<Option<Box<dyn Pixelwise>>> {
         Some(Box::new(NarrowFcn::of(weights)?))
     } else if weights.contains("conv_u0d-score.weight") {
         Some(Box::new(UNet::of(weights)?))
+    } else if ["conv3", "hidden", "score"].iter().all(|layer| weights.contains(&format!("{layer}.weight"))) {
+        Some(Box::new(Multiscale::of(weights)?))
     } else {
         None
     })

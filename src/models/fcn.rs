@@ -93,13 +93,21 @@ impl Fcn {
     /// The longer side of PASCAL VOC's photos, which the networks were trained on.
     pub const LONGEST: usize = 500;
 
-    /// The class of each pixel, i32 (n, 1, h, w), of a photo (n, 3, h, w) of any size with RGB in 0..1, which the network sees with its
-    /// longer side at most [`Fcn::LONGEST`].
+    /// Scores (n, classes, sh, sw) of a photo (n, 3, h, w) of any size with RGB in 0..1, which the network sees with its longer side at most
+    /// [`Fcn::LONGEST`].
     ///
     /// # Errors
-    /// As [`Fcn::forward`].
+    /// As [`Fcn::forward`]; if `photo` is not four-dimensional.
+    pub fn photo_scores(&self, weights: &Weights, photo: &Var) -> Result<Var> {
+        self.scores(weights, &photo::scaled(photo, photo::size_of(photo)?.fitted(Self::LONGEST))?)
+    }
+
+    /// The class of each pixel, i32 (n, 1, h, w), of such a photo.
+    ///
+    /// # Errors
+    /// As [`Fcn::photo_scores`].
     pub fn photo_classes(&self, weights: &Weights, photo: &Var) -> Result<Var> {
-        photo::classes(photo, Self::LONGEST, |scaled| self.scores(weights, scaled))
+        photo::labels(&self.photo_scores(weights, photo)?, photo::size_of(photo)?)
     }
 
     /// The scores (n, classes, h, w) of an image (n, 3, h, w) with RGB in 0..1.

@@ -50,18 +50,13 @@ pub fn mask(photo: &Var, size: Hw, network: impl FnOnce(&Var) -> Result<Var>) ->
     network(&scaled(photo, size)?)?.resize(Resize::bilinear(size_of(photo)?))
 }
 
-/// The most scores a side that [`labels`] enlarges smoothly; what is larger still is made of whole classes.
-const SMOOTH: usize = 1024;
-
-/// The likeliest class of each pixel, i32 (n, 1, h, w), of a photo of any size, by a network that gives images (n, 3, ih, iw) scores
-/// (n, classes, ih, iw), and sees the photo with its longer side at most `longest`.
-///
-/// # Errors
-/// What `network` refuses; if `photo` or the scores are not four-dimensional.
-pub fn classes(photo: &Var, longest: usize, network: impl FnOnce(&Var) -> Result<Var>) -> Result<Var> {
-    let size = size_of(photo)?;
-    labels(&network(&scaled(photo, size.fitted(longest))?)?, size)
+/// The size at which scores of a photo of this size are compared: its own, up to 1024 pixels a side. What is larger still is made of whole
+/// classes.
+pub fn compared(photo: Hw) -> Hw {
+    photo.fitted(SMOOTH)
 }
+
+const SMOOTH: usize = 1024;
 
 /// The likeliest class of each pixel, i32 (n, 1, h, w), of a photo of this size by scores (n, classes, sh, sw) of any size: they are
 /// enlarged linearly, and then compared.
@@ -69,13 +64,24 @@ pub fn classes(photo: &Var, longest: usize, network: impl FnOnce(&Var) -> Result
 /// # Errors
 /// If the scores are not four-dimensional.
 pub fn labels(scores: &Var, size: Hw) -> Result<Var> {
-    let smooth = size.fitted(SMOOTH);
-    let enlarged = if size_of(scores)? == smooth { scores.clone() } else { scores.resize(Resize::bilinear(smooth))? };
-    let classes = enlarged.argmax(1, true, false)?;
+    let smooth = compared(size);
+    let classes = enlarged(scores, smooth)?.argmax(1, true, false)?;
     if smooth == size { Ok(classes) } else { classes.cast(DType::F32)?.resize(Resize::to(size))?.cast(DType::I32) }
 }
 
-fn size_of(photo: &Var) -> Result<Hw> {
+/// The probabilities (n, classes, h, w) of the classes of each pixel, by scores as [`labels`] takes them, of the size at which it compares them.
+///
+/// # Errors
+/// If the scores are not four-dimensional.
+pub fn probabilities(scores: &Var, size: Hw) -> Result<Var> {
+    enlarged(scores, compared(size))?.softmax(1)
+}
+
+fn enlarged(scores: &Var, size: Hw) -> Result<Var> {
+    if size_of(scores)? == size { Ok(scores.clone()) } else { scores.resize(Resize::bilinear(size)) }
+}
+
+pub(super) fn size_of(photo: &Var) -> Result<Hw> {
     match *photo.shape() {
         [_, _, h, w] => Ok(Hw::new(h, w)),
         _ => Err(Error::shape("photo", format!("a photo is (n, c, h, w), not {}", photo.ty()))),

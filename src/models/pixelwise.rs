@@ -1,7 +1,7 @@
 //! Networks that give each pixel of an image a class.
 
 use super::photo;
-use crate::array::Hw;
+use crate::array::{Array, Hw};
 use crate::error::{Error, Result};
 use crate::graph::Var;
 use crate::nn::optimiser::Parameter;
@@ -56,18 +56,38 @@ pub trait Pixelwise: Debug + Send + Sync {
         Vec::new()
     }
 
-    /// The class of each pixel, i32 (n, 1, h, w), of a photo (n, 3, h, w) of any size with RGB in 0..1. The network sees it at the scale of
-    /// what it was trained on ([`About::seen`]), and in grey if its images are.
+    /// Scores (n, classes, sh, sw) of a photo (n, 3, h, w) of any size with RGB in 0..1. The network sees it at the scale of what it was
+    /// trained on ([`About::seen`]), and in grey if its images are.
     ///
     /// # Errors
     /// As [`Pixelwise::scores`]; if `photo` has another shape, or `about` other channels.
-    fn photo_classes(&self, weights: &Weights, about: &About, photo: &Var) -> Result<Var> {
+    fn photo_scores(&self, weights: &Weights, about: &About, photo: &Var) -> Result<Var> {
         let &[_, 3, h, w] = photo.shape() else {
             return Err(Error::shape("segment", format!("a photo is (n, 3, h, w), not {}", photo.ty())));
         };
-        let size = Hw::new(h, w);
-        let seen = photo::scaled(photo, about.seen(size))?;
+        let seen = photo::scaled(photo, about.seen(Hw::new(h, w)))?;
         let seen = if self.channels() == 1 { photo::grey(&seen)? } else { seen };
-        photo::labels(&self.scores(weights, &self.image(about, &seen)?)?, size)
+        self.scores(weights, &self.image(about, &seen)?)
     }
+
+    /// The class of each pixel, i32 (n, 1, h, w), of such a photo.
+    ///
+    /// # Errors
+    /// As [`Pixelwise::photo_scores`].
+    fn photo_classes(&self, weights: &Weights, about: &About, photo: &Var) -> Result<Var> {
+        photo::labels(&self.photo_scores(weights, about, photo)?, photo::size_of(photo)?)
+    }
+}
+
+/// `fresh` weights after those of another network, all of whose layers are taken but `score`, if it is of other classes or there is none.
+///
+/// # Errors
+/// If another layer is missing from `start` or has another shape, by name.
+pub(super) fn taken(fresh: &Weights, start: &Weights, score: &str) -> Result<Weights> {
+    let of_score = format!("{score}.weight");
+    let classes = |weights: &Weights| weights.get(&of_score).ok().and_then(|kernel| kernel.shape().first().copied());
+    let scored = classes(start) == classes(fresh);
+    let names = fresh.names().filter(|name| scored || !name.starts_with(score));
+    let first = |name: &str| Ok((name.to_owned(), Array::clone(start.shaped(name, fresh.get(name)?.shape())?)));
+    Ok(fresh.replaced(start.source(), names.map(first).collect::<Result<Vec<_>>>()?))
 }

@@ -25,7 +25,7 @@
 //! Left out are the weights of pixels between cells that touch (eq. 2 of the paper), which are about instances.
 
 use super::caffe::{self, Initial, Layer, Net, Network, Parameter, Window};
-use super::pixelwise::Pixelwise;
+use super::pixelwise::{self, Pixelwise};
 use crate::array::{Hw, TensorType};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
@@ -217,15 +217,7 @@ impl Pixelwise for UNet {
     }
 
     fn after(&self, start: &Weights, seed: u64) -> Result<Weights> {
-        let taken = Weights::from_arrays(start.source(), caffe::without_other_scores(start, &[SCORE], self.classes)?);
-        let fresh = self.initial(seed)?;
-        let first = |p: Parameter| {
-            let from = if p.name.starts_with(SCORE) && !taken.contains(&p.name) { &fresh } else { &taken };
-            let array = from.shaped(&p.name, &p.shape)?.as_ref().clone();
-            Ok((p.name, array))
-        };
-        let arrays = self.parameters()?.into_iter().map(first).collect::<Result<Vec<_>>>()?;
-        Ok(Weights::from_arrays("initial weights", arrays))
+        pixelwise::taken(&self.initial(seed)?, start, SCORE)
     }
 
     fn scores(&self, weights: &Weights, image: &Var) -> Result<Var> {

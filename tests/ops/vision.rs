@@ -176,7 +176,12 @@ fn sizes_and_windows() {
         Case::new("deform, windows", Elsewhere::windows(columns), vec![random(&[4, 2, 9, 9], 1), random(&[4, 8, 8, 8], 2)], BOUND),
         Case::new("the weights of parts", weights(true), vec![far.clone()], BOUND),
         Case::new("the weights of parts, windows", Elsewhere::windows(weights(false)), vec![random(&[90, 4], 3)], BOUND),
-        Case::new("parts that teams share", Elsewhere::new(RoiAlign { size: Hw::new(2, 3), ..RoiAlign::default() }, short), shared(), BOUND),
+        Case::new(
+            "parts that teams share",
+            Elsewhere::new(RoiAlign { size: Hw::new(2, 3), ..RoiAlign::default() }, short),
+            shared(),
+            BOUND,
+        ),
         Case::new("largest of them", Elsewhere::new(RoiAlign { mode: RoiMode::Max, ..RoiAlign::default() }, short), shared(), BOUND),
         Case::new("parts far larger than the image", RoiAlign { size: Hw::square(2), ..RoiAlign::default() }, parts, BOUND),
     ]);

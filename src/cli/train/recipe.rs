@@ -10,7 +10,7 @@ use super::drawing::{DrawRecipe, GlimpsesRecipe};
 use super::experiment::Experiment;
 use super::objects::ObjectsRecipe;
 use super::pixels::Pixels;
-use super::segmenters::{FcnRecipe, UnetRecipe};
+use super::segmenters::{FcnRecipe, MultiscaleRecipe, UnetRecipe};
 use super::telling::ShowAttendTellRecipe;
 use super::translating::RnnSearchRecipe;
 use foveate::nn::optimiser::{Optimiser, Parameter};
@@ -44,6 +44,8 @@ pub(super) const BUILT_IN: &[(&str, &str)] = &[
     ("digits-fcn32s", include_str!("../../../examples/recipes/digits-fcn32s.toml")),
     ("digits-fcn16s", include_str!("../../../examples/recipes/digits-fcn16s.toml")),
     ("digits-fcn8s", include_str!("../../../examples/recipes/digits-fcn8s.toml")),
+    ("digits-singlescale", include_str!("../../../examples/recipes/digits-singlescale.toml")),
+    ("digits-multiscale", include_str!("../../../examples/recipes/digits-multiscale.toml")),
     ("digits-mnc", include_str!("../../../examples/recipes/digits-mnc.toml")),
     ("digits-hypercolumns", include_str!("../../../examples/recipes/digits-hypercolumns.toml")),
     ("digits-deconvnet-0", include_str!("../../../examples/recipes/digits-deconvnet-0.toml")),
@@ -87,6 +89,7 @@ enum Network {
     Cnn(Cnn),
     Fcn(FcnRecipe),
     Unet(UnetRecipe),
+    Multiscale(MultiscaleRecipe),
     DeconvnetDigits(ObjectsRecipe),
     Draw(DrawRecipe),
     Glimpses(GlimpsesRecipe),
@@ -222,6 +225,10 @@ impl Recipe {
             (Network::Unet(unet), Some(data)) => {
                 let sets = open(data.with_things("unet", false)?)?.labelled("unet", 2)?;
                 Box::new(Pixels::new(unet.network(sets.channels, sets.about.classes.len()), unet.start.as_ref(), sets))
+            }
+            (Network::Multiscale(network), Some(data)) => {
+                let sets = open(data.with_things("multiscale", false)?)?.labelled("multiscale", 2)?;
+                Box::new(Pixels::new(network.network(sets.about.classes.len()), network.start.as_ref(), sets))
             }
             (Network::Draw(draw), Some(data)) => {
                 data.refuse_normalisation("draw")?;

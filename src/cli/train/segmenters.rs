@@ -1,6 +1,7 @@
-//! Narrow FCNs and U-Nets as recipes name them.
+//! Narrow FCNs, U-Nets and multiscale networks as recipes name them.
 
 use foveate::models::fcn::Variant;
+use foveate::models::multiscale::Multiscale;
 use foveate::models::narrow_fcn::NarrowFcn;
 use foveate::models::unet::UNet;
 use serde::Deserialize;
@@ -76,5 +77,34 @@ impl UnetRecipe {
     pub(super) fn network(&self, inputs: usize, classes: usize) -> UNet {
         let last_up = self.channels.first().copied().unwrap_or(0);
         UNet { inputs, classes, channels: self.channels.clone(), last_up, padded: self.padded, dropout: self.dropout }
+    }
+}
+
+/// `system = "multiscale"`. What is left out is as published.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MultiscaleRecipe {
+    /// How many scales pictures are seen at.
+    scales: Option<usize>,
+    /// Maps of the three convolutions.
+    channels: Option<[usize; 3]>,
+    /// How many maps below each map of the second and third sees.
+    seen: Option<[usize; 2]>,
+    /// Units of the classifier's hidden layer.
+    hidden: Option<usize>,
+    /// A checkpoint to go on from, of the same widths; its classes may be others.
+    pub(super) start: Option<PathBuf>,
+}
+
+impl MultiscaleRecipe {
+    pub(super) fn network(&self, classes: usize) -> Multiscale {
+        let usual = Multiscale::new();
+        Multiscale {
+            classes,
+            scales: self.scales.unwrap_or(usual.scales),
+            channels: self.channels.unwrap_or(usual.channels),
+            seen: self.seen.unwrap_or(usual.seen),
+            hidden: self.hidden.unwrap_or(usual.hidden),
+        }
     }
 }
