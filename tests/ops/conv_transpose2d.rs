@@ -86,6 +86,12 @@ fn steps_of_lanes() {
         case_by(Elsewhere::lanes(attributes, "conv_transpose2d/lanes"), attributes, name, inputs)
     };
     let uneven = ConvTranspose2d { stride: Hw::new(1, 2), output_padding: Hw::new(0, 1), ..Default::default() };
+    // With a column of zeros more, which another kernel adds.
+    let widened = |name: &str, attributes: ConvTranspose2d, inputs| {
+        let case = case(name, attributes, inputs);
+        if gpu().capabilities().has_lanes() { case.kernel("conv_transpose2d/lanes") } else { case }
+    };
+    let odd = ConvTranspose2d { output_padding: Hw::square(1), ..padded(2, 1) };
     check(vec![
         lanes("one tap, four channels", strided(2), inputs([1, 8, 5, 8], [8, 17, 2, 2], Some(17))),
         lanes("one tap, odd rows", strided(2), inputs([2, 4, 5, 7], [4, 16, 2, 2], None)),
@@ -97,6 +103,10 @@ fn steps_of_lanes() {
         lanes("an upsampler by 4, cropped by four", padded(4, 4), inputs([3, 3, 5, 4], [3, 3, 8, 8], None)),
         lanes("groups", ConvTranspose2d { groups: 3, ..strided(2) }, inputs([2, 6, 6, 7], [6, 9, 4, 4], Some(27))),
         lanes("one channel of each group", ConvTranspose2d { groups: 3, ..strided(8) }, inputs([2, 3, 4, 5], [3, 1, 16, 16], None)),
+        widened("an odd kernel", strided(2), inputs([1, 8, 5, 8], [8, 17, 3, 3], Some(17))),
+        widened("cropped, with an output padding", odd, inputs([2, 3, 6, 7], [3, 9, 3, 5], Some(9))),
+        widened("by 4, groups", ConvTranspose2d { groups: 2, ..strided(4) }, inputs([1, 8, 5, 6], [8, 6, 5, 7], None)),
+        lanes("few rows of some channels", strided(2), inputs([1, 5, 6, 7], [5, 1, 4, 4], Some(1))),
         lanes("strides 1 and 2", uneven, inputs([1, 3, 5, 6], [3, 40, 3, 2], None)),
         case("phases without taps", strided(4), inputs([1, 3, 5, 6], [3, 20, 2, 2], Some(20))),
     ]);
@@ -176,7 +186,7 @@ fn choices() {
         kernel(dilated(2, 2), [1, 8, 9, 8], [8, 40, 3, 3]),
         kernel(dilated(2, 3), [2, 8, 6, 9], [8, 40, 3, 4]),
         kernel(dilated(3, 2), [1, 8, 9, 8], [8, 64, 4, 5]),
-        kernel(dilated(1, 5), [1, 8, 24, 25], [8, 40, 3, 3]),
+        kernel(dilated(3, 5), [1, 8, 24, 25], [8, 40, 3, 3]),
         kernel(strided(1), [2, 300, 1, 1], [300, 9, 4, 4]),
         kernel(strided(1), [67, 20, 1, 1], [20, 8, 4, 4]),
         kernel(depthwise, [1, 21, 9, 9], [21, 1, 4, 4]),
@@ -184,11 +194,16 @@ fn choices() {
         kernel(strided(1), [1, 3, 2, 2], [3, 4, 9, 9]),
         kernel(strided(2), [1, 16, 8, 8], [16, 1, 2, 2]),
         kernel(ConvTranspose2d { padding: Pads::all(1), ..strided(1) }, [1, 16, 12, 12], [16, 16, 3, 3]),
+        kernel(dilated(1, 5), [1, 8, 24, 25], [8, 40, 3, 3]),
+        kernel(strided(2), [1, 16, 12, 12], [16, 16, 3, 3]),
+        kernel(strided(2), [1, 16, 12, 12], [16, 1, 4, 4]),
+        kernel(strided(3), [1, 16, 12, 12], [16, 16, 3, 3]),
     ];
     let wanted = ["lanes", "lanes", "tile", "tile", "tile", "tile", "point", "tile", "direct", "direct", "direct", "disjoint"]
         .map(|name| format!("conv_transpose2d/{name}"));
     assert_eq!(found[..wanted.len()], wanted);
-    assert_eq!(found[wanted.len()..], ["copy"], "stride 1: a convolution with the weight turned");
+    let others = ["copy", "copy", "pad", "conv_transpose2d/lanes", "conv_transpose2d/disjoint"];
+    assert_eq!(found[wanted.len()..], others, "stride 1: a convolution with the weight turned; odd kernels: with a column of zeros more");
 }
 
 #[test]

@@ -20,8 +20,9 @@ pub(super) static LANES: Kernel =
 const ROWS: usize = 64;
 /// Lanes of a workgroup, each of which loads what four neighbouring places meet.
 const LANES_OF_FOUR: usize = 8;
-/// Rows computed for each that counts, up to which it is worth it.
-const MOST_WASTE: usize = 4;
+/// Rows computed for each that counts, up to which it is faster than tiles and steps; with fewer channels than so many a quarter of that.
+const MOST_WASTE: usize = 16;
+const FEW_CHANNELS: usize = 4;
 /// Taps along x that a step spells out at most, and products.
 const MOST_TAPS: usize = 4;
 const MOST_PRODUCTS: usize = 6;
@@ -63,7 +64,8 @@ impl Class {
         if !neighbours || !even(&[self.x.count, x.kernel, x.steps().0, weight_first]) || fours > most / 4 || rows > most {
             return None;
         }
-        if rows * MOST_WASTE < tiles[0] * ROWS {
+        let waste = if range.len() < FEW_CHANNELS { MOST_WASTE / 4 } else { MOST_WASTE };
+        if rows * waste < tiles[0] * ROWS {
             return None;
         }
         let planes = (1..=4).rev().find(|&p| range.len().is_multiple_of(p) && p * self.x.taps <= MOST_PRODUCTS).unwrap_or(1);

@@ -3,7 +3,7 @@
 use super::classes::{Class, How, LEAST, ON_MATRICES, TILE, depth, extent, on_matrices, sides};
 use super::parts::{Part, Target};
 use super::phases::Axis;
-use super::{Candidate, Problem, disjoint, lanes, turned};
+use super::{Candidate, Problem, disjoint, lanes, turned, widened};
 use crate::error::{Error, Result};
 use crate::gpu::{Capabilities, Kernel, Launch, Window, kernel, params};
 use crate::ops::matrices::Matrices;
@@ -36,6 +36,8 @@ pub(crate) const KERNELS: &[&Kernel] = &[&TILE, &ON_MATRICES, &lanes::LANES, &di
 
 /// Multiply-adds of a tile, padding included, for each that counts, up to which it is faster than stepping.
 const MOST_WASTE: u64 = 8;
+/// Weights of an input channel up to which kernels that do not overlap are stepped through on a CPU's lanes.
+const FEW_ROWS: usize = 16;
 /// Images up to which a kernel-sized output is a product of vectors rather than of matrices.
 const FEW_IMAGES: usize = 8;
 
@@ -56,13 +58,21 @@ pub(super) fn candidates(problem: &Problem, site: &Site<'_>) -> Result<Vec<Candi
         found.extend(point(problem, finish, device));
     }
     let turned = turned::candidate(problem, site);
-    found.extend(lanes::candidate(problem, finish, &parts, device));
+    let mut disjoint = disjoint::candidate(problem, finish, &parts, device);
+    if device.has_lanes() {
+        // Of few rows a tile of lanes is mostly empty. One through shared memory is slower than either.
+        let few = problem.weight_channel() <= FEW_ROWS;
+        found.extend(disjoint.take_if(|_| few));
+        found.extend(lanes::candidate(problem, finish, &parts, device));
+        found.extend(widened::candidate(problem, finish, &parts, site));
+        found.extend(disjoint.take());
+    }
     let matrices = on_matrices(problem, site).into_iter().filter_map(|m| tile(problem, finish, &parts, device, Some(m)));
     // Software adapters only emulate them: not the first choice there, and not the last, which must run anywhere.
     let (first, later): (Vec<_>, Vec<_>) = matrices.partition(|(_, waste)| !device.software && *waste <= MOST_WASTE);
     found.extend(first.into_iter().map(|(candidate, _)| candidate));
     let direct = Candidate::of(parts.iter().map(|part| direct(problem, finish, part, device)).collect());
-    let stepping = disjoint::candidate(problem, finish, &parts, device).into_iter().chain([direct]);
+    let stepping = disjoint.into_iter().chain([direct]);
     let later = later.into_iter().map(|(candidate, _)| candidate);
     match tile(problem, finish, &parts, device, None) {
         Some((tile, waste)) if waste > MOST_WASTE => found.extend(stepping.chain(later).chain([tile])),

@@ -31,6 +31,7 @@ mod launches;
 mod parts;
 mod phases;
 mod turned;
+mod widened;
 
 use super::{Candidate, Conv2d, Op, Site, check_dtype, check_inputs, check_rank, rounded, the_gradient, types};
 use crate::array::{Array, DType, Hw, Pads, TensorType};

@@ -1,0 +1,37 @@
+//! An odd kernel under an even stride, as the even one with a column of zeros more: what a CPU's lanes take ([`lanes`]), whose weights lie in
+//! pairs. A kernel of 3 columns does a third more products for it, and tiles took eight times as long.
+
+use super::{Candidate, Problem, lanes, phases::Axis, parts::Part};
+use crate::array::TensorType;
+use crate::gpu::Slot;
+use crate::ops::{Finish, Op, Pad, PadMode, Site};
+
+/// The products of the wider kernel, behind a launch that widens the weight.
+pub(super) fn candidate(problem: &Problem, finish: Option<&Finish>, parts: &[Part], site: &Site<'_>) -> Option<Candidate> {
+    let x = problem.x;
+    if x.kernel.is_multiple_of(2) || !x.stride.is_multiple_of(2) || !site.device.has_lanes() {
+        return None;
+    }
+    let wide = Problem { x: Axis { kernel: x.kernel + 1, ..x }, ..*problem };
+    let found = lanes::candidate(&wide, finish, parts, site.device)?;
+
+    let weight = site.inputs[1];
+    let mut shape = weight.shape.clone();
+    *shape.last_mut()? += 1;
+    let wider = TensorType::f32(shape);
+    let pad = Pad { before: vec![0; 4], after: vec![0, 0, 0, 1], mode: PadMode::Constant(0.0) };
+    let widening = pad.launch(&Site { inputs: &[weight], outputs: &[&wider], finish: None, ..*site }).ok()?.into_iter().next()?;
+    let [mut widening] = <[_; 1]>::try_from(widening.launches).ok()?;
+    widening.notes = false;
+    for binding in &mut widening.bindings {
+        binding.slot = if binding.write { Slot::Scratch(0) } else { Slot::Input(1) };
+    }
+    let mut launches = vec![widening.once()];
+    launches.extend(found.launches);
+    for binding in launches.iter_mut().skip(1).flat_map(|launch| &mut launch.bindings) {
+        if binding.slot == Slot::Input(1) {
+            binding.slot = Slot::Scratch(0);
+        }
+    }
+    Some(Candidate { launches, scratch: vec![wider.device_bytes()], ..found })
+}
