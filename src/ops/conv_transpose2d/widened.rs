@@ -1,7 +1,7 @@
 //! An odd kernel under an even stride, as the even one with a column of zeros more: what a CPU's lanes take ([`lanes`]), whose weights lie in
 //! pairs. A kernel of 3 columns does a third more products for it, and tiles took eight times as long.
 
-use super::{Candidate, Problem, lanes, phases::Axis, parts::Part};
+use super::{Candidate, Problem, lanes, parts::Part, phases::Axis};
 use crate::array::TensorType;
 use crate::gpu::Slot;
 use crate::ops::{Finish, Op, Pad, PadMode, Site};
