@@ -87,7 +87,9 @@ pub(super) fn taken(fresh: &Weights, start: &Weights, score: &str) -> Result<Wei
     let of_score = format!("{score}.weight");
     let classes = |weights: &Weights| weights.get(&of_score).ok().and_then(|kernel| kernel.shape().first().copied());
     let scored = classes(start) == classes(fresh);
-    let names = fresh.names().filter(|name| scored || !name.starts_with(score));
+    // A layer of other widths is told by its weight rather than its bias.
+    let (biases, weights): (Vec<&str>, Vec<&str>) = fresh.names().partition(|name| name.ends_with(".bias"));
+    let names = weights.into_iter().chain(biases).filter(|name| scored || !name.starts_with(score));
     let first = |name: &str| Ok((name.to_owned(), Array::clone(start.shaped(name, fresh.get(name)?.shape())?)));
     Ok(fresh.replaced(start.source(), names.map(first).collect::<Result<Vec<_>>>()?))
 }
