@@ -430,7 +430,7 @@ fn a_multiscale_network_learns_from_masks_and_superpixels_vote() {
         foveate(&[&["segment", &at("photos/a.png"), "--model", &model, "--output", &at("found")], more].concat())
     };
     assert_code(&segmented(&[]), 0);
-    let voted = segmented(&["--superpixels", "300"]);
+    let voted = segmented(&["--superpixels=300"]);
     assert_code(&voted, 0);
     let said = text(&voted.stdout);
     assert!(said.contains("superpixels") && said.contains("square 1"), "16 of 100 pixels are the square's: {said}");

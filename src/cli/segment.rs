@@ -56,7 +56,7 @@ pub(super) struct Segment {
     refine: Option<String>,
     /// Give all pixels of a superpixel, a segment of much the same colour, the class that is likeliest over all of it. SCALE is how much
     /// colours may change in one, and so how large they are [default: 100]
-    #[arg(long, requires = "model", value_name = "SCALE", num_args = 0..=1, default_missing_value = "100")]
+    #[arg(long, requires = "model", value_name = "SCALE", num_args = 0..=1, require_equals = true, default_missing_value = "100")]
     superpixels: Option<f32>,
     #[command(flatten)]
     device: DeviceArgs,
