@@ -61,7 +61,7 @@ fn near(expected: &Array) -> Bound {
 fn the_published_network_has_its_size() {
     let net = Multiscale::new();
     let classifier = 768 * 1024 + 1024 + 1024 * 8 + 8;
-    assert_eq!((net.learned(), classifier), (427_910 + 795_656, 795_656));
+    assert_eq!((net.learned().unwrap(), classifier), (427_910 + 795_656, 795_656));
     let weights = net.initial(1).unwrap();
     assert_eq!(Multiscale::of(&weights).unwrap(), net);
     let connected = |name: &str| weights.get(name).unwrap().values::<f32>().unwrap().iter().filter(|v| **v != 0.0).count();
@@ -172,6 +172,10 @@ fn what_does_not_fit_is_refused() {
     assert!(refused(Multiscale { scales: 7, ..narrow() }).contains("1 to 6 scales"));
     assert!(refused(Multiscale { seen: [5, 4], ..narrow() }).contains("sees more than there are"));
     assert!(refused(Multiscale { classes: 0, ..narrow() }).contains("classes: 0"));
+    assert!(Multiscale { hidden: usize::MAX, ..narrow() }.learned().unwrap_err().to_string().contains("none of more than 16384"));
+    // Kernels without a number tell no connections.
+    let empty = drawn().replaced("empty", [("conv2.weight".to_owned(), Array::full([5, 4, 0, 7], 0.0f32))]);
+    assert!(Multiscale::of(&empty).unwrap_err().to_string().contains("seen: [0, 4]"));
     let error = narrow().features(&drawn(), &input([1, 3, 30, 48])).unwrap_err().to_string();
     assert!(error.contains("no multiples of 16"), "{error}");
     let error = narrow().scores(&drawn(), &input([1, 1, 32, 32])).unwrap_err().to_string();

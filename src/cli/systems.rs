@@ -143,7 +143,7 @@ impl System {
             Self::Multiscale => {
                 let (net, image) = (Multiscale::new(), Graph::new().input("image", TensorType::f32([1, 3, 240, 320]))?);
                 let cost = Cost::of(&[&net.scores(&net.initial(0)?, &image)?])?;
-                Ok(Size::new(net.learned(), cost, image.shape()))
+                Ok(Size::new(net.learned()?, cost, image.shape()))
             }
             Self::Mnc => {
                 let (graph, net) = (Graph::new(), Mnc::new());

@@ -82,19 +82,24 @@ impl Multiscale {
         let [hidden, features, ..] = shape("hidden")?;
         let mut seen = [0; 2];
         for (seen, name) in seen.iter_mut().zip(["conv2", "conv3"]) {
-            let [outputs, inputs, ..] = shape(name)?;
+            let [_, inputs, ..] = shape(name)?;
             let connected = connected(weights.get(&format!("{name}.weight"))?)?;
-            *seen = (0..outputs).map(|map| connected[map * inputs..][..inputs].iter().filter(|c| **c).count()).max().unwrap_or(0);
+            *seen = connected.chunks(inputs.max(1)).map(|map| map.iter().filter(|c| **c).count()).max().unwrap_or(0);
         }
         let net = Self { classes: shape(SCORE)?[0], scales: features / channels[2].max(1), channels, seen, hidden };
         net.check().map(|()| net)
     }
 
     /// How many numbers are learned: those of connections that there are, and all biases.
-    pub fn learned(&self) -> usize {
+    ///
+    /// # Errors
+    /// If the network's numbers make no sense.
+    pub fn learned(&self) -> Result<usize> {
+        self.check()?;
         let [c1, c2, c3] = self.channels;
         let planes = self.luminant() + 2 * (c1 - self.luminant()) + c2 * self.seen[0] + c3 * self.seen[1];
-        planes * KERNEL * KERNEL + c1 + c2 + c3 + (self.scales * c3 + 1) * self.hidden + (self.hidden + 1) * self.classes
+        let classifier = (self.scales * c3 + 1) * self.hidden + (self.hidden + 1) * self.classes;
+        Ok(planes * KERNEL * KERNEL + c1 + c2 + c3 + classifier)
     }
 
     /// The features (n, scales * maps, h / 4, w / 4) of an `image` (n, 3, h, w), RGB of 0..1, whose sides 4 * 2^(scales - 1) divides.

@@ -5,12 +5,11 @@
 //!              = sum over c, k' of  weight[c, m, kernel - 1 - k'] input[c, y - (span - before) + k' dilation]
 //! ```
 
+use super::launches::of_another_weight;
 use super::phases::Axis;
 use super::{Candidate, Op, Problem, Site};
 use crate::array::{Hw, Pads, TensorType};
-use crate::gpu::Slot;
 use crate::ops::{Conv2d, Nest, Walk, copy, dense};
-use std::iter::once;
 
 /// Pixels for which a weight is turned at least: that costs as much as multiplying it with some hundred of them.
 const LEAST_PIXELS: usize = 128;
@@ -41,14 +40,8 @@ pub(super) fn candidate(problem: &Problem, site: &Site<'_>) -> Option<Candidate>
     let from = Walk { start: i64::try_from(taps - 1).ok()?, strides: strides.into_iter().chain([-1]).collect() };
     let nest = Nest::new("conv_transpose2d", &to, [Walk::new(dense(&to)), from]).ok()?;
     let bytes = 4 * weight.elements() as u64;
-    let turning = copy::to_scratch(site, 1, bytes, &nest)?.once();
-    let mut launches: Vec<_> = once(turning).chain(best.launches).collect();
-    for binding in launches.iter_mut().skip(1).flat_map(|launch| &mut launch.bindings) {
-        if binding.slot == Slot::Input(1) {
-            binding.slot = Slot::Scratch(0);
-        }
-    }
-    Some(Candidate { launches, scratch: vec![bytes], ..best })
+    let turning = copy::to_scratch(site, 1, bytes, &nest)?;
+    Some(Candidate { launches: of_another_weight(turning, best.launches), scratch: vec![bytes], ..best })
 }
 
 /// Zeros in front of and behind an axis of the convolution's input; `None` where the crop leaves out whole rows of it.

@@ -1,6 +1,7 @@
 //! An odd kernel under an even stride, as the even one with a column of zeros more: what a CPU's lanes take ([`lanes`]), whose weights lie in
 //! pairs. A kernel of 3 columns does a third more products for it, and tiles took eight times as long.
 
+use super::launches::of_another_weight;
 use super::{Candidate, Problem, lanes, parts::Part, phases::Axis};
 use crate::array::TensorType;
 use crate::gpu::Slot;
@@ -26,12 +27,5 @@ pub(super) fn candidate(problem: &Problem, finish: Option<&Finish>, parts: &[Par
     for binding in &mut widening.bindings {
         binding.slot = if binding.write { Slot::Scratch(0) } else { Slot::Input(1) };
     }
-    let mut launches = vec![widening.once()];
-    launches.extend(found.launches);
-    for binding in launches.iter_mut().skip(1).flat_map(|launch| &mut launch.bindings) {
-        if binding.slot == Slot::Input(1) {
-            binding.slot = Slot::Scratch(0);
-        }
-    }
-    Some(Candidate { launches, scratch: vec![wider.device_bytes()], ..found })
+    Some(Candidate { launches: of_another_weight(widening, found.launches), scratch: vec![wider.device_bytes()], ..found })
 }
