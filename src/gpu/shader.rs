@@ -40,6 +40,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     lanes,
     larger,
     line,
+    lstm_cell,
     math,
     matmul,
     matmul_product,

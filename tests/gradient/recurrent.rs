@@ -4,7 +4,7 @@ use super::differences::{around, check};
 use crate::common::{Bound, compare, gpu};
 use foveate::array::Array;
 use foveate::graph::Var;
-use foveate::ops::{Direction, GateOrder, Gru, Lstm, Recurrent, RecurrentActivation, RecurrentInputs, concat};
+use foveate::ops::{Direction, GateOrder, Gru, Lstm, LstmCell, Recurrent, RecurrentActivation, RecurrentInputs, concat};
 use foveate::plan::{Device, Plan};
 
 /// Three steps of two sequences.
@@ -222,4 +222,25 @@ fn too_many_steps() {
     let y = x.lstm(&w, &r, RecurrentInputs { p: Some(&p), ..Default::default() }, &Lstm::default()).unwrap().1;
     let message = y.reduce_sum(&[], false).unwrap().gradient(&[&w]).unwrap_err().to_string();
     assert!(message.contains("1025 time steps with peepholes") && message.contains("1024 are the most"), "{message}");
+}
+
+/// A step by itself, by everything that it is given, and the gradient of its gradient.
+#[test]
+fn cells() {
+    let step = |v: &[Var], peepholes: bool, attributes: LstmCell| {
+        let [h, next] = v[0].lstm_cell(&v[1], v.get(2).filter(|_| peepholes), attributes)?;
+        joined(&[&h, &next])
+    };
+    let inputs = [around(&[2, 12], 1), around(&[2, 3], 2), around(&[3, 3], 3)];
+    let theano = LstmCell { places: [0, 1, 3, 2], ..LstmCell::default() };
+    check("plain", &inputs[..2], |v| step(v, false, LstmCell::default()));
+    check("peepholes", &inputs, |v| step(v, true, theano));
+    for (name, count) in [("twice, plain", 2), ("twice, peepholes", 3)] {
+        let inputs = &inputs[..count];
+        check(name, inputs, |v| {
+            let y = step(v, count > 2, theano)?;
+            let first = y.mul(&y)?.reduce_sum(&[], false)?.gradient(&v.iter().collect::<Vec<_>>())?;
+            joined(&first.iter().collect::<Vec<_>>())
+        });
+    }
 }

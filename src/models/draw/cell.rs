@@ -1,16 +1,15 @@
 //! An LSTM without peepholes, a step at a time.
 
 use crate::array::TensorType;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::Var;
 use crate::models::layers::{Affine, Fill, Layers};
-use crate::ops::{concat, zeros};
+use crate::ops::{LstmCell, concat, zeros};
 
 /// [i; f; g; o] = W [x; h] + b, c = sigmoid(f) c + sigmoid(i) tanh(g), h = sigmoid(o) tanh(c).
 #[derive(Clone, Debug)]
 pub(super) struct Lstm {
     gates: Affine,
-    units: usize,
 }
 
 /// Output and cell, (n, units).
@@ -28,7 +27,7 @@ impl Lstm {
         TensorType::f32([four, all]).checked_elements()?;
         let bias: Vec<f32> = (0..four).map(|i| f32::from(i / units.max(1) == 1)).collect();
         let gates = layers.affine(name, [all, four], [Fill::He(all), Fill::Given(&bias)])?;
-        Ok(Self { gates, units })
+        Ok(Self { gates })
     }
 
     /// The state whose output is `h` (n, units), and whose cells are 0.
@@ -40,9 +39,7 @@ impl Lstm {
     /// The state after `inputs`, each (n, ..), which lie one behind the other in x.
     pub(super) fn step(&self, inputs: &[&Var], State { h, c }: &State) -> Result<State> {
         let all: Vec<&Var> = inputs.iter().copied().chain([h]).collect();
-        let parts = self.gates.of(&concat(&all, 1)?)?.split(1, &[self.units; 4])?;
-        let [i, f, g, o] = <[Var; 4]>::try_from(parts).map_err(|v| Error::shape("draw", format!("{} gates", v.len())))?;
-        let c = f.sigmoid()?.mul(c)?.add(&i.sigmoid()?.mul(&g.tanh()?)?)?;
-        Ok(State { h: o.sigmoid()?.mul(&c.tanh()?)?, c })
+        let [h, c] = self.gates.of(&concat(&all, 1)?)?.lstm_cell(c, None, LstmCell::default())?;
+        Ok(State { h, c })
     }
 }

@@ -5,6 +5,7 @@ use crate::array::{Array, DType};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
 use crate::nn::{Dropout, Random, Weights};
+use crate::ops::LstmCell;
 use std::collections::BTreeMap;
 
 const NAME: &str = "show_attend_tell";
@@ -191,10 +192,8 @@ impl Decoder {
         if let Some(x) = previous {
             gates = gates.add(&x.matmul(self.parameter("decoder_W")?)?)?;
         }
-        let parts = gates.split(-1, &[self.config.hidden; 4])?;
-        let [i, f, o, g] = <[Var; 4]>::try_from(parts).map_err(|v| Error::shape(NAME, format!("{} gates", v.len())))?;
-        let c = f.sigmoid()?.mul(c)?.add(&i.sigmoid()?.mul(&g.tanh()?)?)?;
-        let h = o.sigmoid()?.mul(&c.tanh()?)?;
+        // The gates are i, f, o, g.
+        let [h, c] = gates.lstm_cell(c, None, LstmCell { places: [0, 1, 3, 2], ..LstmCell::default() })?;
 
         let log_probabilities = self.readout(&h, previous, &z, index)?.log_softmax(-1)?;
         Ok(Step { state: State { h, c }, log_probabilities, alpha, beta, place })

@@ -4,7 +4,7 @@ use super::{Cell, Recurrence, RecurrentActivation, Sizes};
 use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::graph::Var;
-use crate::ops::{Op, concat, number, only_where, scaled, zeros};
+use crate::ops::{LstmCell, Op, concat, number, only_where, scaled, zeros};
 
 /// More steps than this are not composed: each is a dozen nodes and more.
 const MAX_COMPOSED: usize = 1 << 10;
@@ -16,6 +16,8 @@ struct Weights {
     r: Vec<(Var, Option<Var>)>,
     /// Pi, Po, Pf.
     peepholes: Option<Vec<Var>>,
+    /// Pi, Pf, Po in one, (3, H).
+    of_cell: Option<Var>,
 }
 
 /// Whether so many may be composed.
@@ -65,7 +67,8 @@ impl Recurrence {
                 None => vec![None; cuts.len()],
             };
             let r = r.split(0, &cuts)?.into_iter().zip(biases).collect();
-            let shared = Weights { direction, r, peepholes };
+            let of_cell = peepholes.as_ref().map(|p| concat(&[&p[0], &p[2], &p[1]], 0)).transpose()?;
+            let shared = Weights { direction, r, peepholes, of_cell };
 
             let mut x = self.ordered(&part(&x, 2, wide)?, 2, hidden)?;
             if let Some(bias) = bias(0)? {
@@ -127,13 +130,24 @@ impl Recurrence {
         }
     }
 
+    /// Whether activations are those that the cell has where nothing is said.
+    fn is_usual(&self, direction: usize) -> bool {
+        let usual = self.cell.usual_activations();
+        self.attributes.clip.is_none() && usual.iter().enumerate().all(|(k, usual)| self.activation(direction, k) == Some(*usual))
+    }
+
     /// The states h and c after a step with x W' + Wb.
     fn step(&self, weights: &Weights, x: &Var, h: &Var, c: &Var, hidden: usize) -> Result<(Var, Var)> {
         let activate = |k: usize, v: &Var| self.activate(weights.direction, k, v);
         let by_h = |h: &Var, part: usize| h.linear(&weights.r[part].0, weights.r[part].1.as_ref());
         match self.cell {
             Cell::Lstm { input_forget } => {
-                let sums = x.add(&by_h(h, 0)?)?.split(1, &[hidden; 4])?;
+                let sums = x.add(&by_h(h, 0)?)?;
+                if !input_forget && self.is_usual(weights.direction) {
+                    let places = LstmCell { places: [0, 2, 3, 1], ..LstmCell::default() };
+                    return sums.lstm_cell(c, weights.of_cell.as_ref(), places).map(|[h, c]| (h, c));
+                }
+                let sums = sums.split(1, &[hidden; 4])?;
                 let through = |sum: &Var, k: usize, c: &Var| match &weights.peepholes {
                     Some(peepholes) => sum.add(&c.mul(&peepholes[k])?),
                     None => Ok(sum.clone()),
