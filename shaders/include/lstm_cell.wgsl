@@ -10,6 +10,7 @@ struct Params {
     count: u32,         // rows * hidden
     hidden: u32,
     bound: f32,         // of the gradient of a gate's sum
+    steps: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

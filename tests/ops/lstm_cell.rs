@@ -2,7 +2,7 @@
 
 use crate::common::{Bound, Case, check, check_composed, fixture, random};
 use foveate::array::Array;
-use foveate::ops::{LstmCell, LstmCellGradient};
+use foveate::ops::{LstmCell, LstmCellGradient, LstmStates};
 use std::collections::HashMap;
 
 /// Sums of four terms at most, of sigmoids and tanhs that are off by 4 eps (docs/numerics.md grants them 2e-5 / 85): gradients are products
@@ -98,4 +98,34 @@ fn what_does_not_belong_together_is_refused() {
             "one is f32[3, 3]",
         ),
     ]);
+}
+
+#[test]
+fn states_of_sequences() {
+    let op = |reverse: bool, places: [usize; 4]| LstmStates { step: step(places, None), reverse };
+    let mut cases = Vec::new();
+    for (t, n, hidden) in [(1, 1, 1), (7, 3, 5), (40, 2, 65)] {
+        let inputs = vec![random(&[t, n, 4 * hidden], 1), random(&[n, hidden], 2), random(&[3, hidden], 3)];
+        let lens = Array::from_fn([n], |i| [3, 0, 100][i % 3]);
+        for (name, reverse, places, lens) in [
+            ("forward", false, [0, 1, 2, 3], None),
+            ("reverse", true, SHUFFLED, None),
+            ("lengths", false, SHUFFLED, Some(lens.clone())),
+            ("lengths, reverse", true, [0, 1, 2, 3], Some(lens)),
+        ] {
+            cases.push(Case::new(name, op(reverse, places), inputs.iter().cloned().chain(lens).collect(), BOUND));
+        }
+    }
+    let good = vec![random(&[4, 2, 12], 1), random(&[2, 3], 2), random(&[3, 3], 3)];
+    let with = |more: Array| [good.clone(), vec![more]].concat();
+    cases.push(Case::refused("lens", op(false, SHUFFLED), with(Array::full([3], 1i32)), "sequence_lens must be i32[2], it is i32[3]"));
+    cases.push(Case::refused("floats", op(false, SHUFFLED), with(random(&[2], 1)), "sequence_lens must be i32[2]"));
+    cases.push(Case::refused("rank", op(false, SHUFFLED), vec![good[1].clone(); 3], "(T, n, 4 H)"));
+    cases.push(Case::refused(
+        "gates",
+        op(false, SHUFFLED),
+        vec![good[0].clone(), random(&[3, 3], 1), good[2].clone()],
+        "gates must be f32[3, 12]",
+    ));
+    check(cases);
 }

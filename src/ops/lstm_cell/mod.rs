@@ -17,8 +17,10 @@
 //! Sequences With Recurrent Neural Networks (arXiv 1308.0850), section 2.1. PyTorch: what `nn.LSTMCell` does behind its two products.
 
 mod gradient;
+mod states;
 
 pub use gradient::LstmCellGradient;
+pub use states::LstmStates;
 
 use super::{Candidate, Op, Site, WORKGROUP, aliases, check_dtype, check_inputs, check_rank, groups, rounded, u32_of, zeros};
 use crate::array::{Array, DType, TensorType};
@@ -32,12 +34,13 @@ params! {
         count: u32,
         hidden: u32,
         bound: f32,
+        steps: u32,
     }
 }
 
 static CELL: Kernel =
     kernel!("lstm_cell/cell", Params, header: "alias Element = f32;\nalias Word = u32;\nalias Int = i32;\nalias Flag = bool;\n");
-pub(super) const KERNELS: &[&Kernel] = &[&CELL, &gradient::GRADIENT];
+pub(super) const KERNELS: &[&Kernel] = &[&CELL, &gradient::GRADIENT, &states::STATES];
 
 /// A step of an lstm behind its products.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -121,7 +124,7 @@ impl LstmCell {
 
     fn params(&self, cell: &TensorType) -> Params {
         let bound = self.clip_gradient.unwrap_or(f32::INFINITY);
-        Params { places: self.places.map(u32_of), count: u32_of(cell.elements()), hidden: u32_of(cell.shape[1]), bound }
+        Params { places: self.places.map(u32_of), count: u32_of(cell.elements()), hidden: u32_of(cell.shape[1]), bound, steps: 1 }
     }
 }
 

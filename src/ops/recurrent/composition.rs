@@ -9,6 +9,9 @@ use crate::ops::{LstmCell, Op, concat, number, only_where, scaled, zeros};
 /// More steps than this are not composed: each is a dozen nodes and more.
 const MAX_COMPOSED: usize = 1 << 10;
 
+/// An lstm's step, its gates i, o, f, c.
+pub(super) const CELL: LstmCell = LstmCell { places: [0, 2, 3, 1], clip_gradient: None };
+
 /// What the steps of a direction share.
 struct Weights {
     direction: usize,
@@ -21,9 +24,9 @@ struct Weights {
 }
 
 /// Whether so many may be composed.
-pub(super) fn check_steps(op: &'static str, steps: usize) -> Result<()> {
+pub(crate) fn check_steps(op: &'static str, steps: usize) -> Result<()> {
     if steps > MAX_COMPOSED {
-        let what = "with peepholes, or for a gradient's gradient";
+        let what = "with peepholes and activations that are not the usual, or for a gradient's gradient";
         let reason =
             format!("{steps} time steps {what}: {MAX_COMPOSED} are the most; cut the sequence into several, each from the last states");
         return Err(Error::unsupported(op, reason));
@@ -130,10 +133,12 @@ impl Recurrence {
         }
     }
 
-    /// Whether activations are those that the cell has where nothing is said.
-    fn is_usual(&self, direction: usize) -> bool {
+    /// Whether a step is what [`LstmCell`] does: nothing is said of activations.
+    pub(super) fn is_usual(&self, direction: usize) -> bool {
         let usual = self.cell.usual_activations();
-        self.attributes.clip.is_none() && usual.iter().enumerate().all(|(k, usual)| self.activation(direction, k) == Some(*usual))
+        self.cell == (Cell::Lstm { input_forget: false })
+            && self.attributes.clip.is_none()
+            && usual.iter().enumerate().all(|(k, usual)| self.activation(direction, k) == Some(*usual))
     }
 
     /// The states h and c after a step with x W' + Wb.
@@ -143,9 +148,8 @@ impl Recurrence {
         match self.cell {
             Cell::Lstm { input_forget } => {
                 let sums = x.add(&by_h(h, 0)?)?;
-                if !input_forget && self.is_usual(weights.direction) {
-                    let places = LstmCell { places: [0, 2, 3, 1], ..LstmCell::default() };
-                    return sums.lstm_cell(c, weights.of_cell.as_ref(), places).map(|[h, c]| (h, c));
+                if self.is_usual(weights.direction) {
+                    return sums.lstm_cell(c, weights.of_cell.as_ref(), CELL).map(|[h, c]| (h, c));
                 }
                 let sums = sums.split(1, &[hidden; 4])?;
                 let through = |sum: &Var, k: usize, c: &Var| match &weights.peepholes {

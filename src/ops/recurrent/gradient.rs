@@ -4,11 +4,12 @@
 //! Slopes, what a step's states change by when a gate's sum or a state before does, are gradients of the step's own equations, which are
 //! elementwise once the products with R are given: so any activation and any clip has its own.
 
+use super::composition::CELL;
 use super::{Cell, Given, Recurrence, RecurrenceGradient, Sizes};
 use crate::array::{Array, DType};
 use crate::error::{Error, Result};
 use crate::graph::Var;
-use crate::ops::{LinearRecurrence, Op, concat, number, only_where, zeros};
+use crate::ops::{LinearRecurrence, LstmStates, Op, concat, number, only_where, zeros};
 
 /// What a step's equations are about, all (D, T, B, ..).
 struct Steps<'a> {
@@ -21,8 +22,11 @@ struct Steps<'a> {
     rb: Option<Var>,
     /// h before each step.
     h: Var,
-    /// Whether a step is before the end of its sequence, (1, T, B, 1).
+    /// Whether a step is before the end of its sequence, (1, T, B, 1), and how long sequences are.
     lasts: Option<Var>,
+    lens: Option<Var>,
+    /// Pi, Po, Pf, (D, 1, 1, H) each.
+    peepholes: Option<Vec<Var>>,
 }
 
 /// What a step back takes, and what the weights' gradients need.
@@ -32,6 +36,8 @@ struct Slopes {
     /// Of a gru: N, whether r is applied before or after; r h.
     candidate: Option<Var>,
     reset: Option<Var>,
+    /// Of an lstm: the cell states before each step, and after.
+    cells: Option<[Var; 2]>,
 }
 
 impl Recurrence {
@@ -84,7 +90,14 @@ impl Recurrence {
         gradients[0] = Some(by_time.reshape(inputs[0].shape().to_vec())?);
         gradients[1] = Some(self.stored(&dr.reshape([directions, wide, hidden])?, 1, hidden)?);
         if let Some(weights) = given.weights {
-            gradients[weights] = Some(concat(&[&summed(&dx)?, &summed(&dp)?], 1)?);
+            let mut parts = if self.bias { vec![summed(&dx)?, summed(&dp)?] } else { Vec::new() };
+            if let Some([before, after]) = slopes.cells.as_ref().filter(|_| self.peepholes) {
+                // Pi, Po and Pf see the cell state before, the new one, the one before.
+                for (gate, seen) in [before, after, before].into_iter().enumerate() {
+                    parts.push(dp.narrow(3, gate * hidden, hidden)?.mul(seen)?.reduce_sum(&[1, 2], false)?);
+                }
+            }
+            gradients[weights] = Some(concat(&parts.iter().collect::<Vec<_>>(), 1)?);
         }
         let state = |from: usize| self.state(&first.narrow(2, from * hidden, hidden)?);
         if let Some(h) = given.h {
@@ -111,7 +124,7 @@ impl Recurrence {
         let (wide, first) = (gates * hidden, self.attributes.batch_first);
         let x = inputs[0].reshape(if first { [batch, steps, directions, wide] } else { [steps, batch, directions, wide] })?;
         let mut x = self.ordered(&x.transpose(if first { [2, 1, 0, 3] } else { [2, 0, 1, 3] })?, 3, hidden)?;
-        let bias = |k: usize| match given.weights {
+        let bias = |k: usize| match given.weights.filter(|_| self.bias) {
             Some(i) => self.ordered(&inputs[i].narrow(1, k * wide, wide)?, 1, hidden)?.reshape([directions, 1, 1, wide]).map(Some),
             None => Ok(None),
         };
@@ -125,7 +138,14 @@ impl Recurrence {
         let y = self.by_direction(y)?;
         let initial = given.h.map(|i| self.state(&inputs[i])).transpose()?;
         let h = self.before(&y, initial.as_ref(), given.lens.map(|i| &inputs[i]))?;
-        Ok(Steps { op: self, sizes, x, r: self.ordered(&inputs[1], 1, hidden)?, rb: bias(1)?, h, lasts })
+        let peepholes = given.weights.filter(|_| self.peepholes).map(|i| {
+            let first = inputs[i].shape()[1] - 3 * hidden;
+            let one = |k: usize| inputs[i].narrow(1, first + k * hidden, hidden)?.reshape([directions, 1, 1, hidden]);
+            (0..3).map(one).collect::<Result<Vec<_>>>()
+        });
+        let lens = given.lens.map(|i| inputs[i].clone());
+        let (r, rb) = (self.ordered(&inputs[1], 1, hidden)?, bias(1)?);
+        Ok(Steps { op: self, sizes, x, r, rb, h, lasts, lens, peepholes: peepholes.transpose()? })
     }
 
     /// The states (D, T, B, H) before each step, of those after it. What stands behind a sequence's end is 0, or whatever it is.
@@ -202,7 +222,7 @@ impl Steps<'_> {
             Some(lasts) => lasts.where_(&slope, &number(&slope, otherwise)?),
             None => Ok(slope),
         };
-        let mut made = Slopes { all: Vec::new(), candidate: None, reset: None };
+        let mut made = Slopes { all: Vec::new(), candidate: None, reset: None, cells: None };
         match self.op.cell {
             Cell::Rnn => {
                 let sum = self.x.add(&self.by_h(&self.h, 0, 1)?)?;
@@ -231,22 +251,33 @@ impl Steps<'_> {
                 made.reset = Some(reset);
             }
             Cell::Lstm { input_forget } => {
-                let sums = parts(&self.x.add(&self.by_h(&self.h, 0, 4)?)?)?;
-                let [i, o, f, g] = [0, 1, 2, 3].map(|gate| &sums[gate]);
-                let gated = || {
-                    let i = self.activate(0, i)?;
-                    let f = if input_forget { number(&i, 1.0)?.sub(&i)? } else { self.activate(0, f)? };
+                let sums = self.x.add(&self.by_h(&self.h, 0, 4)?)?;
+                let each = parts(&sums)?;
+                let [i, o, f, g] = [0, 1, 2, 3].map(|gate| &each[gate]);
+                let seeing = |sum: &Var, peephole: usize, c: Option<&Var>| match (&self.peepholes, c) {
+                    (Some(peepholes), Some(c)) => sum.add(&c.mul(&peepholes[peephole])?),
+                    _ => Ok(sum.clone()),
+                };
+                let gated = |c: Option<&Var>| {
+                    let i = self.activate(0, &seeing(i, 0, c)?)?;
+                    let f = if input_forget { number(&i, 1.0)?.sub(&i)? } else { self.activate(0, &seeing(f, 2, c)?)? };
                     Ok::<_, Error>((f, i.mul(&self.activate(1, g)?)?))
                 };
-                let (f_of, added) = gated()?;
-                let cells = self.cells(&held(f_of, 1.0)?, &held(added, 0.0)?, initial_c.as_ref())?;
+                let cells = if self.peepholes.is_some() {
+                    self.states(&sums, initial_c.as_ref())?
+                } else {
+                    let (f_of, added) = gated(None)?;
+                    self.cells(&held(f_of, 1.0)?, &held(added, 0.0)?, initial_c.as_ref())?
+                };
                 let before = self.op.before(&cells, initial_c.as_ref(), None)?;
                 let cell = || {
-                    let (f, added) = gated()?;
+                    let (f, added) = gated(Some(&before))?;
                     f.mul(&before)?.add(&added)
                 };
                 let of_cell = slopes(&[i, f, g, &before], cell)?;
-                let of_h = slopes(&[o, &cells], || self.activate(0, o)?.mul(&self.activate(2, &cells)?))?;
+                let opened = || self.activate(0, &seeing(o, 1, Some(&cells))?)?.mul(&self.activate(2, &cells)?);
+                let of_h = slopes(&[o, &cells], opened)?;
+                made.cells = Some([before, cells]);
                 let [by_i, by_f, by_g, kept] = [0, 1, 2, 3].map(|k| of_cell[k].clone());
                 made.all.extend([by_i, of_h[0].clone(), by_f, by_g, of_h[1].clone(), kept]);
             }
@@ -264,6 +295,21 @@ impl Steps<'_> {
             made.all.push(stays.expand(self.h.shape().to_vec())?);
         }
         Ok(made)
+    }
+
+    /// The cell states after each step, of gates' sums to which peepholes add.
+    fn states(&self, sums: &Var, initial: Option<&Var>) -> Result<Var> {
+        let Sizes { batch, directions, hidden, .. } = self.sizes;
+        let one = |direction: usize| {
+            let of = |v: &Var| v.narrow(0, direction, 1)?.squeeze(0);
+            let initial = initial.map_or_else(|| zeros(sums, &[batch, hidden]), of)?;
+            let peepholes = self.peepholes.iter().flatten().map(|p| p.narrow(0, direction, 1)?.reshape([1, hidden]));
+            let peepholes = peepholes.collect::<Result<Vec<_>>>()?;
+            let [i, o, f] = <[Var; 3]>::try_from(peepholes).map_err(|p| Error::shape("lstm", format!("{} peepholes", p.len())))?;
+            let attributes = LstmStates { step: CELL, reverse: direction >= self.op.attributes.direction.reversed_from() };
+            of(sums)?.lstm_states(&initial, &concat(&[&i, &f, &o], 0)?, self.lens.as_ref(), attributes)?.unsqueeze(0)
+        };
+        concat(&(0..directions).map(one).collect::<Result<Vec<_>>>()?.iter().collect::<Vec<_>>(), 0)
     }
 
     /// The cell states after each step, of what is kept of the one before and what is added to it.

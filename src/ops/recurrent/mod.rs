@@ -34,9 +34,10 @@
 //! tiles, on matrices. For few sequences, and for the others, a team of invocations adds up the products of a unit.
 //!
 //! Gradients: what a step hands on to the one before it is a dispatch a step ([`RecurrenceGradient`]); all else is computed for all steps
-//! at once, of the states that the layer has been through. With peepholes, and of one step alone, they are those of the same steps as
-//! compositions of other operators, one behind the other, a dozen dispatches and more a step and at most 1024 steps; so are the
-//! gradients of gradients.
+//! at once, of the states that the layer has been through; peepholes add a dispatch that goes through the cell states
+//! ([`LstmStates`](super::LstmStates)). Those of one step alone, of peepholes with other activations than the usual, and gradients of
+//! gradients are those of the same steps as compositions of other operators, one behind the other: of a usual lstm a handful of dispatches a
+//! step, [`LstmCell`](super::LstmCell) among them, of others a dozen and more, and at most 1024 steps.
 //!
 //! ONNX: `LSTM`, `GRU`, `RNN`. PyTorch: `nn.LSTM`, `nn.GRU`, `nn.RNN`, one layer of them, with [`GateOrder::Pytorch`]:
 //! w is `weight_ih_l0` and `.._reverse` stacked, r `weight_hh_l0`, b `bias_ih_l0` and `bias_hh_l0` one behind the other; its GRU
@@ -53,6 +54,7 @@ mod methods;
 
 pub use activation::RecurrentActivation;
 pub use backward::RecurrenceGradient;
+pub(crate) use composition::check_steps;
 pub(super) use kinds::KERNELS;
 pub use methods::{Gru, Lstm, RecurrentInputs};
 
@@ -378,8 +380,10 @@ impl Op for Recurrence {
     }
 
     fn gradient(&self, inputs: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
-        // A step alone needs no states of others; peepholes tie a cell state to the gates of the next.
-        if outputs[0].shape()[usize::from(self.attributes.batch_first)] == 1 || self.peepholes {
+        // A step alone needs no states of others; peepholes tie a cell state to the gates of the next, which is a kernel for those that are
+        // usual.
+        let alone = outputs[0].shape()[usize::from(self.attributes.batch_first)] == 1;
+        if alone || (self.peepholes && !(0..self.attributes.direction.count()).all(|direction| self.is_usual(direction))) {
             return composed(inputs, output_grads, |inputs| self.composition(inputs));
         }
         self.through_time(inputs, &outputs[0], output_grads)
