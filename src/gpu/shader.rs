@@ -51,6 +51,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     noted,
     order,
     pairs,
+    parts,
     phases,
     pick,
     quotient,

@@ -9,17 +9,19 @@
 //! | inputs | the same but for dimension `axis`; any number of them |
 //! | output | in dimension `axis` the sum of theirs |
 //!
-//! Gradients: the parts of the output's. Each input is one launch, so that their number meets no limit on bindings. ONNX: Concat. PyTorch: `cat`.
+//! Gradients: the parts of the output's. Large inputs are one launch each, so that their number meets no limit on bindings, of small ones up
+//! to six share one. ONNX: Concat. PyTorch: `cat`.
 
-use super::copy::{check_dimension, copies, flat, words};
+use super::copy::{check_dimension, flat, words};
+use super::parts::{JOIN, Layout};
 use super::{Candidate, Nest, Op, Site, Walk, check_axis, dense, the_gradient};
 use crate::array::{Array, Data, TensorType, elements, f16};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::Var;
 
-/// It moves elements with the kernel that [`Slice`](super::Slice) lists.
-pub(super) const KERNELS: &[&Kernel] = &[];
+/// What is not small is moved by the kernel that [`Slice`](super::Slice) lists.
+pub(super) const KERNELS: &[&Kernel] = &[&JOIN];
 
 /// Joins tensors along a dimension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,13 +101,17 @@ impl Op for Concat {
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
-        let nests = self.nests(site.inputs, &site.outputs[0].shape)?;
-        let launches = nests.iter().enumerate().map(|(k, nest)| copies(self.name(), site, k, 0, nest)).collect::<Result<Vec<_>>>()?;
-        Ok(vec![Candidate::of(launches.concat())])
+        let (whole, nests) = (site.outputs[0], self.nests(site.inputs, &site.outputs[0].shape)?);
+        let sizes = site.inputs.iter().map(|part| part.shape[self.axis]).collect();
+        Ok(vec![Candidate::of(Layout { op: self.name(), joins: true, whole, axis: self.axis, sizes, nests }.launches(site)?)])
     }
 
     fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
         let grad = the_gradient(self.name(), output_grads)?;
+        if inputs.len() > 2 {
+            let sizes: Vec<usize> = inputs.iter().map(|input| input.shape()[self.axis]).collect();
+            return Ok(grad.split(self.axis as isize, &sizes)?.into_iter().map(Some).collect());
+        }
         let mut start = 0;
         let part = |input: &Var| {
             let size = input.shape()[self.axis];

@@ -15,6 +15,7 @@ mod gradient;
 mod map;
 mod matrices;
 mod nest;
+mod parts;
 mod rows;
 mod slices;
 mod together;

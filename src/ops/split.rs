@@ -14,15 +14,16 @@
 //! ONNX: Split. PyTorch: `split`, `chunk`.
 
 use super::concat::{beside, concat};
-use super::copy::{check_dimension, copies, flat, rearranged, words};
+use super::copy::{check_dimension, flat, rearranged, words};
+use super::parts::{CUT, Layout};
 use super::{Candidate, Nest, Op, Site, check_axis, check_inputs, zeros};
 use crate::array::{Array, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
 use crate::graph::Var;
 
-/// It moves elements with the kernel that [`Slice`](super::Slice) lists.
-pub(super) const KERNELS: &[&Kernel] = &[];
+/// What is not small is moved by the kernel that [`Slice`](super::Slice) lists.
+pub(super) const KERNELS: &[&Kernel] = &[&CUT];
 
 /// Cuts along a dimension.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,9 +98,8 @@ impl Op for Split {
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
-        let nests = self.nests(site.inputs[0])?;
-        let launches = nests.iter().enumerate().map(|(k, nest)| copies(self.name(), site, 0, k, nest)).collect::<Result<Vec<_>>>()?;
-        Ok(vec![Candidate::of(launches.concat())])
+        let (whole, nests, sizes) = (site.inputs[0], self.nests(site.inputs[0])?, self.sizes.clone());
+        Ok(vec![Candidate::of(Layout { op: self.name(), joins: false, whole, axis: self.axis, sizes, nests }.launches(site)?)])
     }
 
     fn gradient(&self, _: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
