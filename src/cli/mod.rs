@@ -34,6 +34,7 @@ mod train;
 mod trained;
 mod translate;
 mod tune;
+mod write;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use foveate::Result;
@@ -59,6 +60,8 @@ enum Command {
     Caption(Box<caption::Caption>),
     /// Draw digits, or what a network of yours has learnt to draw, stroke by stroke
     Draw(draw::Draw),
+    /// Write by hand what you say, as fonts of pen strokes or a network of yours
+    Write(write::Write),
     /// Say how English words are spoken, or translate with a network of yours
     Translate(translate::Translate),
     /// Run an ONNX model on arrays or pictures, and time it
@@ -88,6 +91,7 @@ impl Cli {
             Command::Classify(command) => command.run(),
             Command::Caption(command) => command.run(),
             Command::Draw(command) => command.run(),
+            Command::Write(command) => command.run(),
             Command::Translate(command) => command.run(),
             Command::Run(command) => command.run(),
             Command::Inspect(command) => command.run(),

@@ -8,17 +8,17 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  foveate models    parameters, multiply-adds for one picture or sentence, and the source of each")]
+  foveate models    parameters, multiply-adds for one picture, sentence or line, and the source of each")]
 pub(super) struct Models {}
 
 impl Models {
     #[expect(clippy::unused_self, reason = "the shape of a command")]
     pub(super) fn run(self) -> Result<ExitCode> {
-        println!("{:<16} {:>12} {:>16}  {:<9}  source", "system", "parameters", "multiply-adds", "input");
+        println!("{:<22} {:>12} {:>16}  {:<10}  source", "system", "parameters", "multiply-adds", "input");
         for system in System::all() {
             let size = system.size()?;
             let (name, source) = (system.name(), system.source());
-            println!("{name:<16} {:>12} {:>16}  {:<9}  {source}", size.parameters, size.multiply_adds, size.picture);
+            println!("{name:<22} {:>12} {:>16}  {:<10}  {source}", size.parameters, size.multiply_adds, size.picture);
         }
         Ok(ExitCode::SUCCESS)
     }

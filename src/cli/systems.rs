@@ -6,6 +6,7 @@ use foveate::models::Layers;
 use foveate::models::deconvnet::{self, DeconvNet};
 use foveate::models::draw::{Draw, Glimpses};
 use foveate::models::fcn::{Fcn, Variant};
+use foveate::models::handwriting::{self, Handwriting};
 use foveate::models::hypercolumns::{self, Hypercolumns};
 use foveate::models::mnc::{self, Mnc};
 use foveate::models::multiscale::Multiscale;
@@ -39,6 +40,8 @@ pub(super) enum System {
     ShowAttendTell,
     NeuralTalk,
     RnnSearch,
+    /// With a text to write, or without.
+    Handwriting(bool),
 }
 
 /// Size and work of a system.
@@ -69,6 +72,8 @@ impl System {
             Self::ShowAttendTell,
             Self::NeuralTalk,
             Self::RnnSearch,
+            Self::Handwriting(true),
+            Self::Handwriting(false),
         ]);
         all
     }
@@ -97,6 +102,8 @@ impl System {
             Self::ShowAttendTell => "show-attend-tell",
             Self::NeuralTalk => "neuraltalk",
             Self::RnnSearch => "rnnsearch",
+            Self::Handwriting(true) => "handwriting",
+            Self::Handwriting(false) => "handwriting-prediction",
             Self::Mnist(name, ..) | Self::Svhn(name, _) => name,
         }
     }
@@ -115,6 +122,8 @@ impl System {
             Self::ShowAttendTell => "Xu et al., ICML 2015: COCO's sizes on VGG-19, 13 words",
             Self::NeuralTalk => "Karpathy, Fei-Fei, CVPR 2015: on VGG-16, 13 words",
             Self::RnnSearch => "Bahdanau, Cho, Bengio, ICLR 2015: 30,000 words of either language, 25 of each sentence",
+            Self::Handwriting(true) => "Graves, 2013: 57 characters, 700 points of a line of 28",
+            Self::Handwriting(false) => "Graves, 2013: without a text, 700 points of a line",
             Self::Mnist(..) | Self::Svhn(..) => "Jaderberg, Simonyan, Zisserman, Kavukcuoglu, NIPS 2015",
         }
     }
@@ -197,6 +206,17 @@ impl System {
                 let picture = format!("{SENTENCE} words");
                 Ok(Size { parameters: weights.parameters(), multiply_adds: cost.multiply_adds, picture })
             }
+            Self::Handwriting(text) => {
+                let (graph, sizes) = (Graph::new(), handwriting(text));
+                let weights = zeros(sizes.tensors()?);
+                let pen = graph.input("pen", TensorType::f32([1, POINTS + 1, 3]))?;
+                let points = graph.input("points", TensorType::new(DType::I32, [1]))?;
+                let text = graph.input("text", TensorType::new(DType::I32, [1, CHARACTERS]))?;
+                let network = handwriting::Network::new(&mut Layers::load(&graph, &weights), sizes)?;
+                let cost = Cost::of(&[&network.read(&pen, &points, Some(&text))?.nats])?;
+                let picture = format!("{POINTS} points");
+                Ok(Size { parameters: weights.parameters(), multiply_adds: cost.multiply_adds, picture })
+            }
         }
     }
 
@@ -217,6 +237,7 @@ impl System {
             (_, Some(_)) => Err(Error::unsupported("--trunk", format!("with {}, which starts from random weights", self.name()))),
             (Self::Mnist(_, task, transforms, convolves), None) => mnist(task, transforms, convolves)?.init(seed),
             (Self::Svhn(_, placement), None) => Svhn::new(64, placement).init(seed),
+            (Self::Handwriting(text), None) => handwriting(text).initial(seed),
             (Self::RnnSearch, None) => RnnSearch::PUBLISHED.initial(seed),
             (Self::Unet, None) => UNet::new().initial(seed),
             (Self::Multiscale, None) => Multiscale::new().initial(seed),
@@ -242,9 +263,16 @@ const BOXES: usize = 10;
 const WORDS: usize = 13;
 /// Words of a sentence, and of its translation, whose work is counted.
 const SENTENCE: usize = 25;
+/// Points of a line of handwriting whose work is counted, and its characters: about what IAM-OnDB's have.
+const POINTS: usize = 700;
+const CHARACTERS: usize = 28;
 /// With the published script's sizes and COCO's words of five occurrences or more.
 const NEURALTALK: rnn_captioning::Config =
     rnn_captioning::Config { form: Form::NeuralTalk { once: false }, features: 4096, embedding: 256, hidden: 256, words: 8791 };
+
+fn handwriting(text: bool) -> Handwriting {
+    if text { Handwriting::SYNTHESIS } else { Handwriting::PREDICTION }
+}
 
 /// What a captioner sees of a photo.
 struct Seen {

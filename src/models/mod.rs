@@ -10,6 +10,7 @@ pub mod digit_scenes;
 mod digits;
 pub mod draw;
 pub mod fcn;
+pub mod handwriting;
 pub mod hypercolumns;
 mod layers;
 pub mod mnc;

@@ -3,6 +3,7 @@
 use super::captions::{CaptionedDigits, CaptionsRecipe};
 use super::scenes::{self, ClutteredDigits, DigitScenes};
 use super::translating::PairsRecipe;
+use super::writing::{IamRecipe, PenFontsRecipe};
 use foveate::array::{DType, Hw};
 use foveate::train::{About, Dataset, Fit, Frame, ImageFolder, MaskFolder, Pictures, VOID};
 use foveate::{Error, Result};
@@ -23,6 +24,8 @@ pub(super) enum DataRecipe {
     Pairs(PairsRecipe),
     Captions(CaptionsRecipe),
     CaptionedDigits(CaptionedDigits),
+    PenFonts(PenFontsRecipe),
+    IamOndb(IamRecipe),
 }
 
 /// Where the pictures are, and what becomes of them.
@@ -117,6 +120,7 @@ impl DataRecipe {
                 size: Hw::square(digits.side),
                 channels: 1,
             }),
+            Self::PenFonts(_) | Self::IamOndb(_) => Err(wrong("has handwriting, which 'handwriting' alone learns from")),
             Self::Pairs(_) => Err(wrong("is of kind 'pairs', which has sentences; the system learns from pictures")),
             Self::Captions(_) | Self::CaptionedDigits(_) => {
                 Err(wrong("has captions, which 'show-attend-tell' alone learns from; the system learns from labels"))

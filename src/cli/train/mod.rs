@@ -19,6 +19,7 @@ mod segmenters;
 mod tally;
 mod telling;
 mod translating;
+mod writing;
 
 use super::DeviceArgs;
 use clap::Args;
@@ -36,8 +37,9 @@ The output folder gets
                            loads as the network's weights
   weights.safetensors      the network alone as it is used, with the classes' names: `foveate
                            classify` takes it if it gives each picture a class, `foveate
-                           segment` if each pixel, `foveate translate` if it writes,
-                           `foveate caption` if it says what a photo shows
+                           segment` if each pixel, `foveate translate` if it writes another
+                           language, `foveate write` if it writes by hand, `foveate caption`
+                           if it says what a photo shows
   log.csv, curves.png      what was reported
   recipe.toml              the recipe with --steps and --seed, as it was run
 and pictures of what the network looks at or finds. Ctrl-C ends a run after its step and
@@ -59,7 +61,10 @@ or .npz and IDX files; examples/recipes/folders-cnn.toml says what a recipe may 
 mnist-draw has learnt to draw `foveate draw` draws. Texts, with a tab before what they become:
   pronounce     words into phones          train.tsv, test.tsv; scripts/cmudict.sh fetches them
   sentences     one language into another  the same, of your own
-`foveate translate` translates with what was learnt.
+`foveate translate` translates with what was learnt. Lines of handwriting, for `foveate write`:
+  handwriting   fonts of pen strokes       SVG fonts and words.txt; scripts/pen-fonts.sh fetches
+                                           them to target/pen-fonts
+  handwriting-iam  what people wrote       IAM-OnDB's lineStrokes, ascii and trainset.txt
 
 Examples:
   foveate train --list
@@ -69,6 +74,7 @@ Examples:
   foveate train folders-cnn --data pets
   foveate train digits-captions --data target/mnist
   foveate train pronounce --data target/cmudict
+  foveate train handwriting --data target/pen-fonts
   foveate train mine.toml --data target/mnist --output runs/mine --steps 2000
   foveate train rotated-st-fcn --data target/mnist --resume
   foveate train digits-fcn8s --data target/mnist --profile")]

@@ -13,6 +13,7 @@ use super::pixels::Pixels;
 use super::segmenters::{FcnRecipe, MultiscaleRecipe, UnetRecipe};
 use super::telling::ShowAttendTellRecipe;
 use super::translating::RnnSearchRecipe;
+use super::writing::{self, HandwritingRecipe};
 use foveate::nn::optimiser::{Optimiser, Parameter};
 use foveate::nn::schedule::Schedule;
 use foveate::train::{Augmented, Clip, Dataset};
@@ -57,6 +58,8 @@ pub(super) const BUILT_IN: &[(&str, &str)] = &[
     ("photos-captions", include_str!("../../../examples/recipes/photos-captions.toml")),
     ("pronounce", include_str!("../../../examples/recipes/pronounce.toml")),
     ("sentences", include_str!("../../../examples/recipes/sentences.toml")),
+    ("handwriting", include_str!("../../../examples/recipes/handwriting.toml")),
+    ("handwriting-iam", include_str!("../../../examples/recipes/handwriting-iam.toml")),
     ("folders-cnn", include_str!("../../../examples/recipes/folders-cnn.toml")),
     ("masks-mnc", include_str!("../../../examples/recipes/masks-mnc.toml")),
     ("masks-hypercolumns", include_str!("../../../examples/recipes/masks-hypercolumns.toml")),
@@ -97,6 +100,7 @@ enum Network {
     Mnc(MncRecipe),
     Hypercolumns(HypercolumnsRecipe),
     ShowAttendTell(ShowAttendTellRecipe),
+    Handwriting(HandwritingRecipe),
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -237,6 +241,11 @@ impl Recipe {
             (Network::Glimpses(glimpses), Some(data)) => Box::new(glimpses.on(open(data)?)?),
             (Network::Rnnsearch(rnnsearch), Some(DataRecipe::Pairs(pairs))) => Box::new(rnnsearch.on(pairs.open(folder)?)),
             (Network::Rnnsearch(_), Some(_)) => return wrong("has other [data] than 'rnnsearch' learns from: kind = \"pairs\""),
+            (Network::Handwriting(handwriting), Some(DataRecipe::PenFonts(fonts))) => {
+                Box::new(handwriting.on(fonts.open(folder, self.train.seed)?))
+            }
+            (Network::Handwriting(handwriting), Some(DataRecipe::IamOndb(iam))) => Box::new(handwriting.on(iam.open(folder)?)),
+            (Network::Handwriting(_), Some(_)) => return Err(writing::other_data()),
             (Network::ShowAttendTell(captioner), Some(DataRecipe::Captions(captions))) => {
                 Box::new(captioner.on(augmented, |encoder| captions.open(folder, encoder))?)
             }
