@@ -156,6 +156,15 @@ fn lines_of_fonts_are_examples() {
     let error =
         FontLines::new(vec![font()], vec!["xyz".into()], 4, room, Manner { spacing: 0.1, ..steadily() }, 1).unwrap_err().to_string();
     assert!(error.contains("0 words that these have"), "{error}");
+    let error = FontLines::new(vec![font()], vec!["l".into()], 4, Room { points: 0, ..room }, steadily(), 1).unwrap_err().to_string();
+    assert!(error.contains("0 points and 4 characters"), "{error}");
+    let vast = Room { characters: usize::MAX, ..room };
+    assert!(Lines::new(Vec::new(), vast, data.alphabet().clone(), scale).unwrap_err().to_string().contains("1 to 65536"));
+    // Numbers alone were asked for, and the font has none.
+    let numbers = FontLines::new(vec![font()], vec!["ll".into()], 4, room, Manner { numbers: 1.0, ..steadily() }, 1);
+    assert!(numbers.unwrap_err().to_string().contains("no line of 64 fits"), "two letters have more than three points");
+    let numbers = FontLines::new(vec![font()], vec!["l".into()], 4, Room { points: 30, ..room }, Manner { numbers: 1.0, ..steadily() }, 1);
+    assert!(numbers.unwrap().line(0, 0).unwrap().text.starts_with('l'));
 }
 
 fn steadily() -> Manner {

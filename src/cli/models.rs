@@ -8,7 +8,7 @@ use std::process::ExitCode;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  foveate models    parameters, multiply-adds for one picture, sentence or line, and the source of each")]
+  foveate models    parameters, multiply-adds for a picture, sentence or line, and sources")]
 pub(super) struct Models {}
 
 impl Models {

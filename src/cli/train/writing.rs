@@ -149,7 +149,7 @@ impl IamRecipe {
         let points = || learnt.iter().flat_map(Line::points);
         // How far a pen on the board goes between two readings.
         let (sum, count) = points().filter(|p| p[2] < 0.5).fold((0.0, 0.0), |(sum, count), [x, y, _]| (sum + x.hypot(y), count + 1.0));
-        let scale = Scale::measured(points(), sum / f32::max(count, 1.0))?;
+        let scale = Scale::measured(points(), (sum / f32::max(count, 1.0)).max(f32::EPSILON))?;
         let room = Room { points: self.points, characters: self.characters };
         let [learnt, test] = [learnt, test].map(|lines| Lines::new(lines, room, alphabet.clone(), scale));
         Ok(Hands { learnt: Arc::new(learnt?), test: Arc::new(test?), alphabet, scale, room })

@@ -47,7 +47,7 @@ impl PenFont {
         let wrong = |reason: String| Error::model(name, reason);
         let options = ParsingOptions { allow_dtd: true, ..ParsingOptions::default() };
         let document = Document::parse_with_options(text, options).map_err(|e| wrong(format!("is no SVG: {e}")))?;
-        let font = document.descendants().find(|node| node.has_tag_name("font") || node.tag_name().name() == "font");
+        let font = document.descendants().find(|node| node.tag_name().name() == "font");
         let font = font.ok_or_else(|| wrong("has no <font>".to_owned()))?;
         let number =
             |node: Node<'_, '_>, key: &str| node.attribute(key).and_then(|text| text.parse::<f32>().ok()).filter(|v| v.is_finite());

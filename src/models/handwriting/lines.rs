@@ -22,6 +22,19 @@ pub struct Room {
     pub characters: usize,
 }
 
+impl Room {
+    /// Each point of a line is some sixty nodes of a graph.
+    const MOST: usize = 1 << 16;
+
+    fn check(self) -> Result<()> {
+        let Self { points, characters } = self;
+        if [points, characters].iter().all(|count| (1..=Self::MOST).contains(count)) {
+            return Ok(());
+        }
+        Err(Error::shape("handwriting", format!("{points} points and {characters} characters of a line; 1 to {} are possible", Self::MOST)))
+    }
+}
+
 /// Lines that were written, as examples: `pen`, f32 (points + 1, 3), the first zeros, `points`, i32 (), how many there are besides, and
 /// `text`, i32 (characters), -1 behind the last.
 #[derive(Clone, Debug)]
@@ -38,6 +51,7 @@ impl Lines {
     /// # Errors
     /// If there are none.
     pub fn new(lines: Vec<Line>, room: Room, alphabet: Alphabet, scale: Scale) -> Result<Self> {
+        room.check()?;
         let all = lines.len();
         let lines: Vec<Line> = lines.into_iter().filter(|line| fits(line, room)).collect();
         if lines.is_empty() {
@@ -125,14 +139,14 @@ impl FontLines {
     /// # Errors
     /// If there are no fonts, no lines, or no words that fit.
     pub fn new(fonts: Vec<PenFont>, words: Vec<String>, count: usize, room: Room, manner: Manner, seed: u64) -> Result<Self> {
+        room.check()?;
         let wrong = |reason: String| Err(Error::shape("handwriting", reason));
         let has = |letter: char| fonts.iter().all(|font| font.has(letter));
         let written = |word: &String| !word.is_empty() && word.chars().count() <= room.characters && word.chars().all(has);
         let words: Vec<String> = words.into_iter().filter(written).collect();
-        let most = room.points.saturating_add(1).saturating_mul(3);
-        if fonts.is_empty() || count == 0 || words.is_empty() || room.points == 0 || i32::try_from(most).is_err() {
-            let found = format!("{} fonts, {count} lines, {} words that these have, and {room:?}", fonts.len(), words.len());
-            return wrong(format!("{found}; there must be one of each, and room for a line"));
+        if fonts.is_empty() || count == 0 || words.is_empty() {
+            let found = format!("{} fonts, {count} lines, {} words that these have", fonts.len(), words.len());
+            return wrong(format!("{found}; there must be one of each"));
         }
         if !(manner.spacing > 0.0 && manner.spacing.is_finite() && (0.0..=10.0).contains(&manner.unsteady)) {
             return wrong(format!("{manner:?}: spacing is positive, unsteady 0 to 10"));
@@ -219,7 +233,8 @@ impl FontLines {
             word.push(MARKS[random.below(MARKS.len())]);
         }
         word.retain(|letter| self.alphabet.unknown(&letter.to_string()).is_none());
-        word
+        // What fonts lack is left out, but something is written.
+        if word.is_empty() { self.words[random.below(self.words.len())].clone() } else { word }
     }
 
     /// `text` as a hand writes it that slants, stretches and shakes in its own way.
