@@ -46,7 +46,7 @@ pub(super) struct Write {
     /// Another number gives other lines
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Go on in the hand of this font of pen strokes
+    /// Go on behind a word in this font of pen strokes, more often than not in its hand
     #[arg(long, value_name = "FONT.svg")]
     like: Option<PathBuf>,
     /// What the font writes first, and the network goes on with

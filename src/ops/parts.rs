@@ -52,7 +52,7 @@ impl Layout<'_> {
         let mut launches = Vec::new();
         let mut first = 0;
         while first < self.sizes.len() {
-            let small = self.sizes[first..].iter().take(PARTS).take_while(|size| self.is_small(**size)).count();
+            let small = self.sizes[first..].iter().take(PARTS).take_while(|size| self.is_small(site, **size)).count();
             if small > 1 {
                 launches.push(self.together(first..first + small));
                 first += small;
@@ -74,10 +74,10 @@ impl Layout<'_> {
         self.whole.shape[..self.axis].iter().product()
     }
 
-    fn is_small(&self, size: usize) -> bool {
+    fn is_small(&self, site: &Site<'_>, size: usize) -> bool {
         let words = matches!(self.whole.dtype, DType::F32 | DType::I32 | DType::U32);
-        // A part beyond what any binding shows is cut by those who move it by itself, and so is a whole.
-        words && size * self.inner() * self.outer() <= LARGE && self.whole.elements() <= 1 << 24
+        // A whole that no binding shows is seen through windows by those who move each part by itself.
+        words && size * self.inner() * self.outer() <= LARGE && self.whole.device_bytes() <= site.device.max_binding()
     }
 
     fn together(&self, parts: Range<usize>) -> Launch {

@@ -101,10 +101,10 @@ impl Writer {
         let known: Vec<Point> = style.like.iter().flat_map(|like| like.resampled(self.scale.spacing).points()).collect();
         let most = |pen: &Pen| style.points.unwrap_or(POINTS * (pen.text + 1));
         let mut next = vec![[0.0f32; 3]; n];
-        let mut mixtures = self.step(&mut plan, &inputs, &next)?;
+        let mut mixtures = step(&mut plan, &inputs, &next)?;
         for point in known {
             next.fill(self.scale.seen(point));
-            mixtures = self.step(&mut plan, &inputs, &next)?;
+            mixtures = step(&mut plan, &inputs, &next)?;
         }
         while pens.iter().any(|pen| !pen.ended && pen.points.len() < most(pen)) {
             for (i, pen) in pens.iter_mut().enumerate() {
@@ -121,7 +121,7 @@ impl Writer {
                 pen.points.push(point);
             }
             progress(pens.iter().map(|pen| pen.points.len()).sum());
-            mixtures = self.step(&mut plan, &inputs, &next)?;
+            mixtures = step(&mut plan, &inputs, &next)?;
             for (i, pen) in pens.iter_mut().enumerate().filter(|(_, pen)| !pen.ended) {
                 if let Some(phi) = mixtures.get(1) {
                     pen.look(row(phi, n, i)?.get(skipped..).unwrap_or_default());
@@ -180,11 +180,12 @@ impl Writer {
         before.tensors().zip(next.memory.tensors()).try_for_each(|(before, after)| graph.update(before, after))?;
         Plan::compile(&self.device, &[&next.mixture].into_iter().chain(&next.phi).collect::<Vec<_>>())
     }
+}
 
-    fn step(&self, plan: &mut Plan, inputs: &[(&str, &Array)], pen: &[Point]) -> Result<Vec<Array>> {
-        let pen = Array::new([pen.len(), 3], pen.iter().flatten().copied().collect::<Vec<_>>())?;
-        plan.run(&[inputs, &[("pen", &pen)]].concat())
-    }
+/// What follows the points `pen`.
+fn step(plan: &mut Plan, inputs: &[(&str, &Array)], pen: &[Point]) -> Result<Vec<Array>> {
+    let pen = Array::new([pen.len(), 3], pen.iter().flatten().copied().collect::<Vec<_>>())?;
+    plan.run(&[inputs, &[("pen", &pen)]].concat())
 }
 
 /// Row `i` of `n`.
