@@ -5,7 +5,7 @@ use super::parts::{Part, Target};
 use super::phases::Axis;
 use super::{Candidate, Problem, disjoint, lanes, turned, widened};
 use crate::error::{Error, Result};
-use crate::gpu::{Capabilities, Kernel, Launch, Slot, Window, kernel, params};
+use crate::gpu::{Capabilities, Kernel, Launch, Window, kernel, params};
 use crate::ops::matrices::Matrices;
 use crate::ops::slices::{SUM, Whole, least_slices, nested, slices};
 use crate::ops::{FINISH_NUMBERS, Finish, Items, Site, WORKGROUP, finish_numbers, finished, groups, u32_of};
@@ -80,15 +80,6 @@ pub(super) fn candidates(problem: &Problem, site: &Site<'_>) -> Result<Vec<Candi
     }
     let found = found.into_iter().map(|candidate| candidate.finishing(finish.is_some()));
     Ok(turned.into_iter().chain(found).collect())
-}
-
-/// `launches` that read what `first` makes of the weight, in scratch memory 0, behind it: once and for all where the weight stays.
-pub(super) fn of_another_weight(first: Launch, mut launches: Vec<Launch>) -> Vec<Launch> {
-    for binding in launches.iter_mut().flat_map(|launch| &mut launch.bindings).filter(|binding| binding.slot == Slot::Input(1)) {
-        binding.slot = Slot::Scratch(0);
-    }
-    launches.insert(0, first.once());
-    launches
 }
 
 impl Problem {

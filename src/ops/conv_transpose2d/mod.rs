@@ -23,6 +23,7 @@
 //!
 //! ONNX: `ConvTranspose`. PyTorch: `conv_transpose2d`, `conv_transpose1d`.
 
+mod another;
 mod classes;
 mod conv_transpose1d;
 mod disjoint;

@@ -5,7 +5,7 @@
 //!              = sum over c, k' of  weight[c, m, kernel - 1 - k'] input[c, y - (span - before) + k' dilation]
 //! ```
 
-use super::launches::of_another_weight;
+use super::another::of_another_weight;
 use super::phases::Axis;
 use super::{Candidate, Op, Problem, Site};
 use crate::array::{Hw, Pads, TensorType};

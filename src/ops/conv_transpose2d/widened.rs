@@ -1,7 +1,7 @@
 //! An odd kernel under an even stride, as the even one with a column of zeros more: what a CPU's lanes take ([`lanes`]), whose weights lie in
 //! pairs. A kernel of 3 columns does a third more products for it, and tiles took eight times as long.
 
-use super::launches::of_another_weight;
+use super::another::of_another_weight;
 use super::{Candidate, Problem, lanes, parts::Part, phases::Axis};
 use crate::array::TensorType;
 use crate::gpu::Slot;
