@@ -29,8 +29,9 @@ pub(super) static CUT: Kernel = kernel!("parts/cut", Params, header: "#set PARTS
 /// Parts of a dispatch: with the whole and the parameters they are the eight storage buffers that every device has.
 const PARTS: usize = 6;
 
-/// The words of a part that is moved by itself: of such the dispatch is the smaller share of the time.
-const LARGE: usize = 1 << 14;
+/// The most of a part, in what is moved at a time: of larger ones a dispatch is the smaller share of the time, and on a CPU, which goes through
+/// all cases of a switch, they are slower together.
+const MOST: usize = 1 << 12;
 
 /// How the parts of a tensor lie in it.
 pub(super) struct Layout<'a> {
@@ -74,17 +75,22 @@ impl Layout<'_> {
         self.whole.shape[..self.axis].iter().product()
     }
 
+    /// Words that are moved at a time.
+    fn width(&self) -> usize {
+        if self.sizes.iter().all(|size| (size * self.inner()).is_multiple_of(4)) { 4 } else { 1 }
+    }
+
     fn is_small(&self, site: &Site<'_>, size: usize) -> bool {
         let words = matches!(self.whole.dtype, DType::F32 | DType::I32 | DType::U32);
         // A whole that no binding shows is seen through windows by those who move each part by itself.
-        words && size * self.inner() * self.outer() <= LARGE && self.whole.device_bytes() <= site.device.max_binding()
+        words && size * self.inner() * self.outer() / self.width() <= MOST && self.whole.device_bytes() <= site.device.max_binding()
     }
 
     fn together(&self, parts: Range<usize>) -> Launch {
         let (inner, outer) = (self.inner(), self.outer());
         let lengths: Vec<usize> = self.sizes[parts.clone()].iter().map(|size| size * inner).collect();
         let [row, start] = [self.whole.shape[self.axis], self.sizes[..parts.start].iter().sum()].map(|size| size * inner);
-        let width = if lengths.iter().chain([&row, &start]).all(|length| length.is_multiple_of(4)) { 4 } else { 1 };
+        let width = self.width();
         let mut begins = [0; 8];
         let mut together = 0;
         for (length, begin) in lengths.iter().zip(&mut begins[1..]) {
