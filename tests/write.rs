@@ -87,7 +87,8 @@ fn forms(folder: &Path) {
 
 #[test]
 fn what_was_trained_writes() {
-    for (recipe, data) in [(FONTS, fonts as fn(&Path)), (IAM, forms)] {
+    let blind = FONTS.replace("window = 2", "window = 0");
+    for (recipe, data) in [(FONTS, fonts as fn(&Path)), (IAM, forms), (&blind, fonts)] {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name).display().to_string();
         data(folder.path());
@@ -97,6 +98,15 @@ fn what_was_trained_writes() {
         assert!(text(&output.stdout).contains("handwriting of up to"), "{}", text(&output.stdout));
         let log = std::fs::read_to_string(at("run/log.csv")).unwrap();
         assert!(log.starts_with("step,loss,rate,nats_a_point,test_nats_a_point\n") && log.lines().count() == 3, "{log}");
+        if recipe == blind {
+            let model = at("run/weights.safetensors");
+            let output = foveate(&["write", "--model", &model, "-o", &at("own.svg"), "--points", "7"]);
+            assert_code(&output, 0);
+            let output = foveate(&["write", "--model", &model, "-o", &at("none.svg"), "--points", "7", "--window", &at("look.png")]);
+            assert_code(&output, 1);
+            assert!(text(&output.stderr).contains("looks nowhere") && !Path::new(&at("none.svg")).exists(), "{}", text(&output.stderr));
+            continue;
+        }
         let window = Picture::open(at("run/window.png")).unwrap();
         assert!(window.size.h > 40, "the text and the line");
         // Too few steps to know where a text ends.

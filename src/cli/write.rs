@@ -22,8 +22,8 @@ const PICTURES: usize = 80;
 By a small network that foveate has trained on two of Hershey's fonts of pen strokes, unless
 there is a --model: a file of `foveate train` by the recipe handwriting, or one of yours of that
 system. Words are drawn by chance, point by point, so that no two are alike; a --bias keeps to
-what the network likes best. A text is written on lines of as many characters as the network
-has seen, or as --columns says.
+what the network likes best. A text is broken into lines of up to 24 characters, or as many as
+--columns says; the network that comes along has learnt from lines of 12.
 
 Examples:
   foveate write \"no two words are alike\" -o words.png
@@ -78,6 +78,12 @@ impl Write {
         let opened = Instant::now();
         let device = self.device.open()?;
         let writer = Writer::new(&device, &weights)?;
+        if self.window.is_some() && writer.sizes().window == 0 {
+            return Err(Error::shape(
+                "write",
+                "--window is about where a network looks, and this one, which has not learnt texts, looks nowhere",
+            ));
+        }
         eprintln!("{}, ready in {}", device.name(), milliseconds(opened));
         let lines = match &self.text {
             Some(text) => lines(text, usize::from(self.columns)),
@@ -118,10 +124,7 @@ impl Write {
             }
             _ => picture::write_png(&self.output, &paper.ink(em, all)?)?,
         }
-        if let Some(path) = &self.window {
-            let first = written.first().and_then(|written| Some((&written.line, written.phi.as_ref()?)));
-            let (line, phi) =
-                first.ok_or_else(|| Error::shape("write", "--window is about where a network looks, and this one has none"))?;
+        if let (Some(path), Some(Written { line, phi: Some(phi), .. })) = (&self.window, written.first()) {
             picture::write_png(path, &window_picture(line, phi)?)?;
             eprintln!("where the network looked written to {}", path.display());
         }

@@ -52,7 +52,9 @@ pub struct Written {
 
 /// A line under way.
 struct Pen {
+    /// Characters, and the most points.
     text: usize,
+    most: usize,
     random: Numbers,
     points: Vec<Point>,
     phi: Vec<f32>,
@@ -97,20 +99,16 @@ impl Writer {
         let mut inputs = vec![("text", &text)];
         inputs.truncate(usize::from(self.alphabet.is_some()));
 
-        let mut pens: Vec<Pen> = (0..n).map(|i| Pen::new(whole[i].len() - skipped, style.seed, i)).collect();
+        let mut pens: Vec<Pen> = (0..n).map(|i| Pen::new(whole[i].len() - skipped, style, i)).collect();
         let known: Vec<Point> = style.like.iter().flat_map(|like| like.resampled(self.scale.spacing).points()).collect();
-        let most = |pen: &Pen| style.points.unwrap_or(POINTS * (pen.text + 1));
         let mut next = vec![[0.0f32; 3]; n];
         let mut mixtures = step(&mut plan, &inputs, &next)?;
         for point in known {
             next.fill(self.scale.seen(point));
             mixtures = step(&mut plan, &inputs, &next)?;
         }
-        while pens.iter().any(|pen| !pen.ended && pen.points.len() < most(pen)) {
-            for (i, pen) in pens.iter_mut().enumerate() {
-                if pen.ended || pen.points.len() >= most(pen) {
-                    continue;
-                }
+        while pens.iter().any(Pen::writes) {
+            for (i, pen) in pens.iter_mut().enumerate().filter(|(_, pen)| pen.writes()) {
                 let (place, up) = mixture::drawn(row(&mixtures[0], n, i)?, style.bias, &mut pen.random);
                 let point = self.scale.on_paper(place, up);
                 if !point.iter().all(|v| v.is_finite()) {
@@ -195,8 +193,14 @@ fn row(array: &Array, n: usize, i: usize) -> Result<&[f32]> {
 }
 
 impl Pen {
-    fn new(text: usize, seed: u64, line: usize) -> Self {
-        Self { text, random: Numbers::new(seed, &format!("writing {line}")), points: Vec::new(), phi: Vec::new(), ended: false }
+    fn new(text: usize, style: &Style, line: usize) -> Self {
+        let (most, random) = (style.points.unwrap_or(POINTS * (text + 1)), Numbers::new(style.seed, &format!("writing {line}")));
+        Self { text, most, random, points: Vec::new(), phi: Vec::new(), ended: false }
+    }
+
+    /// Whether it goes on.
+    fn writes(&self) -> bool {
+        !self.ended && self.points.len() < self.most
     }
 
     /// Where the window is at the last point, `phi`: a line ends where it is behind the text more than anywhere else.
