@@ -234,6 +234,20 @@ fn long_sequences_are_their_pieces() {
     });
 }
 
+/// Where no binding shows what all steps need at once, they go back one by one.
+#[test]
+fn peepholes_of_large_layers() {
+    let graph = foveate::graph::Graph::new();
+    let [x, w, r] = [("x", [60, 64, 8]), ("w", [1, 8192, 8]), ("r", [1, 8192, 2048])]
+        .map(|(name, shape)| graph.input(name, foveate::array::TensorType::f32(shape)).unwrap());
+    let p = graph.input("p", foveate::array::TensorType::f32([1, 6144])).unwrap();
+    let y = x.lstm(&w, &r, RecurrentInputs { p: Some(&p), ..Default::default() }, &Lstm::default()).unwrap().0;
+    let gradients = y.reduce_sum(&[], false).unwrap().gradient(&[&w, &p]).unwrap();
+    let mut device = gpu().capabilities().clone();
+    device.limits.max_storage_buffer_binding_size = 128 << 20;
+    foveate::plan::Cost::on(&device, &[&gradients[0], &gradients[1]]).unwrap();
+}
+
 #[test]
 fn too_many_steps() {
     let graph = foveate::graph::Graph::new();

@@ -35,9 +35,9 @@
 //!
 //! Gradients: what a step hands on to the one before it is a dispatch a step ([`RecurrenceGradient`]); all else is computed for all steps
 //! at once, of the states that the layer has been through; peepholes add a dispatch that goes through the cell states
-//! ([`LstmStates`](super::LstmStates)). Those of one step alone, of peepholes with other activations than the usual, and gradients of
-//! gradients are those of the same steps as compositions of other operators, one behind the other: of a usual lstm a handful of dispatches a
-//! step, [`LstmCell`](super::LstmCell) among them, of others a dozen and more, and at most 1024 steps.
+//! ([`LstmStates`](super::LstmStates)). Those of one step alone, of peepholes with other activations than the usual or where 128 MiB do not
+//! hold all slopes, and gradients of gradients are those of the same steps as compositions of other operators, one behind the other: of a
+//! usual lstm a handful of dispatches a step, [`LstmCell`](super::LstmCell) among them, of others a dozen and more, and at most 1024 steps.
 //!
 //! ONNX: `LSTM`, `GRU`, `RNN`. PyTorch: `nn.LSTM`, `nn.GRU`, `nn.RNN`, one layer of them, with [`GateOrder::Pytorch`]:
 //! w is `weight_ih_l0` and `.._reverse` stacked, r `weight_hh_l0`, b `bias_ih_l0` and `bias_hh_l0` one behind the other; its GRU
@@ -66,6 +66,9 @@ use crate::graph::Var;
 
 /// Each step is a dispatch or two: more of them are not worth recording.
 const MAX_STEPS: usize = 1 << 16;
+
+/// Bytes that a binding shows on every device.
+const SHOWN: u64 = 128 << 20;
 
 /// Which way through the sequences.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -382,8 +385,11 @@ impl Op for Recurrence {
     fn gradient(&self, inputs: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
         // A step alone needs no states of others; peepholes tie a cell state to the gates of the next, which is a kernel for those that are
         // usual.
-        let alone = outputs[0].shape()[usize::from(self.attributes.batch_first)] == 1;
-        if alone || (self.peepholes && !(0..self.attributes.direction.count()).all(|direction| self.is_usual(direction))) {
+        let steps = outputs[0].shape()[usize::from(self.attributes.batch_first)];
+        let usual = (0..self.attributes.direction.count()).all(|direction| self.is_usual(direction));
+        // The slopes of all steps, six for each state, are in one binding then; steps one behind the other fit where these do not.
+        let fits = outputs[0].ty().device_bytes().saturating_mul(6) <= SHOWN || check_steps(self.name(), steps).is_err();
+        if steps == 1 || (self.peepholes && !(usual && fits)) {
             return composed(inputs, output_grads, |inputs| self.composition(inputs));
         }
         self.through_time(inputs, &outputs[0], output_grads)
