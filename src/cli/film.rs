@@ -4,7 +4,7 @@ use foveate::array::text::{Canvas, WHITE};
 use foveate::array::{Array, Hw};
 use foveate::graph::Var;
 use foveate::models::draw::{Moment, framed};
-use foveate::ops::concat;
+use foveate::ops::stack;
 use foveate::{Error, Result};
 
 /// Columns of a sheet.
@@ -22,8 +22,8 @@ pub(super) fn chosen(steps: usize) -> impl Iterator<Item = usize> {
 /// What a plan gives of the first `count` drawings for [`Film::new`]: their pixels in all `moments`, (moments, count, c, h, w) of 0..1, and
 /// where they were written through windows, (moments, count, 4).
 pub(super) fn answers(moments: &[Moment], count: usize) -> Result<Vec<Var>> {
-    let first = |var: &Var| var.narrow(0, 0, count)?.unsqueeze(0);
-    let all = |vars: Result<Vec<Var>>| concat(&vars?.iter().collect::<Vec<_>>(), 0);
+    let first = |var: &Var| var.narrow(0, 0, count);
+    let all = |vars: Result<Vec<Var>>| stack(&vars?, 0);
     let mut answers = vec![all(moments.iter().map(|m| first(&m.canvas)).collect())?.sigmoid()?];
     let written: Vec<Var> = moments.iter().filter_map(|m| m.written.clone()).collect();
     if !written.is_empty() {

@@ -41,6 +41,15 @@ pub fn concat(inputs: &[&Var], axis: isize) -> Result<Var> {
     first.apply1(Concat { axis: check_axis("concat", axis, first.ty())? }, others)
 }
 
+/// `inputs` one after another along a new dimension `axis`, counted from the end of the output's where it is negative.
+///
+/// # Errors
+/// If there are none, or they differ in dtype or shape.
+pub fn stack(inputs: &[Var], axis: isize) -> Result<Var> {
+    let each = inputs.iter().map(|input| input.unsqueeze(axis)).collect::<Result<Vec<_>>>()?;
+    concat(&each.iter().collect::<Vec<_>>(), axis)
+}
+
 /// The nest that moves between a tensor of shape `part` and its place, from `offset` on along `axis`, in one of shape `whole`;
 /// the part first.
 pub(super) fn beside(op: &'static str, part: &[usize], whole: &[usize], axis: usize, offset: usize) -> Result<Nest<2>> {

@@ -1,8 +1,9 @@
 //! concat: case table.
 
-use crate::common::{Bound, Case, check, fixture, random, random_below};
-use foveate::array::{Array, f16};
-use foveate::ops::Concat;
+use crate::common::{Bound, Case, check, check_composed, fixture, random, random_below};
+use foveate::array::{Array, TensorType, f16};
+use foveate::graph::Graph;
+use foveate::ops::{Concat, stack};
 
 #[test]
 fn cases() {
@@ -34,4 +35,26 @@ fn cases() {
         Case::refused("other dtypes", Concat { axis: 0 }, vec![random(&[3], 1), random_below(&[3], 1, 9)], "cannot be joined"),
         Case::refused("no such dimension", Concat { axis: 1 }, vec![random(&[3], 1)], "no dimension 1"),
     ]);
+}
+
+#[test]
+fn stacks_have_a_new_dimension() {
+    let inputs: Vec<Array> = (0..7).map(|i| random(&[2, 3], i)).collect();
+    let all: Vec<&[f32]> = inputs.iter().map(|input| input.values().unwrap()).collect();
+    for (axis, shape) in [(0, [7, 2, 3]), (1, [2, 7, 3]), (-1, [2, 3, 7])] {
+        let expected = Array::from_fn(shape, |i| {
+            let at = [i / shape[2] / shape[1], i / shape[2] % shape[1], i % shape[2]];
+            match axis {
+                0 => all[at[0]][at[1] * 3 + at[2]],
+                1 => all[at[1]][at[0] * 3 + at[2]],
+                _ => all[at[2]][at[0] * 3 + at[1]],
+            }
+        });
+        check_composed("stack", &inputs, |vars| Ok(vec![stack(vars, axis)?]), &[&expected], Bound::Exact);
+    }
+    let graph = Graph::new();
+    let [a, b] = [[2, 3], [3, 2]].map(|shape: [usize; 2]| graph.input(&format!("{shape:?}"), TensorType::f32(shape)).unwrap());
+    assert!(stack(&[a.clone(), b], 0).unwrap_err().to_string().contains("cannot be joined"));
+    assert!(stack(&[a], 3).unwrap_err().to_string().contains("no place for a dimension 3"));
+    assert!(stack(&[], 0).is_err());
 }

@@ -12,6 +12,7 @@ use foveate::models::Layers;
 use foveate::models::draw::{Draw, Glimpses, Moment};
 use foveate::models::stn::{Network, Output};
 use foveate::nn::{Random, Weights};
+use foveate::ops::stack;
 use foveate::train::{Batch, Dataset, Objective};
 use serde::Deserialize;
 use std::path::Path;
@@ -208,9 +209,9 @@ impl Experiment for Naming {
     /// Names; and where each glimpse of the first pictures was.
     fn answers(&self, graph: &Graph, weights: &Weights, inputs: &Inputs) -> Result<Vec<Var>> {
         let output = self.output(graph, weights, inputs)?;
-        let places = output.warps.iter().map(|warp| warp.theta.narrow(0, 0, warp.theta.shape()[0].min(DRAWN))?.unsqueeze(0));
-        let places = places.collect::<Result<Vec<_>>>()?;
-        Ok(vec![output.logits.argmax(1, false, false)?, foveate::ops::concat(&places.iter().collect::<Vec<_>>(), 0)?])
+        let places = output.warps.iter().map(|warp| warp.theta.narrow(0, 0, warp.theta.shape()[0].min(DRAWN)));
+        let places = stack(&places.collect::<Result<Vec<_>>>()?, 0)?;
+        Ok(vec![output.logits.argmax(1, false, false)?, places])
     }
 
     fn tally(&self) -> Result<Tally> {

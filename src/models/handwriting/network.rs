@@ -2,13 +2,13 @@
 
 use super::cell::{Cell, State};
 use super::mixture;
-use super::window::{self, Place, Window};
+use super::window::{Place, Window};
 use crate::array::{Array, DType};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
 use crate::models::layers::{self, Affine, Fill, Layers};
 use crate::nn::Weights;
-use crate::ops::{concat, number};
+use crate::ops::{concat, number, stack};
 
 /// The largest gradient of an output, of a loss of one line.
 const OUTPUT: f32 = 100.0;
@@ -170,9 +170,9 @@ impl Network {
                     *place = next;
                 }
             }
-            outputs.push(window::stacked(&hs)?);
+            outputs.push(stack(&hs, 0)?);
             if !ws.is_empty() {
-                seen.push(window::stacked(&ws)?);
+                seen.push(stack(&ws, 0)?);
             }
         }
         let mixtures = self.output.of(&concat(&outputs.iter().collect::<Vec<_>>(), -1)?)?;
@@ -181,7 +181,7 @@ impl Network {
         let numbers = Array::from_fn([count, 1], |t| t as i32);
         let counts = pen.graph().constant(numbers)?.less(&points.reshape([1, n])?)?;
         let nats = counts.where_(&nats, &number(&nats, 0.0)?)?.reduce_sum(&[0], false)?;
-        Ok(Read { nats, phi: (!phi.is_empty()).then(|| window::stacked(&phi)).transpose()? })
+        Ok(Read { nats, phi: (!phi.is_empty()).then(|| stack(&phi, 0)).transpose()? })
     }
 
     /// What is known before the first point of lines that say `text`, i32 (n, U).

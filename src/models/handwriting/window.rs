@@ -10,7 +10,7 @@ use crate::array::Array;
 use crate::error::{Error, Result};
 use crate::graph::Var;
 use crate::models::layers::{Affine, Fill, Layers};
-use crate::ops::{concat, zeros};
+use crate::ops::zeros;
 
 /// What k begins as: a window goes on by a character in e^2.5 points, some twelve. From 0, a character in each point, it is at a text's
 /// end before the second letter is written, and learning has to bring it back first.
@@ -58,10 +58,4 @@ impl Window {
         let seen = phi.matmul(text)?.squeeze(1)?;
         Ok((Place { kappa, seen }, phi.squeeze(1)?))
     }
-}
-
-/// Phi of all points, one behind the other: (T, n, U).
-pub(super) fn stacked(points: &[Var]) -> Result<Var> {
-    let points = points.iter().map(|point| point.unsqueeze(0)).collect::<Result<Vec<_>>>()?;
-    concat(&points.iter().collect::<Vec<_>>(), 0)
 }

@@ -4,7 +4,7 @@ use super::network::Network;
 use crate::error::{Error, Result};
 use crate::graph::Var;
 use crate::nn::loss::{CrossEntropy, Reduction, cross_entropy};
-use crate::ops::{concat, scaled, zeros};
+use crate::ops::{concat, scaled, stack, zeros};
 
 /// The likeliest word after the likeliest word; what follows an [`END`](super::END) means nothing.
 #[derive(Clone, Debug)]
@@ -43,8 +43,8 @@ impl Network {
         }
         // The words' scores need no order: one product for all of them.
         let rows = |x: &Var| x.reshape([batch * steps, x.shape()[2]]);
-        let scores = self.scores(&rows(&joined(&states)?)?, &rows(&concat(&previous, 1)?)?, &rows(&joined(&contexts)?)?)?;
-        let alphas = (!alphas.is_empty()).then(|| joined(&alphas)).transpose()?;
+        let scores = self.scores(&rows(&stack(&states, 1)?)?, &rows(&concat(&previous, 1)?)?, &rows(&stack(&contexts, 1)?)?)?;
+        let alphas = (!alphas.is_empty()).then(|| stack(&alphas, 1)).transpose()?;
         Ok((scores.reshape([batch, steps, self.sizes().target])?, alphas))
     }
 
@@ -69,15 +69,9 @@ impl Network {
             alphas.extend(step.alpha);
             state = step.state;
         }
-        let alphas = (!alphas.is_empty()).then(|| joined(&alphas)).transpose()?;
-        Ok(Greedy { words: joined(&words)?, log_probabilities: joined(&logs)?, alphas })
+        let alphas = (!alphas.is_empty()).then(|| stack(&alphas, 1)).transpose()?;
+        Ok(Greedy { words: stack(&words, 1)?, log_probabilities: stack(&logs, 1)?, alphas })
     }
-}
-
-/// Steps (B, ..) as (B, steps, ..).
-fn joined(steps: &[Var]) -> Result<Var> {
-    let steps = steps.iter().map(|step| step.unsqueeze(1)).collect::<Result<Vec<_>>>()?;
-    concat(&steps.iter().collect::<Vec<_>>(), 1)
 }
 
 /// What training makes small: the negative logarithm of a translation's probability, the sum over its words and the mean over sentences.

@@ -20,7 +20,7 @@ use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, Slot, kernel};
 use crate::graph::Var;
-use crate::ops::{Candidate, Op, Site, WORKGROUP, aliases, check_inputs, composed, concat, groups, number, rounded};
+use crate::ops::{Candidate, Op, Site, WORKGROUP, aliases, check_inputs, composed, concat, groups, number, rounded, stack};
 
 pub(super) static GRADIENT: Kernel = kernel!("lstm_cell/gradient", Params, header: "alias Element = f32;\n\
     alias Word = u32;\nalias Int = i32;\nalias Flag = bool;\n");
@@ -77,9 +77,7 @@ impl LstmCellGradient {
         }
         let mut made = vec![concat(&placed, 1)?, by_cell];
         if !given.is_empty() {
-            let each = [to_i.mul(c)?, to_f.mul(c)?, to_o.mul(&next)?];
-            let each = each.iter().map(|each| each.unsqueeze(1)).collect::<Result<Vec<_>>>()?;
-            made.push(concat(&each.iter().collect::<Vec<_>>(), 1)?);
+            made.push(stack(&[to_i.mul(c)?, to_f.mul(c)?, to_o.mul(&next)?], 1)?);
         }
         Ok(made)
     }

@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, Slot, kernel};
 use crate::graph::Var;
 use crate::ops::{
-    Candidate, Op, Site, WORKGROUP, aliases, check_inputs, check_rank, check_steps, composed, concat, groups, rounded, u32_of,
+    Candidate, Op, Site, WORKGROUP, aliases, check_inputs, check_rank, check_steps, composed, groups, rounded, stack, u32_of,
 };
 
 pub(super) static STATES: Kernel = kernel!("lstm_cell/states", Params, header: "alias Element = f32;\n\
@@ -71,8 +71,7 @@ impl LstmStates {
             };
             states[time] = state.clone();
         }
-        let states = states.iter().map(|state| state.unsqueeze(0)).collect::<Result<Vec<_>>>()?;
-        Ok(vec![concat(&states.iter().collect::<Vec<_>>(), 0)?])
+        Ok(vec![stack(&states, 0)?])
     }
 }
 
