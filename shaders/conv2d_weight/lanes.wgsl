@@ -4,7 +4,7 @@
 // shuffles, which cost a hundredth of a load; and each loads what its own taps see of the input.
 #import index
 #import conv2d_weight
-#import window
+#import conv2d_weight_lanes
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<vec2<u64>>; // [images, input_channels, height, width], four f32 each: half the loads
@@ -13,62 +13,15 @@
 @group(0) @binding(4) var<storage, read_write> output: array<f32>; // [output_channels, kernel rows, TAPS]
 
 override ROWS: u32 = 16; // 8 or 16
-override TAPS: u32 = 3; // of a kernel's row: divides kernel.y, at most 7; one where dilation.y is not
 override OWN: u32 = 1; // at most 4; ROWS * OWN * TAPS are at most 64
-override WHOLE: bool = false; // whether 4 * VECTORS divide a row of the gradient
-override VECTORS: u32 = 4; // 1, 2 or 4
-override ALIGNED_OUTPUT: bool = false; // whether rows of the gradient start with a vector
-const LANES: u32 = 8;
 
-var<private> sums: array<f32, 64>; // [output channel][row][tap]
-var<private> grads: array<vec4<f32>, 10>; // [this lane's channel, the one 8 further][vector]
-var<private> left: u32; // pixels of the row from the step's first on
-
-// Loads the step's gradient of the channel whose first element is `i`.
-fn load_grad(half: u32, i: u32) {
-    let first = half * (VECTORS + 1);
-    for (var v = 0u; v < VECTORS; v++) { grads[first + v] = floats(grad[i / 4 + v]); }
-    if !ALIGNED_OUTPUT { // whole vectors, then moved left by i % 4
-        grads[first + VECTORS] = floats(grad[i / 4 + VECTORS]);
-        for (var v = first; v < first + VECTORS; v++) { grads[v] = select(grads[v], vec4(grads[v].yzw, grads[v + 1].x), (i & 1) != 0); }
-        if (i & 1) != 0 { grads[first + VECTORS] = grads[first + VECTORS].yzww; }
-        for (var v = first; v < first + VECTORS; v++) { grads[v] = select(grads[v], vec4(grads[v].zw, grads[v + 1].xy), (i & 2) != 0); }
-    }
-    if !WHOLE {
-        for (var v = 0u; v < VECTORS; v++) { grads[first + v] = select(vec4(0.0), grads[first + v], vec4(0u, 1, 2, 3) + 4 * v < vec4(left)); }
-    }
-}
-
-// Adds the step's pixels, whose gradient is `g`, to some taps of one row for one channel, from `first` on. A loop of more taps at once is
-// not unrolled, so that every turn counts among those after which a driver ends loops, and sums lie in memory.
-const SOME: u32 = 3;
-
-fn some_taps(first: u32, at: u32, own: u32, g: ptr<function, array<vec4<f32>, 4>>) {
-    for (var t = first; t < min(first + SOME, TAPS); t++) {
-        var sum = sums[at + t];
-        for (var v = 0u; v < VECTORS; v++) {
-            let e = (vec4(0u, 1, 2, 3) + 4 * v) * STRIDE + SHIFT % 4 + t;
-            var seen = vec4(pixel(own, e.x), pixel(own, e.y), pixel(own, e.z), pixel(own, e.w));
-            // A pixel that is not there has the gradient 0, and could see an infinity.
-            if !WHOLE { seen = select(vec4(0.0), seen, vec4(0u, 1, 2, 3) + 4 * v < vec4(left)); }
-            let g = g[v];
-            sum = fma(g.x, seen.x, sum);
-            sum = fma(g.y, seen.y, sum);
-            sum = fma(g.z, seen.z, sum);
-            sum = fma(g.w, seen.w, sum);
-        }
-        sums[at + t] = sum;
-    }
-}
+// `sums` are [output channel][row][tap], `grads` those of this lane's channel and of the one 8 further.
 
 // Adds the step's pixels to the taps of one row for one channel, whose gradient lane `lane` has.
 fn cell(row: u32, lane: u32, half: u32, own: u32) {
     var g: array<vec4<f32>, 4>;
     for (var v = 0u; v < VECTORS; v++) { g[v] = subgroupShuffle(grads[half * (VECTORS + 1) + v], lane); }
-    let at = (row * OWN + own) * TAPS;
-    some_taps(0, at, own, &g);
-    if TAPS > SOME { some_taps(SOME, at, own, &g); }
-    if TAPS > 2 * SOME { some_taps(2 * SOME, at, own, &g); }
+    all_taps((row * OWN + own) * TAPS, own, &g);
 }
 
 fn row_of(row: u32, lane: u32, half: u32) {
@@ -90,19 +43,21 @@ fn main(
     let group = group_index(group_id, num_groups);
     if group >= params.groups { return; }
     let columns = params.kernel.y / TAPS; // rows as this kernel counts them, of TAPS taps
-    let rows = params.input_channels * params.kernel.x * columns;
+    let rows = params.group_inputs * params.kernel.x * columns;
+    let each = group_channels();
     let across = (rows + LANES * OWN - 1) / (LANES * OWN);
-    let down = (params.channels + ROWS - 1) / ROWS;
-    let slice = group / (across * down);
-    let channel = params.first_channel + group / across % down * ROWS;
-    let last = params.first_channel + params.channels - 1;
+    let down = (each + ROWS - 1) / ROWS;
+    let slice = group / (across * down * convolution_groups());
+    let number = group / (across * down) % convolution_groups();
+    let channel = params.first_channel + number * each + group / across % down * ROWS;
+    let last = params.first_channel + (number + 1) * each - 1;
 
     // Channels and rows past the last read the last again.
     let channels = min(vec2(channel) + lane + vec2(0, LANES % ROWS), vec2(last));
     let own = vec4(group % across * LANES * OWN + lane) + LANES * vec4(0u, 1, 2, 3);
     let row = min(own, vec4(rows - 1));
     let plane_size = params.input_size.x * params.input_size.y;
-    let planes = params.input_skip + row / (columns * params.kernel.x) * plane_size;
+    let planes = params.input_skip + (number * params.group_inputs + row / (columns * params.kernel.x)) * plane_size;
     let above = row / columns % params.kernel.x * params.dilation.x - params.padding.x; // modulo 2^32, and so are the indices below
     let before = row % columns * (TAPS * params.dilation.y) - params.padding.y - SHIFT % 4;
 

@@ -1,6 +1,6 @@
 // conv2d_weight (NCHW) as a product of matrices, for what computes one tile by tile: the output's gradient [channel][k] times what each
 // tap saw of the input at pixel k, [k][tap], where k counts pixels of all images and a tap is input channel, kernel row, kernel column.
-// A tile is ROWS output channels x COLUMNS taps, DEPTH steps of k at a time. The constants are of what imports this. The sums, which are
+// A tile is ROWS output channels x COLUMNS taps of one group, DEPTH steps of k at a time. The constants are of what imports this. The sums, which are
 // long, may be cut into slices, each with a copy of the output.
 #import index
 #import conv2d_weight
@@ -9,7 +9,7 @@
 @group(0) @binding(1) var<storage, read> input: array<f32>; // [images, input_channels, height, width]
 @group(0) @binding(2) var<storage, read> grad: array<vec4<f32>>; // [images, output_channels, PIXELS]
 @group(0) @binding(3) var<storage, read> none: array<f32>; // where others have a bias: the core's own bindings begin at 5
-@group(0) @binding(4) var<storage, read_write> output: array<f32>; // [output_channels, input_channels * KERNEL_H * KERNEL_W]
+@group(0) @binding(4) var<storage, read_write> output: array<f32>; // [output_channels, group_inputs * KERNEL_H * KERNEL_W]
 
 override KERNEL_H: u32 = 1; // kernel.x
 override KERNEL_W: u32 = 1; // kernel.y
@@ -20,7 +20,7 @@ override TAPS: u32 = KERNEL_H * KERNEL_W;
 // What a thread knows before it starts.
 struct Tile {
     begin: u32, end: u32, // where k runs
-    channel: u32, // the tile's first channel
+    channel: u32, last: u32, // the tile's first channel, and the last of its group
     output: u32, tap: u32, // where the output of the slice begins, and the tile's first tap
     // Of this thread's four taps: how far they are from a pixel's place, and what they see of the first image's first pixel; modulo 2^32,
     // outside is large.
@@ -42,7 +42,7 @@ fn workgroups() -> u32 {
 }
 
 fn taps() -> u32 {
-    return params.input_channels * TAPS;
+    return params.group_inputs * TAPS;
 }
 
 fn pixels() -> u32 {
@@ -51,17 +51,21 @@ fn pixels() -> u32 {
 
 fn tile_of(group: u32, local: u32) -> Tile {
     let across = (taps() + COLUMNS - 1) / COLUMNS;
-    let down = (params.channels + ROWS - 1) / ROWS;
+    let each = group_channels();
+    let down = (each + ROWS - 1) / ROWS;
     let tap = group % across * COLUMNS;
-    let slice = group / (across * down);
+    let number = group / (across * down) % convolution_groups();
+    let slice = group / (across * down * convolution_groups());
+    let seen = number * params.group_inputs; // the group's first input channel
+    let first = params.first_channel + number * each;
     let own = min(vec4(0u, 1, 2, 3) + tap + local % (COLUMNS / 4) * 4, vec4(taps() - 1));
     let top = own % TAPS / KERNEL_W * params.dilation.x - params.padding.x;
     let left = own % KERNEL_W * params.dilation.y - params.padding.y;
     return Tile(
         slice * params.slice_depth, min((slice + 1) * params.slice_depth, params.images * pixels()),
-        params.first_channel + group / across % down * ROWS,
+        first + group / across % down * ROWS, first + each - 1,
         params.output_skip + slice * params.slice_elements, tap,
-        top, left, params.input_skip + (own / TAPS * params.input_size.x + top) * params.input_size.y + left,
+        top, left, params.input_skip + ((seen + own / TAPS) * params.input_size.x + top) * params.input_size.y + left,
     );
 }
 
@@ -133,8 +137,8 @@ fn load_b(n: u32, k: u32, tile: Tile) -> mat4x4<f32> {
 fn keep(row: u32, column: u32, sums: vec4<f32>, tile: Tile) {
     let c = tile.channel + row;
     let t = tile.tap + column;
-    note(sums, select(0u, taps() - min(t, taps()), c < params.first_channel + params.channels));
+    note(sums, select(0u, taps() - min(t, taps()), c <= tile.last));
 #for e 4
-    if c < params.first_channel + params.channels && t + $e < taps() { output[tile.output + c * taps() + t + $e] = sums[$e]; }
+    if c <= tile.last && t + $e < taps() { output[tile.output + c * taps() + t + $e] = sums[$e]; }
 #end
 }

@@ -21,7 +21,7 @@ impl Kernel {
     /// [matrices](super::Capabilities::matrices).
     pub fn needs(&self) -> Features {
         match self.name.rsplit('/').next() {
-            Some("lanes") => LANES,
+            Some(name) if name.ends_with("lanes") => LANES,
             Some("matrices") => MATRICES,
             _ => Features::empty(),
         }

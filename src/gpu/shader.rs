@@ -27,6 +27,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     conv2d,
     conv2d_product,
     conv2d_weight,
+    conv2d_weight_lanes,
     conv2d_weight_product,
     conv_transpose2d,
     divide,

@@ -5,6 +5,10 @@ use crate::conv2d::{PLAIN, padded, pads, strided};
 use foveate::array::{Array, Hw};
 use foveate::ops::{Conv2d, Conv2dWeight, Op};
 
+fn grouped(groups: usize, convolution: Conv2d) -> Conv2d {
+    Conv2d { groups, ..convolution }
+}
+
 /// The attributes of the fixture's cases, in its order.
 fn table() -> Vec<(&'static str, Conv2d)> {
     vec![
@@ -27,6 +31,19 @@ fn table() -> Vec<(&'static str, Conv2d)> {
         ("padding above the input", pads(5, 4, 3, 6)),
         ("rows and columns missing", Conv2d { stride: Hw::square(2), ..padded(1) }),
         ("as large as the map", PLAIN),
+        ("depthwise", grouped(5, padded(1))),
+        ("depthwise, whole vectors", grouped(4, padded(1))),
+        ("depthwise 5 x 5, stride 2", grouped(3, Conv2d { stride: Hw::square(2), ..pads(2, 1, 1, 2) })),
+        ("depthwise 7 x 7", grouped(2, padded(3))),
+        ("depthwise 8 x 1", grouped(3, pads(0, 0, 2, 2))),
+        ("depthwise 2 x 11", grouped(3, PLAIN)),
+        ("depthwise, dilation", grouped(3, Conv2d { dilation: Hw::new(1, 2), ..pads(2, 4, 1, 2) })),
+        ("depthwise, several outputs", grouped(2, padded(1))),
+        ("depthwise points", grouped(3, PLAIN)),
+        ("groups", grouped(3, padded(1))),
+        ("groups of many", grouped(2, padded(1))),
+        ("groups with rows missing", grouped(2, Conv2d { stride: Hw::square(2), ..padded(1) })),
+        ("groups of points", grouped(3, PLAIN)),
     ]
 }
 
@@ -56,6 +73,16 @@ fn cases() {
 #[test]
 fn as_a_gpu_computes_it() {
     check(rows(&[], |op| Elsewhere::gpu(op).only("conv2d_weight/tile")));
+    let of_groups: Vec<&str> = table().into_iter().filter(|(_, convolution)| convolution.groups > 1).map(|(name, _)| name).collect();
+    check(rows(&of_groups, |op| Elsewhere::gpu(op).only("conv2d_weight/grouped")));
+    // What a GPU takes first, and a software adapter.
+    let first = |name: &'static str, here: &'static str, there: &'static str| {
+        check(rows(&[name], |op| op).into_iter().map(|case| case.kernel(here)).collect());
+        check(rows(&[name], Elsewhere::gpu).into_iter().map(|case| case.kernel(there)).collect());
+    };
+    first("depthwise", "conv2d_weight/grouped_lanes", "conv2d_weight/grouped");
+    first("groups", "conv2d_weight/grouped_lanes", "conv2d_weight/grouped");
+    first("groups of many", "conv2d_weight/lanes", "conv2d_weight/tile");
 }
 
 #[test]
@@ -75,6 +102,13 @@ fn pixels_past_the_end_see_nothing() {
     let op = Elsewhere::new(Conv2dWeight { convolution: PLAIN, kernel: Hw::square(3) }, |device| device.matrices = None);
     let inputs = vec![Array::new([1, 2, 5, 9], values).unwrap(), Array::full([1, 3, 3, 7], 1.0f32)];
     check(vec![Case::new("at the end of a row", op, inputs, Bound::Near { absolute: 0.0, relative: 1e-6 })]);
+    // Gradients that are infinite where taps see padding alone.
+    let mut grads = vec![1.0f32; 2 * 5 * 9];
+    grads[0] = f32::INFINITY;
+    let op = Conv2dWeight { convolution: grouped(2, padded(1)), kernel: Hw::square(3) };
+    let inputs = || vec![Array::full([1, 2, 5, 9], 1.0f32), Array::new([1, 2, 5, 9], grads.clone()).unwrap()];
+    let near = Bound::Near { absolute: 0.0, relative: 1e-6 };
+    check(vec![Case::new("in a corner", Elsewhere::gpu(op).only("conv2d_weight/grouped"), inputs(), near)]);
 }
 
 #[test]
@@ -103,7 +137,9 @@ fn refused() {
     check(vec![
         refused(PLAIN, &[2, 3, 5, 4], "images of at most 4 x 4 outputs"),
         refused(PLAIN, &[1, 3, 4, 4], "has 2 images"),
-        refused(Conv2d { groups: 2, ..PLAIN }, &[2, 4, 4, 4], "2 groups"),
+        refused(grouped(3, PLAIN), &[2, 3, 4, 4], "3 groups do not divide 4 input"),
+        refused(grouped(2, PLAIN), &[2, 3, 4, 4], "2 groups do not divide 4 input and 3 output"),
+        refused(grouped(0, PLAIN), &[2, 3, 4, 4], "at least 1"),
         refused(strided(0), &[2, 3, 4, 4], "at least 1"),
         refused(PLAIN, &[2, 3, 4], "(n, O, oh, ow)"),
         refused(Conv2d { dilation: Hw::square(4), ..PLAIN }, &[2, 3, 4, 4], "does not fit"),

@@ -5,8 +5,7 @@
 //!                 the convolution with the weight turned around, which has the faster kernels, or, where the output is much smaller than
 //!                 the input and so most of that one's taps see padding, all products of weights and gradients, W^T dY, added up
 //!                 where they lie (col2im)
-//! by the weight   conv2d_weight; of several groups the convolution of the input with the output's gradient as weight, images and
-//!                 channels exchanged, stride and dilation exchanged, and of its output the first kh rows and kw columns
+//! by the weight   conv2d_weight
 //! by the bias     the sums of the output's gradient over images and pixels
 //! ```
 
@@ -109,20 +108,7 @@ impl Conv2d {
     /// The gradient (outputs, channels / groups, kh, kw) of the weight of this convolution of `input` from that of its output. Also
     /// that of a transposed convolution, which exchanges the two.
     pub(in crate::ops) fn by_weight(&self, input: &Var, grad: &Var, kernel: Hw) -> Result<Var> {
-        let &[images, channels, h, w] = input.shape() else {
-            return Err(Error::shape("conv2d", format!("input must be (n, channels, h, w), it is {}", input.ty())));
-        };
-        let (groups, each) = (self.groups, channels / self.groups);
-        if groups == 1 {
-            return input.conv2d_weight(grad, Conv2dWeight { convolution: *self, kernel });
-        }
-        // (n, group, c, h, w) to (c, group, n, h, w): channels are images, and each group convolves its own.
-        let input = input.reshape([images, groups, each, h, w])?.transpose([2, 1, 0, 3, 4])?.reshape([each, groups * images, h, w])?;
-        let exchanged = Self { stride: self.dilation, padding: self.padding, dilation: self.stride, groups };
-        let taps = input.conv2d(&grad.transpose([1, 0, 2, 3])?, None, exchanged)?;
-        // Where a stride leaves pixels over there are taps that the kernel does not have.
-        let taps = if taps.shape()[2..] == [kernel.h, kernel.w] { taps } else { taps.crop(0, 0, kernel)? };
-        taps.transpose([1, 0, 2, 3])
+        input.conv2d_weight(grad, Conv2dWeight { convolution: *self, kernel })
     }
 }
 
