@@ -7,8 +7,8 @@ mod mnist;
 mod program;
 
 use foveate::array::{Array, picture};
-use foveate::models::captioning::Encoder;
 use foveate::models::digit_scenes;
+use foveate::models::encoder::Encoder;
 use foveate::models::show_attend_tell::Config;
 use foveate::models::vgg::{Depth, Top, Vgg};
 use foveate::nn::Weights;

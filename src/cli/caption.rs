@@ -5,8 +5,9 @@ use super::caption_sheet::Sheets;
 use super::photos::{self, Photo};
 use super::trained;
 use clap::Args;
-use foveate::models::captioning::{self, Captioner, Encoder, Search, System};
+use foveate::models::captioning::{self, Captioner, Search, System};
 use foveate::models::digit_scenes;
+use foveate::models::encoder::Encoder;
 use foveate::models::show_attend_tell::Attention;
 use foveate::models::vocabulary::Vocabulary;
 use foveate::nn::Weights;
@@ -196,7 +197,7 @@ impl Teller {
         let words: Vec<String> = caption.words.iter().map(|word| self.word(*word)).collect();
         let begin = Instant::now();
         let sheet = match (&mut self.sheets, &caption.looked) {
-            (Some(sheets), Some(looked)) => Some(sheets.write(photo, looked, &words)?),
+            (Some(sheets), Some(looked)) => Some(sheets.write(photo, 0, &words.join(" "), looked, &words)?),
             _ => None,
         };
         let wrote = milliseconds(begin);

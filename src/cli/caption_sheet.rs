@@ -32,34 +32,34 @@ impl Sheets {
         Self { plans, folder: folder.to_path_buf(), grid, longest }
     }
 
-    /// Draws and writes the sheet of a photo; says where it is.
-    pub(super) fn write(&mut self, photo: &Photo, looked: &Looked, words: &[String]) -> Result<PathBuf> {
+    /// Draws and writes sheet `number` of a photo, counted from 0, with `title` above it; says where it is.
+    pub(super) fn write(&mut self, photo: &Photo, number: usize, title: &str, looked: &Looked, words: &[String]) -> Result<PathBuf> {
         let alphas = looked.alphas.values::<f32>()?;
         let padded = Array::from_fn([self.longest, self.grid.area()], |i| alphas.get(i).copied().unwrap_or(0.0));
         let drawn = self.plans.run(&[("photo", &looked.seen), ("alphas", &padded)])?;
         let drawn = drawn.first().ok_or_else(|| Error::shape("caption", "the plan gave no panels"))?;
-        let sheet = sheet(&looked.seen, drawn, words)?;
-        let path = self.path(photo);
+        let sheet = sheet(title, &looked.seen, drawn, words)?;
+        let path = self.path(photo, number);
         std::fs::create_dir_all(&self.folder).map_err(|e| Error::io(&self.folder, e))?;
         picture::write_png(&path, &sheet)?;
         Ok(path)
     }
 
-    /// Called after the photo, in the folder.
-    fn path(&self, photo: &Photo) -> PathBuf {
+    /// Called after the photo, in the folder; further sheets have a number, too.
+    fn path(&self, photo: &Photo, number: usize) -> PathBuf {
         let name = if photo.output == self.folder {
             PathBuf::from(photo.name()).file_stem().map(ToOwned::to_owned)
         } else {
             photo.output.file_name().map(ToOwned::to_owned)
         };
         let mut name = name.unwrap_or_else(|| "photo".into());
-        name.push(".png");
+        name.push(if number == 0 { ".png".to_owned() } else { format!("-{}.png", number + 1) });
         self.folder.join(name)
     }
 }
 
-/// The caption above; the photo and `panels` (T, 3, h, w), row by row, each panel's word under it.
-pub(super) fn sheet(photo: &Array, panels: &Array, words: &[String]) -> Result<Array> {
+/// The title above; the photo and `panels` (T, 3, h, w), row by row, each panel's word under it.
+pub(super) fn sheet(title: &str, photo: &Array, panels: &Array, words: &[String]) -> Result<Array> {
     let [_, _, h, w] = *panels.shape() else { return Err(Error::shape("caption", format!("panels are {}", panels.ty()))) };
     let (word_letters, title_letters) = (Letters::new(WORD)?, Letters::new(TITLE)?);
     let shown = words.len() + 1;
@@ -67,7 +67,7 @@ pub(super) fn sheet(photo: &Array, panels: &Array, words: &[String]) -> Result<A
     let columns = COLUMNS.min(shown).max(3);
     let cell = Hw::new(h + WORD + MARGIN, w + MARGIN);
     let width = MARGIN + columns * cell.w;
-    let title = title_letters.wrapped(&words.join(" "), width - 2 * MARGIN);
+    let title = title_letters.wrapped(title, width - 2 * MARGIN);
     let top = MARGIN + title.len() * TITLE + if title.is_empty() { 0 } else { MARGIN };
     let mut canvas = Canvas::new(Hw::new(top + shown.div_ceil(columns) * cell.h, width), WHITE)?;
     for (line, text) in title.iter().enumerate() {

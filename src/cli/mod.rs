@@ -1,5 +1,6 @@
 //! Commands and the options they share.
 
+mod ask;
 mod background;
 mod bars;
 mod bench;
@@ -58,6 +59,8 @@ enum Command {
     Classify(classify::Classify),
     /// Say what photos show, word by word, with the weights of a published captioner
     Caption(Box<caption::Caption>),
+    /// Answer questions about what photos show, with a network that `foveate train` made
+    Ask(ask::Ask),
     /// Draw digits, or what a network of yours has learnt to draw, stroke by stroke
     Draw(draw::Draw),
     /// Write by hand what you say, as fonts of pen strokes or a network of yours
@@ -90,6 +93,7 @@ impl Cli {
             Command::Segment(command) => command.run(),
             Command::Classify(command) => command.run(),
             Command::Caption(command) => command.run(),
+            Command::Ask(command) => command.run(),
             Command::Draw(command) => command.run(),
             Command::Write(command) => command.run(),
             Command::Translate(command) => command.run(),

@@ -6,6 +6,7 @@ use foveate::models::Layers;
 use foveate::models::deconvnet::{self, DeconvNet};
 use foveate::models::draw::{Draw, Glimpses};
 use foveate::models::fcn::{Fcn, Variant};
+use foveate::models::googlenet::GoogLeNet;
 use foveate::models::handwriting::{self, Handwriting};
 use foveate::models::hypercolumns::{self, Hypercolumns};
 use foveate::models::mnc::{self, Mnc};
@@ -14,6 +15,7 @@ use foveate::models::pixelwise::Pixelwise;
 use foveate::models::rnn_captioning::{self, Form};
 use foveate::models::rnnsearch::{self, RnnSearch};
 use foveate::models::show_attend_tell::{self, Attention, Decoder};
+use foveate::models::smem_vqa::{self, SmemVqa};
 use foveate::models::stn::{Classifier, Mnist, Network, Placement, Svhn, Task, Transform};
 use foveate::models::unet::{self, UNet};
 use foveate::models::vgg::{self, Depth, Top, Vgg};
@@ -42,6 +44,7 @@ pub(super) enum System {
     RnnSearch,
     /// With a text to write, or without.
     Handwriting(bool),
+    SmemVqa,
 }
 
 /// Size and work of a system.
@@ -74,6 +77,7 @@ impl System {
             Self::RnnSearch,
             Self::Handwriting(true),
             Self::Handwriting(false),
+            Self::SmemVqa,
         ]);
         all
     }
@@ -104,6 +108,7 @@ impl System {
             Self::RnnSearch => "rnnsearch",
             Self::Handwriting(true) => "handwriting",
             Self::Handwriting(false) => "handwriting-prediction",
+            Self::SmemVqa => "smem-vqa",
             Self::Mnist(name, ..) | Self::Svhn(name, _) => name,
         }
     }
@@ -124,6 +129,7 @@ impl System {
             Self::RnnSearch => "Bahdanau, Cho, Bengio, ICLR 2015: 30,000 words of either language, 25 of each sentence",
             Self::Handwriting(true) => "Graves, 2013: 57 characters, 700 points of a line of 28",
             Self::Handwriting(false) => "Graves, 2013: without a text, 700 points of a line",
+            Self::SmemVqa => "Xu, Saenko, ECCV 2016: two hops on GoogLeNet, VQA's words and answers",
             Self::Mnist(..) | Self::Svhn(..) => "Jaderberg, Simonyan, Zisserman, Kavukcuoglu, NIPS 2015",
         }
     }
@@ -217,6 +223,17 @@ impl System {
                 let picture = format!("{POINTS} points");
                 Ok(Size { parameters: weights.parameters(), multiply_adds: cost.multiply_adds, picture })
             }
+            Self::SmemVqa => {
+                let (graph, sizes) = (Graph::new(), SmemVqa::PUBLISHED);
+                let data = graph.input("data", TensorType::f32([1, 3, vgg::SIZE.h, vgg::SIZE.w]))?;
+                let words = graph.input("words", TensorType::new(DType::I32, [1, sizes.longest]))?;
+                let places = show_attend_tell::annotations(&GoogLeNet::PUBLISHED.outline(&data)?)?;
+                let weights = zeros(sizes.tensors()?);
+                let network = smem_vqa::Network::new(&mut Layers::load(&graph, &weights), sizes)?;
+                let cost = Cost::of(&[&network.asked(&places, &words)?.logits])?;
+                let seen: usize = GoogLeNet::PUBLISHED.parameters()?.iter().map(Parameter::len).sum();
+                Ok(Size::new(seen + weights.parameters(), cost, data.shape()))
+            }
         }
     }
 
@@ -232,6 +249,7 @@ impl System {
             (Self::DeconvNet, Some(trunk)) => DeconvNet::new().initial(trunk, seed),
             (Self::ShowAttendTell, trunk) => encoder(trunk, VGG19, Top::Conv5, seed)?.joined(show_attend_tell::Config::COCO.initial(seed)?),
             (Self::NeuralTalk, trunk) => encoder(trunk, VGG16, Top::Fc7, seed)?.joined(NEURALTALK.initial(seed)?),
+            (Self::SmemVqa, trunk) => answering(trunk, seed),
             (Self::Mnc, Some(trunk)) => Mnc::new().after(trunk, seed),
             (Self::Hypercolumns, Some(trunk)) => Hypercolumns::new().after(trunk, seed),
             (_, Some(_)) => Err(Error::unsupported("--trunk", format!("with {}, which starts from random weights", self.name()))),
@@ -296,6 +314,19 @@ impl Seen {
 /// Weights that only have shapes: no page of a zeroed array is touched.
 fn zeros(parameters: Vec<(String, Vec<usize>)>) -> Weights {
     Weights::from_arrays("zeros", parameters.into_iter().map(|(name, shape)| (name, Array::full(shape, 0.0f32))))
+}
+
+/// SMem-VQA with what it sees by: the layers of `trunk`, or random ones.
+fn answering(trunk: Option<&Weights>, seed: u64) -> Result<Weights> {
+    let net = GoogLeNet::PUBLISHED;
+    let eyes = match trunk {
+        None => net.initial(seed)?,
+        Some(trunk) => {
+            let own = |p: Parameter| Ok((p.name.clone(), Array::clone(trunk.shaped(&p.name, &p.shape)?)));
+            Weights::from_arrays(trunk.source(), net.parameters()?.into_iter().map(own).collect::<Result<Vec<_>>>()?)
+        }
+    };
+    eyes.joined(SmemVqa::PUBLISHED.initial(seed)?)
 }
 
 /// The encoder's layers of `trunk`, or random ones.

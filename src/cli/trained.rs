@@ -20,6 +20,8 @@ use std::path::Path;
 /// The names of the networks that find digits and are part of the program: the classes of pixels, and one digit from another.
 pub(super) const DIGITS: &str = "digits";
 pub(super) const SINGLE_DIGITS: &str = "single-digits";
+/// The name of the captioner of two digits that is part of the program, where what it sees with is wanted.
+const CAPTIONED_DIGITS: &str = "captioned-digits";
 /// The name of the hypercolumns of digits that are part of the program.
 const DIGIT_COLUMNS: &str = "digit-columns";
 
@@ -43,6 +45,9 @@ pub(super) fn named(name: &str) -> Result<Option<Weights>> {
 
 /// The weights to start from at `path`, which may be the name of a built-in network, or `PyTorch`'s VGG.
 pub(super) fn start(path: &Path) -> Result<Weights> {
+    if path.as_os_str() == CAPTIONED_DIGITS {
+        return digit_scenes::captioner_weights();
+    }
     let weights = named(&path.to_string_lossy())?.map_or_else(|| Weights::open(path), Ok)?;
     Ok(torchvision::vgg(&weights)?.unwrap_or(weights))
 }

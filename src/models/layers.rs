@@ -15,6 +15,8 @@ pub(super) enum Fill<'a> {
     Uniform(usize),
     /// Uniform in plus or minus the root of 6 / inputs of one unit, which keeps the variance through `ReLUs` (He et al. 2015).
     He(usize),
+    /// Uniform in plus or minus this.
+    Within(f32),
     /// Normal numbers of this deviation.
     Normal(f32),
     /// Square matrices at right angles, as many as the shape has one below the other.
@@ -133,6 +135,7 @@ pub(super) fn fresh(graph: &Graph, seed: u64, build: impl FnOnce(&mut Layers<'_>
         let array = match fill {
             Fill::Uniform(inputs) => within(1.0 / (inputs.max(1) as f32).sqrt()),
             Fill::He(inputs) => within((6.0 / inputs.max(1) as f32).sqrt()),
+            Fill::Within(bound) => within(bound),
             Fill::Normal(deviation) => init::normal(shape, deviation, name, seed),
             Fill::Orthogonal => orthogonal(shape, name, seed)?,
             Fill::Zeros => Array::full(shape, 0.0f32),

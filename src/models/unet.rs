@@ -173,7 +173,7 @@ impl UNet {
             let outputs = if level == 0 { self.last_up } else { self.channels[level] };
             let up = net.up_relu(&up_name(level, depth), &x, outputs)?;
             let skip = net.crop(&format!("crop_d{level}c-d{level}cc"), skip, &up)?;
-            x = net.concat(&format!("concat_d{level}cc_u{level}a-b"), &up, &skip)?;
+            x = net.concat(&format!("concat_d{level}cc_u{level}a-b"), &[&up, &skip])?;
             x = self.twice(&mut net, &x, self.channels[level], [format!("conv_u{level}b-c"), format!("conv_u{level}c-d")])?;
         }
         net.score(SCORE, &x, self.classes, Initial::Trunk)?;

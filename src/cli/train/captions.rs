@@ -1,8 +1,9 @@
 //! Pictures with captions, as a recipe names them: `[data]` of `kind = "captions"` and of `kind = "captioned-digits"`.
 
 use foveate::array::Hw;
-use foveate::models::captioning::{Captions, Encoder};
+use foveate::models::captioning::Captions;
 use foveate::models::digit_scenes::{self, CaptionedScenes};
+use foveate::models::encoder::Encoder;
 use foveate::models::vocabulary::Vocabulary;
 use foveate::nn::Weights;
 use foveate::train::{Dataset, Fit, Frame};

@@ -1,5 +1,6 @@
 //! Pictures of one's own, or made ones, as a recipe names them: `[data]`.
 
+use super::asking::{AskedDigits, QuestionsRecipe, SquaresRecipe};
 use super::captions::{CaptionedDigits, CaptionsRecipe};
 use super::scenes::{self, ClutteredDigits, DigitScenes};
 use super::translating::PairsRecipe;
@@ -24,6 +25,9 @@ pub(super) enum DataRecipe {
     Pairs(PairsRecipe),
     Captions(CaptionsRecipe),
     CaptionedDigits(CaptionedDigits),
+    Questions(QuestionsRecipe),
+    AskedDigits(AskedDigits),
+    Squares(SquaresRecipe),
     PenFonts(PenFontsRecipe),
     IamOndb(IamRecipe),
 }
@@ -121,6 +125,9 @@ impl DataRecipe {
                 channels: 1,
             }),
             Self::PenFonts(_) | Self::IamOndb(_) => Err(wrong("has handwriting, which 'handwriting' alone learns from")),
+            Self::Questions(_) | Self::AskedDigits(_) | Self::Squares(_) => {
+                Err(wrong("has questions, which 'smem-vqa' alone learns from; the system learns from labels"))
+            }
             Self::Pairs(_) => Err(wrong("is of kind 'pairs', which has sentences; the system learns from pictures")),
             Self::Captions(_) | Self::CaptionedDigits(_) => {
                 Err(wrong("has captions, which 'show-attend-tell' alone learns from; the system learns from labels"))

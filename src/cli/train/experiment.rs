@@ -7,6 +7,7 @@ use foveate::nn::{Random, Weights};
 use foveate::plan::Device;
 use foveate::train::{Batch, Dataset, Objective};
 use foveate::{Error, Result};
+use serde::Deserialize;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -51,6 +52,21 @@ pub(super) trait Experiment {
 
     /// Draws what there is to see of the first batch of an evaluation.
     fn draw(&self, batch: &Batch, answers: &[Array], folder: &Path) -> Result<()>;
+}
+
+/// How the numbers of a network begin that has a published way, for its published sizes, and one for small ones.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum InitialName {
+    #[default]
+    Published,
+    ByInputs,
+}
+
+/// The tensors of these names and shapes, of weights to go on from.
+pub(super) fn continued(start: &Weights, tensors: Vec<(String, Vec<usize>)>) -> Result<Weights> {
+    let own = |(name, shape): (String, Vec<usize>)| Ok((name.clone(), Array::clone(start.shaped(&name, &shape)?)));
+    Ok(Weights::from_arrays(start.source(), tensors.into_iter().map(own).collect::<Result<Vec<_>>>()?))
 }
 
 /// A batch's tensors in a graph.

@@ -1,5 +1,6 @@
 //! `foveate train`
 
+mod asking;
 mod augmentations;
 mod captions;
 mod cascades;
@@ -9,6 +10,7 @@ mod data;
 mod digits;
 mod drawing;
 mod experiment;
+mod eyes;
 mod looks;
 mod objects;
 mod pixels;
@@ -39,7 +41,7 @@ The output folder gets
                            classify` takes it if it gives each picture a class, `foveate
                            segment` if each pixel, `foveate translate` if it writes another
                            language, `foveate write` if it writes by hand, `foveate caption`
-                           if it says what a photo shows
+                           if it says what a photo shows, `foveate ask` if it answers questions
   log.csv, curves.png      what was reported
   recipe.toml              the recipe with --steps and --seed, as it was run
 and pictures of what the network looks at or finds. Ctrl-C ends a run after its step and
@@ -57,6 +59,8 @@ and so on; scripts/mnist.sh fetches them to target/mnist. Pictures of your own:
   masks-hypercolumns                     the same, for finer masks of what that finds
   photos-captions  what photos show      train.json, as COCO has it, and train/1.jpg; or lines
                                          of text: a photo's name, a tab and a caption
+  photos-answers   questions about photos  VQA's files and photos; or train.tsv, lines of a photo's
+                                         name, a question and its answers, and train/1.jpg
 or .npz and IDX files; examples/recipes/folders-cnn.toml says what a recipe may have. What
 mnist-draw has learnt to draw `foveate draw` draws. Texts, with a tab before what they become:
   pronounce     words into phones          train.tsv, test.tsv; scripts/cmudict.sh fetches them
@@ -73,6 +77,7 @@ Examples:
   foveate train mnist-draw --data target/mnist
   foveate train folders-cnn --data pets
   foveate train digits-captions --data target/mnist
+  foveate train digits-answers --data target/mnist
   foveate train pronounce --data target/cmudict
   foveate train handwriting --data target/pen-fonts
   foveate train mine.toml --data target/mnist --output runs/mine --steps 2000

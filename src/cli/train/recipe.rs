@@ -1,5 +1,6 @@
 //! Recipes: what a run of `foveate train` is, as TOML. A key that means nothing is refused by name.
 
+use super::asking::SmemVqaRecipe;
 use super::augmentations::AugmentationRecipe;
 use super::cascades::MncRecipe;
 use super::cnn::Cnn;
@@ -56,6 +57,11 @@ pub(super) const BUILT_IN: &[(&str, &str)] = &[
     ("digits-captions-2", include_str!("../../../examples/recipes/digits-captions-2.toml")),
     ("digits-captions-hard", include_str!("../../../examples/recipes/digits-captions-hard.toml")),
     ("photos-captions", include_str!("../../../examples/recipes/photos-captions.toml")),
+    ("squares-bag", include_str!("../../../examples/recipes/squares-bag.toml")),
+    ("squares-smem", include_str!("../../../examples/recipes/squares-smem.toml")),
+    ("squares-smem-beside", include_str!("../../../examples/recipes/squares-smem-beside.toml")),
+    ("digits-answers", include_str!("../../../examples/recipes/digits-answers.toml")),
+    ("photos-answers", include_str!("../../../examples/recipes/photos-answers.toml")),
     ("pronounce", include_str!("../../../examples/recipes/pronounce.toml")),
     ("sentences", include_str!("../../../examples/recipes/sentences.toml")),
     ("handwriting", include_str!("../../../examples/recipes/handwriting.toml")),
@@ -101,6 +107,7 @@ enum Network {
     Hypercolumns(HypercolumnsRecipe),
     ShowAttendTell(ShowAttendTellRecipe),
     Handwriting(HandwritingRecipe),
+    SmemVqa(SmemVqaRecipe),
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -254,6 +261,18 @@ impl Recipe {
             }
             (Network::ShowAttendTell(_), Some(_)) => {
                 return wrong("has other [data] than 'show-attend-tell' learns from: kind = \"captions\" or \"captioned-digits\"");
+            }
+            (Network::SmemVqa(asked), Some(DataRecipe::Questions(questions))) => {
+                Box::new(asked.on(augmented, |encoder| questions.open(folder, encoder))?)
+            }
+            (Network::SmemVqa(asked), Some(DataRecipe::AskedDigits(digits))) => {
+                Box::new(asked.on(augmented, |encoder| digits.open(folder, self.train.seed, encoder))?)
+            }
+            (Network::SmemVqa(asked), Some(DataRecipe::Squares(squares))) => {
+                Box::new(asked.on(augmented, |encoder| squares.open(folder, self.train.seed, encoder))?)
+            }
+            (Network::SmemVqa(_), Some(_)) => {
+                return wrong("has other [data] than 'smem-vqa' learns from: kind = \"questions\", \"asked-digits\" or \"squares\"");
             }
             (Network::Mnc(mnc), Some(data)) => Box::new(mnc.on(data.things("mnc", folder, self.train.seed)?)?),
             (Network::Hypercolumns(columns), Some(data)) => {

@@ -4,6 +4,7 @@ use crate::cli::things;
 use crate::cli::translate::before_end;
 use foveate::Result;
 use foveate::array::{Array, Hw};
+use foveate::models::smem_vqa::{KINDS, accuracy};
 use foveate::models::{digit_scenes, mnc};
 use foveate::nn::metrics::{Confusion, Precision, Sequences};
 use foveate::train::Batch;
@@ -26,6 +27,8 @@ pub(super) enum Tally {
     Sentences(Sequences),
     /// Captions.
     Captions(Told),
+    /// Answers, beside the batch's tensor `references`: of each of its tensor `kind` how right they were, added up, and how many there were.
+    Answers([(f64, usize); KINDS.len()]),
 }
 
 impl Tally {
@@ -41,6 +44,11 @@ impl Tally {
     /// Of answers f32 (examples, names and 1).
     pub(super) fn each(names: &'static [&'static str]) -> Self {
         Self::Each(names, vec![0.0; names.len()], 0.0)
+    }
+
+    /// Of answers i32 (examples x questions).
+    pub(super) fn answers() -> Self {
+        Self::Answers([(0.0, 0); KINDS.len()])
     }
 
     /// Adds a batch's answers: the first of them, or boxes, masks and scores.
@@ -71,6 +79,18 @@ impl Tally {
                 Ok(())
             }
             Self::Captions(told) => told.add(batch, answers),
+            Self::Answers(kinds) => {
+                let (references, said) = (batch.get("references")?, batch.get("kind")?.values::<i32>()?);
+                let &[_, questions, people] = references.shape() else { return Ok(()) };
+                let rows = found.values::<i32>()?.iter().zip(references.values::<i32>()?.chunks_exact(people.max(1))).zip(said);
+                for ((found, references), kind) in rows.take(batch.count * questions) {
+                    if let Some((sum, count)) = usize::try_from(*kind).ok().and_then(|kind| kinds.get_mut(kind)) {
+                        *sum += accuracy(*found, references);
+                        *count += 1;
+                    }
+                }
+                Ok(())
+            }
             Self::Sentences(sequences) => {
                 let [found, expected] = [batch.counted(found)?, batch.counted(batch.get("target")?)?];
                 for (found, expected) in sentences(&found)?.zip(sentences(&expected)?) {
@@ -99,6 +119,13 @@ impl Tally {
                 vec![("test_error_rate", sequences.error_rate()), ("test_wrong", sequences.wrong()), ("test_bleu", sequences.bleu())]
             }
             Self::Captions(told) => told.scores(),
+            Self::Answers(kinds) => {
+                let mean = |(sum, count): (f64, usize)| (count > 0).then(|| sum / count as f64);
+                let all = kinds.iter().fold((0.0, 0), |(sum, count), (more, further)| (sum + more, count + further));
+                let names = ["test_yes_no", "test_number", "test_other"];
+                let each = names.into_iter().zip(kinds).map(|(name, kind)| (name, mean(*kind)));
+                std::iter::once(("test_accuracy", mean(all))).chain(each).collect()
+            }
         }
     }
 }

@@ -184,9 +184,10 @@ impl<'a> Net<'a> {
         Ok(self.add(name, x.output.add(&y.output)?, x.grid))
     }
 
-    /// The channels of `x`, then those of `y`.
-    pub(in crate::models) fn concat(&mut self, name: &str, x: &Layer, y: &Layer) -> Result<Layer> {
-        Ok(self.add(name, concat(&[&x.output, &y.output], 1)?, x.grid))
+    /// The channels of all parts, which lie over the same pixels, one part after the other.
+    pub(in crate::models) fn concat(&mut self, name: &str, parts: &[&Layer]) -> Result<Layer> {
+        let first = parts.first().ok_or_else(|| Error::shape("concat", format!("'{name}' of nothing")))?;
+        Ok(self.add(name, concat(&parts.iter().map(|part| &part.output).collect::<Vec<_>>(), 1)?, first.grid))
     }
 }
 

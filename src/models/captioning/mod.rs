@@ -3,13 +3,13 @@
 //! A greedy caption is one submission: photo, encoder and all words are one plan. A beam takes one for the photo, one for what is
 //! computed once, and one for each word.
 
-mod encoder;
 mod photos;
 
-pub use encoder::{Encoder, Moments};
+pub(super) use photos::words;
 pub use photos::{Captions, PhotosToTell, ToldPhotos};
 
 use super::data;
+use super::encoder::Encoder;
 use super::rnn_captioning as rnn;
 use super::show_attend_tell::{self as attend, Attention, END};
 use super::vgg::Top;
@@ -235,7 +235,7 @@ impl Build {
         let (made, features) = match (system, self.sees) {
             (System::ShowAttendTell(_), sees) => (sees.size(), sees.annotations(encoder, &sees.features(encoder, &seen)?)?),
             (System::Recurrent(_), Encoder::Vgg(vgg)) => (vgg.features(Top::Fc7), vgg.forward(encoder, &data(&seen)?, Top::Fc7)?),
-            (System::Recurrent(_), Encoder::Fcn(..)) => {
+            (System::Recurrent(_), _) => {
                 return Err(Error::unsupported(
                     NAME,
                     format!("{} on {}, which has no fc7 of a whole photo", system.name(), self.sees.name()),

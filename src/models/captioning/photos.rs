@@ -164,7 +164,7 @@ fn is_photo(name: &str) -> bool {
 }
 
 /// The words of a caption in small letters, one space between two.
-fn words(caption: &str) -> String {
+pub(in crate::models) fn words(caption: &str) -> String {
     let kept = |c: char| if c.is_alphanumeric() || c == '\'' || c == '-' { c } else { ' ' };
     let text: String = caption.to_lowercase().chars().map(kept).collect();
     let parts = text.split_whitespace().map(|part| part.trim_matches(['\'', '-'])).filter(|part| !part.is_empty());

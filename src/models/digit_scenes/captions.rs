@@ -68,6 +68,31 @@ impl Dataset for CaptionedScenes {
     }
 
     fn example(&self, index: usize, visit: u64) -> Result<Vec<Array>> {
+        let TwoDigits { image, digits, small, above, boxes } = self.scene(index, visit)?;
+        let named = |i: usize| [A].into_iter().chain(small[i].then_some(SMALL)).chain([FIRST_DIGIT + digits[i]]);
+        let mut words: Vec<i32> = named(0).chain([if above { ABOVE } else { BESIDE }]).chain(named(1)).collect();
+        let said = words.len() + 1;
+        words.resize(LONGEST, END);
+        let mask = Array::from_fn([LONGEST], |t| if t < said { 1.0f32 } else { 0.0 });
+        Ok(vec![image, Array::new([LONGEST], words)?, mask, Array::new([2, 4], boxes)?])
+    }
+}
+
+/// A scene of two digits, the upper or the left one first.
+pub(super) struct TwoDigits {
+    /// (3, side, side).
+    pub(super) image: Array,
+    pub(super) digits: [i32; 2],
+    pub(super) small: [bool; 2],
+    /// Whether the first is above the second, not beside it.
+    pub(super) above: bool,
+    /// Top, left, bottom and right of either digit's ink.
+    pub(super) boxes: Vec<i32>,
+}
+
+impl CaptionedScenes {
+    /// Scene `index` as it looks on visit `visit`.
+    pub(super) fn scene(&self, index: usize, visit: u64) -> Result<TwoDigits> {
         let (scenes, side) = (&self.scenes, self.scenes.side);
         if index >= self.len() {
             return Err(Error::shape("captions", format!("example {index} of {}", self.len())));
@@ -91,13 +116,17 @@ impl Dataset for CaptionedScenes {
             let [[top, bottom], [left, right]] = extent(&ink, side);
             boxes.extend([top, left, bottom, right].map(|at| i32::try_from(at).unwrap_or(i32::MAX)));
         }
-        let named = |i: usize| [A].into_iter().chain(small[i].then_some(SMALL)).chain([FIRST_DIGIT + scenes.digits.labels[digits[i]]]);
-        let mut words: Vec<i32> = named(0).chain([if above { ABOVE } else { BESIDE }]).chain(named(1)).collect();
-        let said = words.len() + 1;
-        words.resize(LONGEST, END);
-        let mask = Array::from_fn([LONGEST], |t| if t < said { 1.0f32 } else { 0.0 });
-        let (image, words) = (Array::new([3, side, side], image)?, Array::new([LONGEST], words)?);
-        Ok(vec![image, words, mask, Array::new([2, 4], boxes)?])
+        let digits = digits.map(|digit| scenes.digits.labels[digit]);
+        Ok(TwoDigits { image: Array::new([3, side, side], image)?, digits, small, above, boxes })
+    }
+
+    /// What decides about everything that is random.
+    pub(super) fn seed(&self) -> u64 {
+        self.scenes.seed
+    }
+
+    pub(super) fn side(&self) -> usize {
+        self.scenes.side
     }
 }
 
@@ -147,11 +176,11 @@ pub fn looks(words: &[i32], alphas: &[f32], grid: Hw, boxes: &[i32]) -> [f64; 3]
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// Blocks of 10 x 10 full of ink, labelled 3 and 4.
-    fn scenes() -> CaptionedScenes {
+    pub(in crate::models::digit_scenes) fn scenes() -> CaptionedScenes {
         let inside = |i: usize| (9..19).contains(&(i / 28 % 28)) && (9..19).contains(&(i % 28));
         let images = Array::from_fn([2, 28, 28], |i| if inside(i) { 255i32 } else { 0 });
         CaptionedScenes { scenes: Scenes::new(160, &images, &Array::from_fn([2], |i| i as i32 + 3), 9, 7).unwrap() }

@@ -14,15 +14,18 @@
 //! | `scenes` | the scenes, made of MNIST's digits and random numbers |
 //! | `crops` | what of a scene a network learns from that looks at one region at a time |
 //! | `captions` | scenes of two digits with a caption |
+//! | `questions` | the same with a question and its answer |
 //! | `texture` | what is behind the digits |
 
 mod captions;
 mod crops;
+mod questions;
 mod scenes;
 mod texture;
 
 pub use captions::{CaptionedScenes, FIRST_DIGIT, LONGEST, WORDS, caption, looks};
 pub use crops::{Crops, Seen};
+pub use questions::{ANSWERS, AskedScenes, QUESTION_WORDS, SLOTS};
 pub use scenes::Scenes;
 
 use crate::error::Result;
@@ -76,6 +79,17 @@ pub fn captioner_weights() -> Result<Weights> {
 }
 
 const CAPTIONER: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/digits_captioner.safetensors"));
+
+/// A trained network that answers questions about scenes of two digits, with what it sees with
+/// ([`Answerer`](crate::models::smem_vqa::Answerer)), which is part of the crate; its metadata have the words.
+///
+/// # Errors
+/// Never, unless the crate was built from damaged assets.
+pub fn answerer_weights() -> Result<Weights> {
+    Weights::from_bytes(ANSWERER, "digits_answerer.safetensors")
+}
+
+const ANSWERER: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/digits_answerer.safetensors"));
 
 /// What a label is called.
 pub fn name(label: u8) -> String {

@@ -83,6 +83,14 @@ impl Language {
         Self::of_words(unit, words.map(str::to_owned).collect())
     }
 
+    /// The language of these words, the first two of which stand for the end of a sentence and for what is unknown.
+    ///
+    /// # Errors
+    /// If there are fewer than two, or two are the same.
+    pub fn fixed(words: &[&str]) -> Result<Self> {
+        Self::of_words(Unit::Words, words.iter().map(|word| (*word).to_owned()).collect())
+    }
+
     /// A language of `weights`, of which their metadata tell.
     ///
     /// # Errors
@@ -98,7 +106,8 @@ impl Language {
         Self::of_words(unit, words.map_err(|e| wrong(format!("'{words_key}' in its metadata is no list of words: {e}")))?)
     }
 
-    fn of_words(unit: Unit, words: Vec<String>) -> Result<Self> {
+    /// The language of these words, by number, the end of a sentence and what stands for unknown words first.
+    pub(in crate::models) fn of_words(unit: Unit, words: Vec<String>) -> Result<Self> {
         let numbers: HashMap<_, _> = words.iter().cloned().zip(0..).collect();
         if words.len() < 2 || numbers.len() != words.len() || i32::try_from(words.len()).is_err() {
             return Err(Error::shape("language", format!("{} words, {} of them different", words.len(), numbers.len())));

@@ -1,8 +1,9 @@
-//! What a captioner sees with.
+//! What a network that answers or captions sees a photo with.
 //!
 //! | encoder | the part of a photo that it sees | features (n, L, C) | annotations (n, L, D) |
 //! |---|---|---|---|
 //! | VGG-16, VGG-19 | 224 x 224 in the middle, of which the shorter side is 256 | conv5, 14 x 14 places | the same |
+//! | `GoogLeNet` | the same | the last inception, 7 x 7 places | the same |
 //! | FCN-8s of any width | as much of its middle as its scenes have, h x w | the fifth stage, fc7 and the fourth stage's pooling, h / 16 x w / 16 places | features brought to mean 0 and variance 1, and a 1 for a place's row and one for its column |
 //!
 //! Of the FCN each feature is a mean over the 3 x 3 places around it: hard attention, which sees one place at a time, has to see a whole thing
@@ -11,6 +12,7 @@
 use crate::array::{Array, Hw, Pads};
 use crate::error::{Error, Result};
 use crate::graph::Var;
+use crate::models::googlenet::GoogLeNet;
 use crate::models::narrow_fcn::NarrowFcn;
 use crate::models::show_attend_tell::annotations;
 use crate::models::vgg::{self, Top, Vgg};
@@ -19,17 +21,17 @@ use crate::nn::Weights;
 use crate::ops::{AvgPool2d, concat};
 use crate::train::About;
 
-const NAME: &str = "captioning";
+const NAME: &str = "encoder";
 /// The tensors by which the FCN's features are brought to mean 0 and variance 1.
 const MOMENTS: [&str; 2] = ["features_mean", "features_scale"];
-/// The FCN's places are so many pixels apart.
-const STRIDE: usize = 16;
 
-/// What a captioner sees with.
+/// What a photo is seen with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoder {
     /// VGG, as published.
     Vgg(Vgg),
+    /// `GoogLeNet`, as published.
+    GoogLeNet(GoogLeNet),
     /// An FCN that has learnt to tell what pixels belong to.
     Fcn(NarrowFcn, Hw),
 }
@@ -40,20 +42,28 @@ impl Encoder {
     /// # Errors
     /// [`Error::Model`] if it has none, or no size where it needs one.
     pub fn of(weights: &Weights) -> Result<Self> {
-        if !weights.contains("score_fr.weight") {
-            return Vgg::of(weights).map(Self::Vgg);
+        if let Some(of_photos) = Self::of_photos(weights) {
+            return of_photos;
         }
         let missing = || Error::model(weights.source(), "its metadata have no 'size' of the scenes that its encoder sees");
         Self::seeing(weights, About::of(weights)?.size.ok_or_else(missing)?)
     }
 
-    /// The same for scenes of `size`, if it is an FCN; VGG has one of its own.
+    /// One that sees a part of a photo that is always as large: not an FCN.
+    fn of_photos(weights: &Weights) -> Option<Result<Self>> {
+        if weights.contains("score_fr.weight") {
+            return None;
+        }
+        Some(if GoogLeNet::has_layers_in(weights) { GoogLeNet::of(weights).map(Self::GoogLeNet) } else { Vgg::of(weights).map(Self::Vgg) })
+    }
+
+    /// The same for scenes of `size`, if it is an FCN; others have one of their own.
     ///
     /// # Errors
     /// As [`Encoder::of`]; if a side is no multiple of 32.
     pub fn seeing(weights: &Weights, size: Hw) -> Result<Self> {
-        if !weights.contains("score_fr.weight") {
-            return Vgg::of(weights).map(Self::Vgg);
+        if let Some(of_photos) = Self::of_photos(weights) {
+            return of_photos;
         }
         if [size.h, size.w].iter().any(|side| *side == 0 || !side.is_multiple_of(32)) {
             let reason = format!("scenes of {} x {}: an FCN's have sides that are multiples of 32", size.h, size.w);
@@ -66,6 +76,7 @@ impl Encoder {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Vgg(vgg) => vgg.name(),
+            Self::GoogLeNet(_) => "GoogLeNet",
             Self::Fcn(fcn, _) => fcn.variant.name(),
         }
     }
@@ -73,23 +84,26 @@ impl Encoder {
     /// The size of pictures to learn from, of which [`Encoder::seen`] takes the part that is seen.
     pub const fn pictures(&self) -> Hw {
         match self {
-            Self::Vgg(_) => Hw::square(vgg::SHORTER),
+            Self::Vgg(_) | Self::GoogLeNet(_) => Hw::square(vgg::SHORTER),
             Self::Fcn(_, size) => *size,
         }
     }
 
     /// How its places lie.
     pub const fn grid(&self) -> Hw {
-        match self {
-            Self::Vgg(_) => Hw::new(vgg::SIZE.h / STRIDE, vgg::SIZE.w / STRIDE),
-            Self::Fcn(_, size) => Hw::new(size.h / STRIDE, size.w / STRIDE),
-        }
+        let (size, stride) = match self {
+            Self::Vgg(_) => (vgg::SIZE, 16),
+            Self::GoogLeNet(_) => (vgg::SIZE, 32),
+            Self::Fcn(_, size) => (*size, 16),
+        };
+        Hw::new(size.h / stride, size.w / stride)
     }
 
     /// C: how many numbers a place has before they are normalised.
     pub fn channels(&self) -> usize {
         match self {
             Self::Vgg(vgg) => vgg.features(Top::Conv5),
+            Self::GoogLeNet(net) => net.features(),
             Self::Fcn(fcn, _) => fcn.feature_channels(),
         }
     }
@@ -97,7 +111,7 @@ impl Encoder {
     /// D: how many numbers an annotation has.
     pub fn size(&self) -> usize {
         match self {
-            Self::Vgg(_) => self.channels(),
+            Self::Vgg(_) | Self::GoogLeNet(_) => self.channels(),
             Self::Fcn(..) => self.channels() + self.grid().h + self.grid().w,
         }
     }
@@ -106,14 +120,15 @@ impl Encoder {
     pub fn uses(&self, name: &str) -> bool {
         let starts: &[&str] = match self {
             Self::Vgg(_) => &["conv"],
+            Self::GoogLeNet(_) => &["conv", "inception_"],
             Self::Fcn(..) => &["conv", "fc", "score", "features_"],
         };
         starts.iter().any(|start| name.starts_with(start))
     }
 
-    /// Whether it is one that the encoder can learn by captions: what names an FCN's pixels is not looked at.
+    /// Whether it is one that the encoder can learn by what is said of pictures: what names an FCN's pixels is not looked at.
     pub fn learns(&self, name: &str) -> bool {
-        self.uses(name) && (name.starts_with("conv") || name.starts_with("fc"))
+        self.uses(name) && ["conv", "fc", "inception_"].iter().any(|start| name.starts_with(start))
     }
 
     /// The part of a photo (n, 3, h, w), RGB of 0..1, that is seen.
@@ -122,7 +137,7 @@ impl Encoder {
     /// If `photo` is not four-dimensional.
     pub fn seen(&self, photo: &Var) -> Result<Var> {
         match self {
-            Self::Vgg(_) => vgg::centre(photo),
+            Self::Vgg(_) | Self::GoogLeNet(_) => vgg::centre(photo),
             Self::Fcn(_, size) => photo::middle(photo, *size),
         }
     }
@@ -134,6 +149,7 @@ impl Encoder {
     pub fn features(&self, weights: &Weights, seen: &Var) -> Result<Var> {
         match self {
             Self::Vgg(vgg) => annotations(&vgg.forward(weights, &data(seen)?, Top::Conv5)?),
+            Self::GoogLeNet(net) => annotations(&net.forward(weights, &data(seen)?)?),
             Self::Fcn(fcn, _) => {
                 let (kernel, padding) = (Hw::square(3), Pads::all(1));
                 let around = AvgPool2d { kernel, stride: Hw::square(1), padding, count_include_pad: false, ..AvgPool2d::default() };
@@ -155,7 +171,7 @@ impl Encoder {
             let reason = format!("features of {} are (n, {}, {channels}), not {}", self.name(), grid.area(), features.ty());
             return Err(Error::shape(NAME, reason));
         }
-        if let Self::Vgg(_) = self {
+        if !matches!(self, Self::Fcn(..)) {
             return Ok(features.clone());
         }
         let constant = |array: Array| features.graph().constant(array);
