@@ -141,7 +141,7 @@ fn own_photos_are_learnt_and_asked_about() {
     assert_code(&output, 0);
     assert!(text(&output.stderr).contains("does not know a, ship"), "{}", text(&output.stderr));
     assert!(text(&output.stdout).lines().next().unwrap().contains("000.jpg: what COLOUR is it? red ("), "{}", text(&output.stdout));
-    let output = ask(&["--also", "is it a red ship or not"]);
+    let output = ask(&["--also", "is it a red ship now"]);
     assert!(output.status.code() != Some(0) && text(&output.stderr).contains("6 words, the network has room for 5"));
 
     // Features that are not kept are the same features, and a run in two parts is the same run.
