@@ -69,6 +69,28 @@ fn narrow_networks_answer_look_and_learn_as_in_pytorch() {
     }
 }
 
+/// Three questions about each of two photos are answered as six about one photo each.
+#[test]
+fn several_questions_about_a_photo_share_its_places() {
+    let places = init::normal(&[2, 6, 7], 1.0, "places", 1);
+    let each = Array::from_fn([6, 6, 7], |i| places.values::<f32>().unwrap()[i / 42 / 3 * 42 + i % 42]);
+    let words = Array::from_fn([6, 5], |i| (i * i % 9) as i32);
+    for (hops, guide) in [(0, Guide::Words), (2, Guide::Words), (2, Guide::Question)] {
+        let answers = |places: &Array| {
+            let (graph, sizes) = (Graph::new(), narrow(hops, guide));
+            let weights = drawn(sizes);
+            let network = Network::new(&mut Layers::load(&graph, &weights), sizes).unwrap();
+            let [seen, asked] = [("places", places), ("words", &words)].map(|(name, a)| graph.input(name, a.ty().clone()).unwrap());
+            let asked = network.asked(&seen, &asked).unwrap();
+            let outputs: Vec<&Var> = [&asked.logits].into_iter().chain(&asked.looked).chain(&asked.votes).collect();
+            Plan::compile(gpu(), &outputs).unwrap().run(&[("places", places), ("words", &words)]).unwrap()
+        };
+        for (shared, alone) in answers(&places).iter().zip(answers(&each)) {
+            compare(shared, &alone, None, near(&alone)).unwrap();
+        }
+    }
+}
+
 #[test]
 fn the_last_inception_is_pytorchs() {
     let net = GoogLeNet { divisor: 8 };
