@@ -28,7 +28,7 @@ which words a model knows, and which answers.
 after the other; under the first is the word of the question that spoke the loudest for that place.
 
 Examples:
-  foveate ask \"what is above the two\" --looked where      a scene that comes along
+  foveate ask \"what is below the five\" --looked where     a scene that comes along
   foveate ask \"is there a seven\" scene.png --also \"how many small digits are there\"
   foveate ask \"what is the man holding\" holiday/ --model runs/photos-answers/weights.safetensors
   foveate ask --words")]

@@ -13,7 +13,7 @@
 
 use super::digits::Digits;
 use super::rnnsearch::{END, Language};
-use super::smem_vqa::questions::{Numbered, example, tensors};
+use super::smem_vqa::examples::{Numbered, example, tensors};
 use crate::array::{Array, TensorType};
 use crate::error::{Error, Result};
 use crate::train::{Dataset, Numbers};
@@ -29,7 +29,7 @@ pub const SLOTS: usize = 12;
 
 const NAME: &str = "squares";
 const PLACES: [&str; 4] = ["top", "bottom", "left", "right"];
-/// How far a square's colour is from red.
+/// The colour of squares.
 const RED: [f32; 3] = [0.85, 0.1, 0.1];
 /// How far from a digit's centre there may be ink, at a scale of 1, and the scale in a scene of 160.
 const REACH: f64 = 12.0;

@@ -16,7 +16,7 @@ use super::captions::{CaptionedScenes, TwoDigits};
 use crate::array::{Array, TensorType};
 use crate::error::{Error, Result};
 use crate::models::rnnsearch::{END, Language};
-use crate::models::smem_vqa::questions::{Numbered, example, tensors};
+use crate::models::smem_vqa::examples::{Numbered, example, tensors};
 use crate::train::{Dataset, Numbers};
 use std::path::Path;
 

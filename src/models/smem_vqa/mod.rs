@@ -24,13 +24,16 @@
 //! | file | what is in it |
 //! |---|---|
 //! | `network` | [`SmemVqa`]: how large a network is; [`Network`]: the formulas |
-//! | `questions` | [`Questions`] about photos, of files: VQA's, or lines of text; and how right an answer is |
+//! | `examples` | pictures with questions to learn from; how right an answer is |
+//! | `questions` | [`Questions`] about photos, of files: VQA's, or lines of text |
 //! | `answerer` | [`Answerer`]: a photo and a question in, answers out, and where was looked for them |
 
 mod answerer;
+pub(in crate::models) mod examples;
 mod network;
-pub(in crate::models) mod questions;
+mod questions;
 
 pub use answerer::{Answer, Answerer, metadata};
+pub use examples::{KINDS, NONE, OTHER, accuracy};
 pub use network::{Asked, Guide, Network, SmemVqa};
-pub use questions::{AskedPhotos, KINDS, NONE, OTHER, Questions, accuracy};
+pub use questions::{AskedPhotos, Questions};
