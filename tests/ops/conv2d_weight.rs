@@ -1,6 +1,6 @@
 //! `conv2d_weight`: case tables, cuts, and the kernels of other devices. Outside numbers: PyTorch in f64.
 
-use crate::common::{Bound, Case, Elsewhere, check, check_on, fixture, narrow_gpu, random, small_bindings};
+use crate::common::{Bound, Case, Elsewhere, check, check_on, fixture, gpu, narrow_gpu, random, small_bindings};
 use crate::conv2d::{PLAIN, padded, pads, strided};
 use foveate::array::{Array, Hw};
 use foveate::ops::{Conv2d, Conv2dWeight, Op};
@@ -75,9 +75,10 @@ fn as_a_gpu_computes_it() {
     check(rows(&[], |op| Elsewhere::gpu(op).only("conv2d_weight/tile")));
     let of_groups: Vec<&str> = table().into_iter().filter(|(_, convolution)| convolution.groups > 1).map(|(name, _)| name).collect();
     check(rows(&of_groups, |op| Elsewhere::gpu(op).only("conv2d_weight/grouped")));
-    // What a GPU takes first, and a software adapter.
+    // What a software adapter with lanes takes first, and a GPU.
+    let lanes = gpu().capabilities().has_lanes();
     let first = |name: &'static str, here: &'static str, there: &'static str| {
-        check(rows(&[name], |op| op).into_iter().map(|case| case.kernel(here)).collect());
+        check(rows(&[name], |op| op).into_iter().map(|case| case.kernel(if lanes { here } else { there })).collect());
         check(rows(&[name], Elsewhere::gpu).into_iter().map(|case| case.kernel(there)).collect());
     };
     first("depthwise", "conv2d_weight/grouped_lanes", "conv2d_weight/grouped");

@@ -268,8 +268,9 @@ impl Experiment for Asking {
         let SmemVqa { words, answers, embedding, hops, .. } = self.sizes;
         let Hw { h, w } = self.eyes.encoder.grid();
         let learns = if self.eyes.learns { ", which learns too" } else { "" };
+        let s = if hops == 1 { "" } else { "s" };
         format!(
-            "SMem-VQA of {words} words with {embedding} numbers, {answers} answers, {hops} hops, {h} x {w} places of {}{learns}",
+            "SMem-VQA of {words} words with {embedding} numbers, {answers} answers, {hops} hop{s}, {h} x {w} places of {}{learns}",
             self.eyes.encoder.name()
         )
     }

@@ -85,8 +85,7 @@ impl Answerer {
     /// In a line, for people.
     pub fn name(&self) -> String {
         let SmemVqa { hops, words, answers, .. } = self.sizes;
-        let looks = ["a bag of words".to_owned(), "SMem-VQA of one hop".to_owned(), format!("SMem-VQA of {hops} hops")];
-        let looks = &looks[hops.min(2)];
+        let looks = ["a bag of words", "SMem-VQA of one hop", "SMem-VQA of two hops"][hops.min(2)];
         format!("{looks} on {}: {words} words, {answers} answers", self.encoder)
     }
 
