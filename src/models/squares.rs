@@ -36,8 +36,9 @@ const REACH: f64 = 12.0;
 const SCALE: f64 = 1.9;
 /// A scene for which digits are scaled so.
 const USUAL: f64 = 160.0;
-/// The least scene: a square of eight pixels.
+/// The least scene: a square of four pixels; and the largest, which is more than a network sees.
 const LEAST: usize = 64;
+const MOST: usize = 4096;
 
 /// Scenes with all four questions each and the tensors of [`AskedPhotos`](super::smem_vqa::AskedPhotos): [`SLOTS`] words, of [`QUESTION_WORDS`],
 /// and one answer, of [`ANSWERS`].
@@ -57,7 +58,7 @@ impl Squares {
     /// So many scenes of side x side with a square alone.
     ///
     /// # Errors
-    /// If there are no scenes, or they are smaller than 64 x 64.
+    /// If there are no scenes, or they are smaller than 64 x 64 or larger than 4096 x 4096.
     pub fn alone(side: usize, examples: usize, seed: u64) -> Result<Self> {
         Self::of(side, examples, seed, None)
     }
@@ -71,8 +72,9 @@ impl Squares {
     }
 
     fn of(side: usize, examples: usize, seed: u64, digits: Option<Digits>) -> Result<Self> {
-        if side < LEAST || examples == 0 {
-            return Err(Error::shape(NAME, format!("{examples} scenes of {side} x {side}; they are {LEAST} x {LEAST} at least")));
+        if !(LEAST..=MOST).contains(&side) || examples == 0 {
+            let reason = format!("{examples} scenes of {side} x {side}; they are {LEAST} x {LEAST} at least and {MOST} x {MOST} at most");
+            return Err(Error::shape(NAME, reason));
         }
         let language = Language::fixed(&QUESTION_WORDS)?;
         Ok(Self { side, examples, seed, digits, language })
@@ -224,6 +226,7 @@ mod tests {
         assert_eq!(example[2].to_f64().iter().sum::<f64>(), 1.0, "one of four is right");
         assert!(scenes.example(9, 0).is_err());
         assert!(Squares::alone(63, 1, 1).unwrap_err().to_string().contains("63 x 63"));
+        assert!(Squares::alone(usize::MAX, 1, 1).is_err());
         assert!(Squares::alone(64, 0, 1).is_err());
     }
 }
