@@ -59,8 +59,8 @@ and so on; scripts/mnist.sh fetches them to target/mnist. Pictures of your own:
   masks-hypercolumns                     the same, for finer masks of what that finds
   photos-captions  what photos show      train.json, as COCO has it, and train/1.jpg; or lines
                                          of text: a photo's name, a tab and a caption
-  photos-answers   questions about photos  VQA's files and photos; or train.tsv, lines of a photo's
-                                         name, a question and its answers, and train/1.jpg
+  photos-answers   what is asked of photos  train.tsv, lines of a photo's name, a question and its
+                                         answers, with tabs, and train/1.jpg; or VQA's files
 or .npz and IDX files; examples/recipes/folders-cnn.toml says what a recipe may have. What
 mnist-draw has learnt to draw `foveate draw` draws. Texts, with a tab before what they become:
   pronounce     words into phones          train.tsv, test.tsv; scripts/cmudict.sh fetches them
