@@ -26,8 +26,8 @@ fn load_grad(half: u32, i: u32) {
     }
 }
 
-// Adds the step's pixels, whose gradient is `g`, to sums from `at` on of some taps of row `own` of the window, from `first` on. A loop of more taps at once is
-// not unrolled, so that every turn counts among those after which a driver ends loops, and sums lie in memory.
+// Adds the step's pixels, whose gradient is `g`, to sums from `at` on of some taps of row `own` of the window, from `first` on. A loop of
+// more taps at once is not unrolled, so that every turn counts among those after which a driver ends loops, and sums lie in memory.
 const SOME: u32 = 3;
 
 fn some_taps(first: u32, at: u32, own: u32, g: ptr<function, array<vec4<f32>, 4>>) {

@@ -113,12 +113,12 @@ impl Asker {
     /// The answers to all questions about a photo, a line each.
     fn ask(&mut self, photo: &Photo) -> Result<String> {
         let picture = photo.read()?;
+        let begin = Instant::now();
+        let answers = self.answerer.ask(&picture.rgb, &self.questions)?;
+        let took = begin.elapsed().as_secs_f64() * 1e3;
         let mut lines = Vec::new();
-        for (number, question) in self.questions.clone().iter().enumerate() {
-            let begin = Instant::now();
-            let answer = self.answerer.ask(&picture.rgb, question)?;
-            let took = begin.elapsed().as_secs_f64() * 1e3;
-            let sheet = self.draw(photo, number, question, &answer)?;
+        for (number, (question, answer)) in self.questions.clone().iter().zip(&answers).enumerate() {
+            let sheet = self.draw(photo, number, question, answer)?;
             let shown = &answer.answers[..self.top.min(answer.answers.len())];
             if self.json {
                 let answers: Vec<_> = shown.iter().map(|(answer, p)| serde_json::json!({ "answer": answer, "probability": p })).collect();

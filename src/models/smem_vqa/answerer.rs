@@ -9,6 +9,7 @@ use crate::models::Layers;
 use crate::models::encoder::Encoder;
 use crate::models::rnnsearch::{END, Language, UNKNOWN, Unit};
 use crate::nn::Weights;
+use crate::ops::stack;
 use crate::plan::{Device, PlanCache};
 use serde::de::DeserializeOwned;
 
@@ -135,30 +136,40 @@ impl Answerer {
         Ok(self.parts(question)?.into_iter().filter(is_unknown).collect())
     }
 
-    /// Answers to a question about `photo` (1, 3, h, w), RGB in 0..1.
+    /// What it says of each of these questions about `photo` (1, 3, h, w), RGB in 0..1, which is seen once for all of them.
     ///
     /// # Errors
-    /// If the photo has another shape, the question no words or too many, or the device fails.
-    pub fn ask(&mut self, photo: &Array, question: &str) -> Result<Answer> {
-        let read = self.language.read(&self.parts(question)?.join(" "));
-        let words = Array::from_fn([1, self.sizes.longest], |at| read.get(at).copied().unwrap_or(END));
+    /// If the photo has another shape, there are no questions, one has no words or too many, or the device fails.
+    pub fn ask(&mut self, photo: &Array, questions: &[String]) -> Result<Vec<Answer>> {
+        if questions.is_empty() {
+            return Err(Error::shape(NAME, "there are no questions"));
+        }
+        let (longest, places) = (self.sizes.longest, self.sizes.places);
+        let read = questions.iter().map(|question| Ok(self.language.read(&self.parts(question)?.join(" ")))).collect::<Result<Vec<_>>>()?;
+        let words = Array::from_fn([read.len(), longest], |i| read[i / longest].get(i % longest).copied().unwrap_or(END));
         let mut outputs = self.plans.run(&[("photo", photo), ("words", &words)])?.into_iter();
         let mut next = || outputs.next().ok_or_else(|| Error::shape(NAME, "an output is missing"));
         let (probabilities, seen, looked) = (next()?, next()?, next()?);
-        let mut answers: Vec<(String, f32)> = self.answers.iter().cloned().zip(probabilities.values::<f32>()?.iter().copied()).collect();
-        answers.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let loudest = outputs.next().map(|votes| loudest(&votes, &looked, read.len() - 1)).transpose()?.flatten();
-        Ok(Answer { answers, seen, looked, loudest })
+        let votes = outputs.next();
+        let votes = votes.as_ref().map(Array::values::<f32>).transpose()?;
+        let hops = looked.shape().get(1).copied().unwrap_or(1);
+        let each = probabilities.values::<f32>()?.chunks_exact(self.answers.len()).zip(looked.values::<f32>()?.chunks_exact(hops * places));
+        let answer = |(i, (probabilities, looked)): (usize, (&[f32], &[f32]))| {
+            let mut answers: Vec<(String, f32)> = self.answers.iter().cloned().zip(probabilities.iter().copied()).collect();
+            answers.sort_by(|a, b| b.1.total_cmp(&a.1));
+            let own = votes.map(|votes| &votes[i * longest * places..][..(read[i].len() - 1) * places]);
+            let loudest = own.and_then(|votes| loudest(votes, &looked[..places]));
+            Ok(Answer { answers, seen: seen.clone(), looked: Array::new([hops, places], looked.to_vec())?, loudest })
+        };
+        each.enumerate().map(answer).collect()
     }
 }
 
-/// Of votes (1, T, L) of so many words the loudest for the place that the first row of `looked` (hops, L) is largest at; none if no word
-/// spoke for it, and silence did.
-fn loudest(votes: &Array, looked: &Array, count: usize) -> Result<Option<usize>> {
-    let (votes, looked, places) = (votes.values::<f32>()?, looked.values::<f32>()?, votes.shape().last().copied().unwrap_or(1));
-    let Some(place) = (0..places).max_by(|a, b| looked[*a].total_cmp(&looked[*b])) else { return Ok(None) };
-    let said = |word: &usize| votes[word * places + place];
-    Ok((0..count).max_by(|a, b| said(a).total_cmp(&said(b))).filter(|word| said(word) > 0.0))
+/// Of votes (words, L) the loudest for the place that is looked at most; none if no word spoke for it, and silence did.
+fn loudest(votes: &[f32], looked: &[f32]) -> Option<usize> {
+    let place = (0..looked.len()).max_by(|a, b| looked[*a].total_cmp(&looked[*b]))?;
+    let said = |word: &usize| votes[word * looked.len() + place];
+    (0..votes.len() / looked.len()).max_by(|a, b| said(a).total_cmp(&said(b))).filter(|word| said(word) > 0.0)
 }
 
 fn list<T: DeserializeOwned>(weights: &Weights, key: &str) -> Result<Vec<T>> {
@@ -167,7 +178,7 @@ fn list<T: DeserializeOwned>(weights: &Weights, key: &str) -> Result<Vec<T>> {
     serde_json::from_str(text).map_err(|e| wrong(format!("'{key}' in its metadata is no list of words: {e}")))
 }
 
-/// What the plan of a photo and a question is made of.
+/// What the plan of a photo and of questions is made of.
 struct Build {
     encoder: Encoder,
     sizes: SmemVqa,
@@ -175,7 +186,7 @@ struct Build {
 }
 
 impl Build {
-    /// Probabilities, the part that was seen, where was looked, and what words say, if they do.
+    /// Probabilities, (m, answers), the part that was seen, where was looked, (m, hops, L), and what words say, (m, T, L), if they do.
     fn outputs(&self, graph: &Graph, photo: &Var, words: &Var) -> Result<Vec<Var>> {
         let (encoder, grid, sizes) = (self.encoder, self.encoder.grid(), self.sizes);
         if (grid.area(), encoder.size()) != (sizes.places, sizes.features) {
@@ -192,9 +203,9 @@ impl Build {
         let seen = encoder.seen(photo)?;
         let places = encoder.annotations(&self.weights, &encoder.features(&self.weights, &seen)?)?;
         let asked = Network::new(&mut Layers::load(graph, &self.weights), sizes)?.asked(&places, words)?;
-        let looked = match &asked.looked.iter().collect::<Vec<_>>()[..] {
-            [] => graph.constant(Array::full([1, sizes.places], 1.0 / sizes.places as f32))?,
-            all => crate::ops::concat(all, 0)?,
+        let looked = match &asked.looked[..] {
+            [] => graph.constant(Array::full([words.shape()[0], 1, sizes.places], 1.0 / sizes.places as f32))?,
+            all => stack(all, 1)?,
         };
         let mut outputs = vec![asked.logits.softmax(-1)?, seen, looked];
         outputs.extend(asked.votes);
