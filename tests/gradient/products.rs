@@ -105,8 +105,9 @@ fn convolutions_of_volumes() {
 
 #[test]
 fn determinants() {
-    for size in [1, 2, 5] {
+    for size in [1, 2, 4, 5, 7] {
         check(&format!("{size} rows"), &[around(&[2, size, size], 1)], |v| v[0].det());
+        check(&format!("cofactors of {size} rows"), &[around(&[2, size, size], 2)], |v| v[0].cofactors());
     }
     // Of a matrix whose second row is twice its first the determinant is 0, and its cofactors are not.
     let singular = Array::new([3, 3], vec![1.0f32, 2.0, 3.0, 2.0, 4.0, 6.0, 1.0, 0.0, 1.0]).unwrap();

@@ -17,6 +17,7 @@ mod binary;
 mod cast;
 mod clip;
 mod clip_gradient;
+mod cofactors;
 mod compare;
 mod concat;
 mod conv2d;

@@ -11,10 +11,13 @@
 //!
 //! Gaussian elimination with partial pivoting: of small matrices each invocation has one, of others a workgroup.
 //!
-//! Gradient: that of an output times the cofactors of its matrix, which are determinants of what is left without a row and a column; right
-//! for singular matrices too, and M^5 products, so of matrices of 32 rows at most.
+//! Gradient: that of an output times the [cofactors](Cofactors) of its matrix, right for singular matrices too.
 //!
 //! ONNX: Det. PyTorch: `linalg.det`.
+
+mod cofactors;
+
+pub use cofactors::Cofactors;
 
 use super::slices::nested;
 use super::{Candidate, Op, Site, WORKGROUP, check_dtype, check_inputs, groups, launch_rows, rounded, the_gradient, u32_of};
@@ -34,7 +37,7 @@ params! {
 
 static ONE: Kernel = kernel!("det/one", Params);
 static TEAM: Kernel = kernel!("det/team", Params);
-pub(super) const KERNELS: &[&Kernel] = &[&ONE, &TEAM];
+pub(super) const KERNELS: &[&Kernel] = &[&ONE, &TEAM, &cofactors::COFACTORS];
 
 /// Rows of the largest matrix.
 const LARGEST: usize = 256;
@@ -44,8 +47,6 @@ const SHARED: usize = 24;
 const SHARING: usize = 256;
 /// Matrices that keep a device busy with an invocation each.
 const MANY: usize = 1024;
-/// Rows of the largest matrix whose cofactors are computed.
-const LARGEST_LEARNT: usize = 32;
 
 /// Determinants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,15 +68,7 @@ impl Op for Det {
     }
 
     fn infer(&self, inputs: &[&TensorType]) -> Result<Vec<TensorType>> {
-        check_inputs(self.name(), inputs, 1..=1)?;
-        check_dtype(self.name(), "input", inputs[0], DType::F32)?;
-        match inputs[0].shape[..] {
-            [.., rows, columns] if rows > LARGEST && rows == columns => {
-                Err(Error::unsupported(self.name(), format!("matrices of {rows} rows; {LARGEST} are the most")))
-            }
-            [ref batch @ .., rows, columns] if rows == columns && rows > 0 => Ok(vec![TensorType::f32(batch)]),
-            _ => Err(Error::shape(self.name(), format!("input must be (..., M, M), it is {}", inputs[0]))),
-        }
+        Ok(vec![TensorType::f32(batch(self.name(), inputs)?)])
     }
 
     fn reference(&self, inputs: &[&Array]) -> Result<Vec<Array>> {
@@ -115,35 +108,22 @@ impl Op for Det {
     }
 
     fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
-        let (input, grad) = (&inputs[0], the_gradient(self.name(), output_grads)?);
-        let by_matrix = grad.unsqueeze(-1)?.unsqueeze(-1)?;
-        Ok(vec![Some(match cofactors(input)? {
-            Some(cofactors) => by_matrix.mul(&cofactors)?,
-            None => by_matrix,
-        })])
+        let grad = the_gradient(self.name(), output_grads)?.unsqueeze(-1)?.unsqueeze(-1)?;
+        Ok(vec![Some(grad.mul(&inputs[0].cofactors()?)?)])
     }
 }
 
-/// The cofactor of each element of matrices (..., M, M); `None` of single numbers, where it is 1.
-fn cofactors(matrices: &Var) -> Result<Option<Var>> {
-    let [batch @ .., _, size] = matrices.shape() else { return Ok(None) };
-    let (size, left) = (*size, size.saturating_sub(1));
-    if size > LARGEST_LEARNT {
-        return Err(Error::unsupported("det", format!("the gradient of matrices of {size} rows; {LARGEST_LEARNT} are the most")));
+/// The dimensions before those of the matrices, which are square and not too large.
+fn batch<'a>(op: &'static str, inputs: &[&'a TensorType]) -> Result<&'a [usize]> {
+    check_inputs(op, inputs, 1..=1)?;
+    check_dtype(op, "input", inputs[0], DType::F32)?;
+    match inputs[0].shape[..] {
+        [.., rows, columns] if rows > LARGEST && rows == columns => {
+            Err(Error::unsupported(op, format!("matrices of {rows} rows; {LARGEST} are the most")))
+        }
+        [ref batch @ .., rows, columns] if rows == columns && rows > 0 => Ok(batch),
+        _ => Err(Error::shape(op, format!("input must be (..., M, M), it is {}", inputs[0]))),
     }
-    if left == 0 {
-        return Ok(None);
-    }
-    // Element (r, c) of what is left without row i and column j.
-    let element = |at: usize| {
-        let (i, j, r, c) = (at / (left * left) / size, at / (left * left) % size, at / left % left, at % left);
-        (r + usize::from(r >= i)) * size + c + usize::from(c >= j)
-    };
-    let graph = matrices.graph();
-    let picked = graph.constant(Array::from_fn([size * size * left * left], |at| i32::try_from(element(at)).unwrap_or(0)))?;
-    let signs = graph.constant(Array::from_fn([size, size], |at| if (at / size + at % size) % 2 == 0 { 1.0f32 } else { -1.0 }))?;
-    let flat = matrices.reshape([batch, &[size * size]].concat())?.gather(-1, &picked)?;
-    flat.reshape([batch, &[size, size, left, left]].concat())?.det()?.mul(&signs).map(Some)
 }
 
 /// The product of the pivots, its sign turned with each exchange of rows.
