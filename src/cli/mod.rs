@@ -22,6 +22,7 @@ mod init;
 mod inputs;
 mod inspect;
 mod labels;
+mod listen;
 mod masks;
 mod models;
 mod photos;
@@ -67,6 +68,8 @@ enum Command {
     Write(write::Write),
     /// Say how English words are spoken, or translate with a network of yours
     Translate(translate::Translate),
+    /// Say which phones are spoken in recordings, with a network that `foveate train` made
+    Listen(listen::Listen),
     /// Run an ONNX model on arrays or pictures, and time it
     Run(run::Run),
     /// Say what an ONNX model takes, costs and needs that is not supported
@@ -97,6 +100,7 @@ impl Cli {
             Command::Draw(command) => command.run(),
             Command::Write(command) => command.run(),
             Command::Translate(command) => command.run(),
+            Command::Listen(command) => command.run(),
             Command::Run(command) => command.run(),
             Command::Inspect(command) => command.run(),
             Command::Check(command) => command.run(),

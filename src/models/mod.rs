@@ -1,5 +1,6 @@
 //! Published systems, one file each, layer names equal to their checkpoints'; and what stands around them.
 
+pub mod arsg;
 pub mod backdrop;
 mod beam;
 mod boxes;
@@ -12,6 +13,7 @@ pub mod draw;
 pub mod encoder;
 pub mod fcn;
 pub mod googlenet;
+mod gru;
 pub mod handwriting;
 pub mod hypercolumns;
 mod layers;

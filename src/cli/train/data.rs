@@ -2,6 +2,7 @@
 
 use super::asking::{AskedDigits, QuestionsRecipe, SquaresRecipe};
 use super::captions::{CaptionedDigits, CaptionsRecipe};
+use super::listening::RecordingsRecipe;
 use super::scenes::{self, ClutteredDigits, DigitScenes};
 use super::translating::PairsRecipe;
 use super::writing::{IamRecipe, PenFontsRecipe};
@@ -30,6 +31,8 @@ pub(super) enum DataRecipe {
     Squares(SquaresRecipe),
     PenFonts(PenFontsRecipe),
     IamOndb(IamRecipe),
+    Recordings(RecordingsRecipe),
+    Timit(RecordingsRecipe),
 }
 
 /// Where the pictures are, and what becomes of them.
@@ -125,6 +128,7 @@ impl DataRecipe {
                 channels: 1,
             }),
             Self::PenFonts(_) | Self::IamOndb(_) => Err(wrong("has handwriting, which 'handwriting' alone learns from")),
+            Self::Recordings(_) | Self::Timit(_) => Err(wrong("has recordings, which 'arsg' alone learns from")),
             Self::Questions(_) | Self::AskedDigits(_) | Self::Squares(_) => {
                 Err(wrong("has questions, which 'smem-vqa' alone learns from; the system learns from labels"))
             }

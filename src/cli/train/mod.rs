@@ -11,6 +11,7 @@ mod digits;
 mod drawing;
 mod experiment;
 mod eyes;
+mod listening;
 mod looks;
 mod objects;
 mod pixels;

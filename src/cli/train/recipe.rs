@@ -9,6 +9,7 @@ use super::data::DataRecipe;
 use super::digits::Digits;
 use super::drawing::{DrawRecipe, GlimpsesRecipe};
 use super::experiment::Experiment;
+use super::listening::{self, ArsgRecipe};
 use super::objects::ObjectsRecipe;
 use super::pixels::Pixels;
 use super::segmenters::{FcnRecipe, MultiscaleRecipe, UnetRecipe};
@@ -66,6 +67,9 @@ pub(super) const BUILT_IN: &[(&str, &str)] = &[
     ("sentences", include_str!("../../../examples/recipes/sentences.toml")),
     ("handwriting", include_str!("../../../examples/recipes/handwriting.toml")),
     ("handwriting-iam", include_str!("../../../examples/recipes/handwriting-iam.toml")),
+    ("spoken-digits", include_str!("../../../examples/recipes/spoken-digits.toml")),
+    ("spoken-digits-content", include_str!("../../../examples/recipes/spoken-digits-content.toml")),
+    ("timit", include_str!("../../../examples/recipes/timit.toml")),
     ("folders-cnn", include_str!("../../../examples/recipes/folders-cnn.toml")),
     ("masks-mnc", include_str!("../../../examples/recipes/masks-mnc.toml")),
     ("masks-hypercolumns", include_str!("../../../examples/recipes/masks-hypercolumns.toml")),
@@ -108,6 +112,7 @@ enum Network {
     ShowAttendTell(ShowAttendTellRecipe),
     Handwriting(HandwritingRecipe),
     SmemVqa(SmemVqaRecipe),
+    Arsg(ArsgRecipe),
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -248,6 +253,9 @@ impl Recipe {
             (Network::Glimpses(glimpses), Some(data)) => Box::new(glimpses.on(open(data)?)?),
             (Network::Rnnsearch(rnnsearch), Some(DataRecipe::Pairs(pairs))) => Box::new(rnnsearch.on(pairs.open(folder)?)),
             (Network::Rnnsearch(_), Some(_)) => return wrong("has other [data] than 'rnnsearch' learns from: kind = \"pairs\""),
+            (Network::Arsg(arsg), Some(DataRecipe::Recordings(listed))) => Box::new(arsg.on(listed.listed(folder, self.train.seed)?)),
+            (Network::Arsg(arsg), Some(DataRecipe::Timit(timit))) => Box::new(arsg.on(timit.timit(folder, self.train.seed)?)),
+            (Network::Arsg(_), Some(_)) => return Err(listening::other_data()),
             (Network::Handwriting(handwriting), Some(DataRecipe::PenFonts(fonts))) => {
                 Box::new(handwriting.on(fonts.open(folder, self.train.seed)?))
             }

@@ -4,8 +4,9 @@ use super::RnnSearch;
 use crate::array::{Array, DType};
 use crate::error::{Error, Result};
 use crate::graph::Var;
+use crate::models::gru::GruLayer;
 use crate::models::layers::{Affine, Fill, Layers};
-use crate::ops::{Direction, Gru, Recurrent, RecurrentInputs, concat, number, zeros};
+use crate::ops::{Direction, concat, number};
 
 /// Deviation of the numbers that matrices begin with.
 const USUAL: Fill<'_> = Fill::Normal(0.01);
@@ -15,23 +16,13 @@ const USUAL: Fill<'_> = Fill::Normal(0.01);
 pub struct Network {
     sizes: RnnSearch,
     source: Var,
-    encoder: Cell,
+    encoder: GruLayer,
     begin: Affine,
     align: Option<Align>,
     target: Var,
-    decoder: Cell,
+    decoder: GruLayer,
     readout: Affine,
     output: Affine,
-}
-
-/// Of so many directions, as [`Var::gru`] takes it.
-#[derive(Clone, Debug)]
-struct Cell {
-    w: Var,
-    r: Var,
-    /// Of the input, then, as the published GRU has none, zeros of the recurrence.
-    b: Var,
-    gru: Gru,
 }
 
 #[derive(Clone, Debug)]
@@ -72,24 +63,6 @@ pub struct Step {
     pub alpha: Option<Var>,
 }
 
-impl Cell {
-    fn new(layers: &mut Layers<'_>, name: &str, direction: Direction, [inputs, units]: [usize; 2]) -> Result<Self> {
-        let (d, gates) = (direction.count(), units.saturating_mul(3));
-        let w = layers.tensor(&format!("{name}.weight"), &[d, gates, inputs], USUAL)?;
-        let r = layers.tensor(&format!("{name}.recurrent"), &[d, gates, units], Fill::Orthogonal)?;
-        let b = layers.tensor(&format!("{name}.bias"), &[d, gates], Fill::Zeros)?;
-        let b = concat(&[&b, &zeros(&b, &[d, gates])?], 1)?;
-        let common = Recurrent { direction, batch_first: true, ..Recurrent::default() };
-        Ok(Self { w, r, b, gru: Gru { common, ..Gru::default() } })
-    }
-
-    /// Outputs (B, T, D, n) and last states (B, D, n) of x (B, T, ..).
-    fn of(&self, x: &Var, sequence_lens: Option<&Var>, initial_h: Option<&Var>) -> Result<(Var, Var)> {
-        let others = RecurrentInputs { b: Some(&self.b), sequence_lens, initial_h, ..RecurrentInputs::default() };
-        x.gru(&self.w, &self.r, others, &self.gru)
-    }
-}
-
 impl Network {
     /// The network of these sizes, whose weights are `encoder.embedding`, `encoder.weight`, `.recurrent` and `.bias`, `begin`, `align.state`,
     /// `align.annotation` and `align.score`, `decoder` as `encoder`, `readout` and `output`.
@@ -111,11 +84,11 @@ impl Network {
         Ok(Self {
             sizes,
             source: layers.tensor("encoder.embedding", &[source, m], USUAL)?,
-            encoder: Cell::new(layers, "encoder", direction, [m, n])?,
+            encoder: GruLayer::new(layers, "encoder", direction, [m, n], USUAL)?,
             begin: layers.affine("begin", [n, n], [USUAL, Fill::Zeros])?,
             align: searches.then(|| align(layers)).transpose()?,
             target: layers.tensor("decoder.embedding", &[target, m], USUAL)?,
-            decoder: Cell::new(layers, "decoder", Direction::Forward, [m.saturating_add(d), n])?,
+            decoder: GruLayer::new(layers, "decoder", Direction::Forward, [m.saturating_add(d), n], USUAL)?,
             readout: layers.affine("readout", [n.saturating_add(m).saturating_add(d), maxout.saturating_mul(2)], [USUAL, Fill::Zeros])?,
             output: layers.affine("output", [maxout, target], [USUAL, Fill::Zeros])?,
         })

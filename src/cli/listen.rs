@@ -1,0 +1,168 @@
+//! `foveate listen`
+
+use super::DeviceArgs;
+use super::bars;
+use super::photos::milliseconds;
+use super::translate::before_end;
+use clap::Args;
+use foveate::array::picture;
+use foveate::models::arsg::{Arsg, Manner, Part, Recogniser, Recognition, Recording, Sound, folded, listed, listened, timit};
+use foveate::models::rnnsearch::END;
+use foveate::nn::Weights;
+use foveate::nn::metrics::Sequences;
+use foveate::{Error, Result};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A model is a file of `foveate train` by a recipe of the system arsg: spoken-digits, after
+scripts/spoken-digits.sh, or timit. Recordings are WAV or NIST SPHERE files at any rate.
+
+A list has a recording on each line, or a recording, a tab and its phones: then errors are
+counted. --repeat lets each recording follow itself, as the paper tries what a network does with
+recordings longer than those it has learnt from; --window holds it to where it last was.
+
+Examples:
+  foveate listen three.wav --model runs/spoken-digits/weights.safetensors --picture heard.png
+  foveate listen --file target/spoken-digits/test.tsv --model MODEL.safetensors --repeat 5
+  foveate listen --timit TIMIT --folded --model runs/timit/weights.safetensors")]
+pub(super) struct Listen {
+    /// What to listen to
+    #[arg(required_unless_present_any = ["file", "timit"])]
+    recordings: Vec<PathBuf>,
+    /// The network: what `foveate train` wrote
+    #[arg(short, long, value_name = "WEIGHTS.safetensors")]
+    model: PathBuf,
+    /// Listen to the recordings of a list instead
+    #[arg(short, long, value_name = "FILE", conflicts_with = "recordings")]
+    file: Option<PathBuf>,
+    /// Listen to TIMIT's core test set instead, in the folder with TRAIN and TEST
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["recordings", "file"])]
+    timit: Option<PathBuf>,
+    /// Count errors in the 39 classes of TIMIT's 61 phones
+    #[arg(long)]
+    folded: bool,
+    /// How many sequences are followed at once [default: 10, or as many as there are phones]
+    #[arg(short, long, value_name = "K")]
+    beam: Option<usize>,
+    /// Each recording so many times, one after the other
+    #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    repeat: u16,
+    /// What scores are multiplied by before they become weights [default: as it was trained]
+    #[arg(long, value_name = "NUMBER")]
+    sharpness: Option<f32>,
+    /// Listen no more than so many frames of 10 ms from where it last did
+    #[arg(long, value_name = "FRAMES", value_parser = clap::value_parser!(u32).range(1..))]
+    window: Option<u32>,
+    /// The most phones of a recording [default: one for every 40 ms, and 10]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    longest: Option<u32>,
+    /// Draw what was heard, and where it listened for each phone; of one recording
+    #[arg(short, long, value_name = "FILE.png", conflicts_with_all = ["file", "timit"])]
+    picture: Option<PathBuf>,
+    /// Print a JSON object for each recording
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+impl Listen {
+    pub(super) fn run(self) -> Result<ExitCode> {
+        if let (Some(_), [_, another, ..]) = (&self.picture, &self.recordings[..]) {
+            return Err(Error::shape("listen", format!("--picture is of one recording, and there is {} too", another.display())));
+        }
+        if let Some(sharpness) = self.sharpness.filter(|sharpness| !(*sharpness > 0.0 && sharpness.is_finite())) {
+            return Err(Error::shape("listen", format!("--sharpness {sharpness}; it must be positive")));
+        }
+        let recordings = match (&self.file, &self.timit) {
+            (Some(file), _) => listed(file)?,
+            (_, Some(folder)) => timit(folder, Part::CoreTest)?,
+            _ => self.recordings.iter().map(|path| Recording { path: path.clone(), phones: String::new() }).collect(),
+        };
+        let weights = Weights::open(&self.model)?;
+        let opened = Instant::now();
+        let device = self.device.open()?;
+        let trained = Manner::of(&weights)?;
+        let sharpness = self.sharpness.unwrap_or(trained.sharpness);
+        let manner = Manner { sharpness, window: self.window.map(|window| window as usize) };
+        let beam = self.beam.map_or_else(|| Ok(Arsg::of(&weights)?.phones.min(10)), Ok)?;
+        let mut recogniser = Recogniser::new(&device, &weights, beam, manner)?;
+        eprintln!("{}, compiled in {}", device.name(), milliseconds(opened));
+        self.listen(&recordings, &mut recogniser)
+    }
+
+    /// Listens to recordings; counts errors against the phones of those that have some.
+    fn listen(&self, recordings: &[Recording], recogniser: &mut Recogniser) -> Result<ExitCode> {
+        let begin = Instant::now();
+        let bar = bars::rated(recordings.len() as u64);
+        let (mut counted, mut numbers) = (Sequences::default(), Numbers { folded: self.folded, known: HashMap::new() });
+        let mut seconds = 0.0;
+        for recording in recordings {
+            let sound = Sound::open(&recording.path)?.repeated(usize::from(self.repeat))?;
+            let found = self.found(recogniser, &sound, &recording.path)?;
+            seconds += sound.seconds();
+            let path = recording.path.display().to_string();
+            bar.suspend(|| self.say(&path, &found));
+            if let Some(picture) = &self.picture {
+                let features = recogniser.filterbank().of(&sound)?;
+                picture::write_png(picture, &listened(&features, &recogniser.language().names(&found.phones), &found.alphas)?)?;
+                eprintln!("what was heard is drawn in {}", picture.display());
+            }
+            if !recording.phones.is_empty() {
+                let heard = numbers.of(recogniser.language().names(before_end(&found.phones)).into_iter());
+                let once = numbers.of(recording.phones.split_whitespace());
+                counted.add(&heard, &[&once.repeat(usize::from(self.repeat))]);
+            }
+            if let Some(rate) = counted.error_rate() {
+                bar.set_message(format!("phone error rate {:.2} %", 100.0 * rate));
+            }
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        let summary = counted.error_rate().map_or_else(String::new, |rate| format!(": phone error rate {:.2} %", 100.0 * rate));
+        eprintln!("{} recordings of {seconds:.1} s in {}{summary}", recordings.len(), milliseconds(begin));
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn found(&self, recogniser: &mut Recogniser, sound: &Sound, path: &std::path::Path) -> Result<Recognition> {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of phones")]
+        let longest = self.longest.map_or((sound.seconds() / 0.04) as usize + 10, |longest| longest as usize);
+        let found = recogniser.recognise(sound, longest)?.into_iter().next();
+        found.ok_or_else(|| Error::shape("listen", format!("nothing was recognised in {}", path.display())))
+    }
+
+    fn say(&self, path: &str, found: &Recognition) {
+        if self.json {
+            let ended = found.phones.last() == Some(&END);
+            println!(
+                "{}",
+                serde_json::json!({ "recording": path, "phones": found.text, "ended": ended, "log_probability": found.log_probability })
+            );
+        } else {
+            println!("{path}\t{}", found.text);
+        }
+    }
+}
+
+/// Numbers for phones, or for their classes.
+struct Numbers {
+    folded: bool,
+    known: HashMap<String, i32>,
+}
+
+impl Numbers {
+    fn of<'a>(&mut self, phones: impl Iterator<Item = &'a str>) -> Vec<i32> {
+        let folded = self.folded;
+        let counted = phones.filter_map(|phone| if folded { self::folded(phone) } else { Some(phone) });
+        let number = |phone: &str| {
+            // END is 0.
+            let next = i32::try_from(self.known.len() + 1).unwrap_or(i32::MAX);
+            *self.known.entry(phone.to_owned()).or_insert(next)
+        };
+        counted.map(number).collect()
+    }
+}

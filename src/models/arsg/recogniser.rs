@@ -1,0 +1,161 @@
+//! Phones by beam search, one recording at a time.
+
+use super::network::{Heard, Network};
+use super::{Arsg, Filterbank, Manner, NOTHING, Sound};
+use crate::array::{Array, TensorType};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Var};
+use crate::models::beam::{self, Beginning, Ended, Search, Step};
+use crate::models::layers::Layers;
+use crate::models::rnnsearch::{Language, Side};
+use crate::nn::Weights;
+use crate::plan::Device;
+use std::collections::BTreeMap;
+
+/// Recognises recordings of any length.
+#[derive(Debug)]
+pub struct Recogniser {
+    device: Device,
+    weights: Weights,
+    sizes: Arsg,
+    language: Language,
+    filterbank: Filterbank,
+    manner: Manner,
+    width: usize,
+    /// Searches by how many frames a recording may have.
+    searches: BTreeMap<usize, Search>,
+}
+
+/// What was recognised.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recognition {
+    /// The phones, as text.
+    pub text: String,
+    /// Their numbers, the end among them if the network ended it.
+    pub phones: Vec<i32>,
+    /// The logarithm of the probability of all of them.
+    pub log_probability: f32,
+    /// Where the network listened for each, (phones, frames).
+    pub alphas: Array,
+}
+
+impl Recogniser {
+    /// The recogniser of `weights`, whose metadata have its phones. It follows `width` sequences at once.
+    ///
+    /// # Errors
+    /// If a weight is missing or of another shape, by name; if phones and weights differ in number; if `width` is 0 or more than there are
+    /// phones.
+    pub fn new(device: &Device, weights: &Weights, width: usize, manner: Manner) -> Result<Self> {
+        let (sizes, language) = (Arsg::of(weights)?, Language::of(weights, Side::Target)?);
+        if language.words() != sizes.phones {
+            let reason = format!("its language has {} phones, its layers {}", language.words(), sizes.phones);
+            return Err(Error::model(weights.source(), reason));
+        }
+        let filterbank = Filterbank::heard_by(weights, sizes.features)?;
+        let (device, weights) = (device.clone(), weights.clone());
+        let mut made = Self { device, weights, sizes, language, filterbank, manner, width, searches: BTreeMap::new() };
+        made.search(1)?;
+        Ok(made)
+    }
+
+    /// How large the network is.
+    pub fn sizes(&self) -> Arsg {
+        self.sizes
+    }
+
+    /// The phones it knows.
+    pub fn language(&self) -> &Language {
+        &self.language
+    }
+
+    /// What it makes of sounds.
+    pub fn filterbank(&self) -> Filterbank {
+        self.filterbank
+    }
+
+    /// What a recording says, the likeliest first, by the logarithm of the probability of no more than `longest` phones each.
+    ///
+    /// # Errors
+    /// If the recording is shorter than a frame, or the device fails.
+    pub fn recognise(&mut self, sound: &Sound, longest: usize) -> Result<Vec<Recognition>> {
+        let features = self.filterbank.of(sound)?;
+        let (frames, values) = (features.shape()[0], features.values::<f32>()?);
+        let (places, search) = self.search(frames)?;
+        let room = Array::from_fn([1, places, values.len() / frames], |at| values.get(at).copied().unwrap_or(NOTHING));
+        let found = search.sentences(&room, longest, false)?;
+        let one = |found: beam::Found| {
+            let looked: Vec<f32> = found.looked.chunks(places).flat_map(|row| &row[..frames]).copied().collect();
+            Ok(Recognition {
+                text: self.language.write(&found.words),
+                alphas: Array::new([found.words.len(), frames], looked)?,
+                log_probability: -found.cost,
+                phones: found.words,
+            })
+        };
+        found.into_iter().map(one).collect()
+    }
+
+    /// The search in recordings of so many frames, and how many it has room for: an eighth more at most.
+    fn search(&mut self, frames: usize) -> Result<(usize, &mut Search)> {
+        let step = (frames.next_power_of_two() / 16).max(16);
+        let places = frames.next_multiple_of(step);
+        if !self.searches.contains_key(&places) {
+            let Self { weights, sizes, manner, .. } = self;
+            let searched = Searched { weights, sizes: *sizes, manner: *manner, places };
+            self.searches.insert(places, Search::new(&self.device, &searched, self.width)?);
+        }
+        let search = self.searches.get_mut(&places).ok_or_else(|| Error::shape("arsg", "a search is missing"))?;
+        Ok((places, search))
+    }
+}
+
+struct Searched<'a> {
+    weights: &'a Weights,
+    sizes: Arsg,
+    manner: Manner,
+    places: usize,
+}
+
+impl Searched<'_> {
+    fn network(&self, graph: &Graph) -> Result<Network> {
+        Network::new(&mut Layers::load(graph, self.weights), self.sizes)
+    }
+}
+
+impl beam::Network for Searched<'_> {
+    const NAME: &'static str = "arsg beam";
+    const START: i32 = -1;
+    const ENDED: Ended = Ended::Leaves;
+
+    fn words(&self) -> usize {
+        self.sizes.phones
+    }
+
+    fn source(&self) -> TensorType {
+        TensorType::f32([1, self.places, self.sizes.features])
+    }
+
+    fn begin(&self, sound: &Var) -> Result<Beginning> {
+        let network = self.network(sound.graph())?;
+        let heard = network.hear(sound)?;
+        let (state, alpha) = network.begin(&heard)?;
+        let context = heard.annotations.narrow(1, 0, 1)?.squeeze(1)?;
+        Ok(Beginning { source: vec![heard.annotations, heard.projected, heard.mask], states: vec![state, context, alpha] })
+    }
+
+    fn step(&self, graph: &Graph, at: &Beginning, words: &Var) -> Result<Step> {
+        let ([annotations, projected, mask], [state, context, alpha]) = (&at.source[..], &at.states[..]) else {
+            return Err(Error::shape(Self::NAME, "its states are three of the recording's and three of each sequence's"));
+        };
+        let network = self.network(graph)?;
+        // Every sequence is of the same recording.
+        let copies = |var: &Var| var.expand([&[words.shape()[0]], &var.shape()[1..]].concat());
+        let heard = Heard { annotations: copies(annotations)?, projected: copies(projected)?, mask: copies(mask)? };
+        // Before the first phone nothing has been written that a state could follow.
+        let zero = graph.constant(Array::scalar(0i32))?;
+        let state = words.less(&zero)?.unsqueeze(1)?.where_(state, &network.next(state, context, &words.maximum(&zero)?)?)?;
+        let look = network.look(&heard, &state, alpha, self.manner)?;
+        let logs = network.scores(&state, &look.context)?.log_softmax(-1)?;
+        Ok(Step { log_probabilities: logs, states: vec![state, look.context, look.alpha.clone()], looked: Some(look.alpha) })
+    }
+}
