@@ -42,7 +42,9 @@ def one(part, number, voices):
     draw = random.Random(f"{part} {number}")
     words = draw.choices(list(PHONES), k=draw.randint(3, 5))
     name = f"{part}/{number:04}.wav"
-    record(folder / name, voices[number % len(voices)], " ".join(words), draw)
+    # Some stop in between.
+    text = words[0] + "".join(draw.choice([", ", " ", " "]) + word for word in words[1:])
+    record(folder / name, voices[number % len(voices)], text, draw)
     return f"{name}\t{' '.join(PHONES[word] for word in words)}\n"
 
 

@@ -344,6 +344,8 @@ fn what_was_trained_listens() {
     for file in ["weights.safetensors", "listened.png"] {
         assert!(folder.path().join("run").join(file).exists(), "{file}");
     }
+    std::fs::write(folder.path().join("bare.tsv"), "1.wav\n").unwrap();
+    std::fs::write(folder.path().join("other.tsv"), "1.wav\tlow loud\n").unwrap();
     let model = ["--model", "run/weights.safetensors"];
     let heard = run(&[&["listen", "1.wav", "--picture", "heard.png", "--json", "--beam", "3"], &model[..]].concat());
     assert_code(&heard, 0);
@@ -362,6 +364,22 @@ fn what_was_trained_listens() {
     assert_code(&longer, 0);
     assert!(text(&longer.stdout).lines().all(|line| line.contains('\t')));
 
+    // Told the phones, it says when they are: in the middle of their tones, about.
+    let aligned = run(&[&["listen", "--file", "list.tsv", "--align", "--repeat", "2"], &model[..]].concat());
+    assert_code(&aligned, 0);
+    assert!(text(&aligned.stderr).contains(": phones lost "), "{}", text(&aligned.stderr));
+    let aligned = run(&[&["listen", "--file", "list.tsv", "--align", "--json"], &model[..]].concat());
+    assert_code(&aligned, 0);
+    let mut late = Vec::new();
+    for line in text(&aligned.stdout).lines() {
+        let object: serde_json::Value = serde_json::from_str(line).unwrap();
+        let (phones, times) = (object["phones"].as_str().unwrap().split(' ').count(), object["seconds"].as_array().unwrap());
+        assert_eq!(times.len(), phones + 1, "{object}");
+        late.extend(times.iter().take(phones).enumerate().map(|(k, time)| (time.as_f64().unwrap() - 0.05 - 0.1 * k as f64).abs()));
+    }
+    let near = late.iter().filter(|late| **late < 0.1).count();
+    assert!(near * 10 > late.len() * 7, "{near} of {}: {late:?}", late.len());
+
     assert!(text(&foveate(&["listen", "--help"]).stdout).contains("foveate listen --timit TIMIT --folded"));
     for (arguments, part) in [
         (vec!["listen", "1.wav", "2.wav", "--picture", "a.png"], "is of one recording, and there is 2.wav too"),
@@ -369,6 +387,8 @@ fn what_was_trained_listens() {
         (vec!["listen", "1.wav", "--sharpness", "0"], "must be positive"),
         (vec!["listen", "1.wav", "--longest", "0"], "0 is not in 1..=100000"),
         (vec!["listen", "--timit", "."], "has no TEST"),
+        (vec!["listen", "--align", "--file", "bare.tsv"], "1.wav: has no phones in the list"),
+        (vec!["listen", "--align", "--file", "other.tsv"], "has not learnt 'loud'"),
     ] {
         let refused = run(&[&arguments[..], &model[..]].concat());
         assert_ne!(refused.status.code(), Some(0));

@@ -16,18 +16,23 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
+/// Seconds that a phone may be spoken before or after it is expected.
+const NEAR: f64 = 0.1;
+
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A model is a file of `foveate train` by a recipe of the system arsg: spoken-digits, after
 scripts/spoken-digits.sh, or timit. Recordings are WAV or NIST SPHERE files at any rate.
 
 A list has a recording on each line, or a recording, a tab and its phones: then errors are
-counted. --repeat lets each recording follow itself, as the paper tries what a network does with
-recordings longer than those it has learnt from; --window holds it to where it last was.
+counted, or with --align it is told the phones and says when each is spoken. --repeat lets each
+recording follow itself, as the paper tries what a network does with recordings longer than those
+it has learnt from; --window holds it to where it last was.
 
 Examples:
   foveate listen three.wav --model runs/spoken-digits/weights.safetensors --picture heard.png
   foveate listen --file target/spoken-digits/test.tsv --model MODEL.safetensors --repeat 5
+  foveate listen --file calls.tsv --align --model MODEL.safetensors
   foveate listen --timit TIMIT --folded --model runs/timit/weights.safetensors")]
 pub(super) struct Listen {
     /// What to listen to
@@ -45,6 +50,9 @@ pub(super) struct Listen {
     /// Count errors in the 39 classes of TIMIT's 61 phones
     #[arg(long)]
     folded: bool,
+    /// Say when each phone of a list's recordings is spoken, in seconds
+    #[arg(long, conflicts_with_all = ["recordings", "picture", "folded", "beam", "longest"])]
+    align: bool,
     /// How many sequences are followed at once [default: 10, or as many as there are phones]
     #[arg(short, long, value_name = "K")]
     beam: Option<usize>,
@@ -92,23 +100,16 @@ impl Listen {
         let beam = self.beam.map_or_else(|| Ok(Arsg::of(&weights)?.phones.min(10)), Ok)?;
         let mut recogniser = Recogniser::new(&device, &weights, beam, manner)?;
         eprintln!("{}, compiled in {}", device.name(), milliseconds(opened));
-        self.listen(&recordings, &mut recogniser)
+        if self.align { self.align(&recordings, &mut recogniser) } else { self.listen(&recordings, &mut recogniser) }
     }
 
     /// Listens to recordings; counts errors against the phones of those that have some.
     fn listen(&self, recordings: &[Recording], recogniser: &mut Recogniser) -> Result<ExitCode> {
-        let begin = Instant::now();
-        let bar = bars::rated(recordings.len() as u64);
         let (mut counted, mut numbers) = (Sequences::default(), Numbers { folded: self.folded, known: HashMap::new() });
-        let mut seconds = 0.0;
-        for recording in recordings {
-            let sound = Sound::open(&recording.path)?.repeated(usize::from(self.repeat))?;
-            let found = self.found(recogniser, &sound, &recording.path)?;
-            seconds += sound.seconds();
-            let path = recording.path.display().to_string();
-            bar.suspend(|| self.say(&path, &found));
+        self.each(recordings, "phone error rate", |recording, sound| {
+            let found = self.found(recogniser, sound, &recording.path)?;
             if let Some(picture) = &self.picture {
-                let features = recogniser.filterbank().of(&sound)?;
+                let features = recogniser.filterbank().of(sound)?;
                 picture::write_png(picture, &listened(&features, &recogniser.language().names(&found.phones), &found.alphas)?)?;
                 eprintln!("what was heard is drawn in {}", picture.display());
             }
@@ -117,13 +118,70 @@ impl Listen {
                 let once = numbers.of(recording.phones.split_whitespace());
                 counted.add(&heard, &[&once.repeat(usize::from(self.repeat))]);
             }
-            if let Some(rate) = counted.error_rate() {
-                bar.set_message(format!("phone error rate {:.2} %", 100.0 * rate));
+            let fields = serde_json::json!({
+                "phones": found.text, "ended": found.phones.last() == Some(&END), "log_probability": found.log_probability,
+            });
+            Ok((found.text, fields, counted.error_rate()))
+        })
+    }
+
+    /// Says when phones are spoken; counts those of repeated recordings that are not found where they are in the recording alone.
+    fn align(&self, recordings: &[Recording], recogniser: &mut Recogniser) -> Result<ExitCode> {
+        let (mut lost, mut all) = (0u64, 0u64);
+        self.each(recordings, "phones lost", |recording, sound| {
+            if recording.phones.is_empty() {
+                let reason = "has no phones in the list, which --align tells the network";
+                return Err(Error::model(recording.path.display().to_string(), reason));
             }
+            let phones = vec![recording.phones.as_str(); usize::from(self.repeat)].join(" ");
+            let found = recogniser.align(sound, &phones)?;
+            let times = found.times();
+            if self.repeat > 1 {
+                let length = sound.seconds() / f64::from(self.repeat);
+                let alone = recogniser.align(&Sound::open(&recording.path)?, &recording.phones)?.times();
+                let expected = (0..self.repeat).flat_map(|k| alone[..alone.len() - 1].iter().map(move |time| time + f64::from(k) * length));
+                for (time, expected) in times.iter().zip(expected) {
+                    all += 1;
+                    lost += u64::from((time - expected).abs() > NEAR);
+                }
+            }
+            let text: Vec<String> = phones.split_whitespace().zip(&times).map(|(phone, time)| format!("{phone} {time:.2}")).collect();
+            let fields = serde_json::json!({ "phones": phones, "seconds": times, "log_probability": found.log_probability });
+            Ok((text.join("  "), fields, (all > 0).then(|| lost as f64 / all as f64)))
+        })
+    }
+
+    /// Opens each recording, as often as it is to be repeated, and prints what `hear` makes of it: a line or an object, and the share of what is
+    /// wrong so far.
+    fn each(
+        &self,
+        recordings: &[Recording],
+        wrong: &str,
+        mut hear: impl FnMut(&Recording, &Sound) -> Result<(String, serde_json::Value, Option<f64>)>,
+    ) -> Result<ExitCode> {
+        let (begin, bar) = (Instant::now(), bars::rated(recordings.len() as u64));
+        let (mut seconds, mut summary) = (0.0, String::new());
+        for recording in recordings {
+            let sound = Sound::open(&recording.path)?.repeated(usize::from(self.repeat))?;
+            let (text, mut fields, share) = hear(recording, &sound)?;
+            let path = recording.path.display().to_string();
+            bar.suspend(|| {
+                if self.json {
+                    fields["recording"] = path.into();
+                    println!("{fields}");
+                } else {
+                    println!("{path}\t{text}");
+                }
+            });
+            if let Some(share) = share {
+                summary = format!("{wrong} {:.2} %", 100.0 * share);
+                bar.set_message(summary.clone());
+            }
+            seconds += sound.seconds();
             bar.inc(1);
         }
         bar.finish_and_clear();
-        let summary = counted.error_rate().map_or_else(String::new, |rate| format!(": phone error rate {:.2} %", 100.0 * rate));
+        let summary = if summary.is_empty() { summary } else { format!(": {summary}") };
         eprintln!("{} recordings of {seconds:.1} s in {}{summary}", recordings.len(), milliseconds(begin));
         Ok(ExitCode::SUCCESS)
     }
@@ -133,18 +191,6 @@ impl Listen {
         let longest = self.longest.map_or((sound.seconds() / 0.04) as usize + 10, |longest| longest as usize);
         let found = recogniser.recognise(sound, longest)?.into_iter().next();
         found.ok_or_else(|| Error::shape("listen", format!("nothing was recognised in {}", path.display())))
-    }
-
-    fn say(&self, path: &str, found: &Recognition) {
-        if self.json {
-            let ended = found.phones.last() == Some(&END);
-            println!(
-                "{}",
-                serde_json::json!({ "recording": path, "phones": found.text, "ended": ended, "log_probability": found.log_probability })
-            );
-        } else {
-            println!("{path}\t{}", found.text);
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 use foveate::array::{Array, DType, TensorType};
 use foveate::graph::{Graph, Var};
 use foveate::models::Layers;
+use foveate::models::arsg::{self, Arsg, Manner};
 use foveate::models::deconvnet::{self, DeconvNet};
 use foveate::models::draw::{Draw, Glimpses};
 use foveate::models::fcn::{Fcn, Variant};
@@ -45,6 +46,7 @@ pub(super) enum System {
     /// With a text to write, or without.
     Handwriting(bool),
     SmemVqa,
+    Arsg,
 }
 
 /// Size and work of a system.
@@ -78,6 +80,7 @@ impl System {
             Self::Handwriting(true),
             Self::Handwriting(false),
             Self::SmemVqa,
+            Self::Arsg,
         ]);
         all
     }
@@ -109,6 +112,7 @@ impl System {
             Self::Handwriting(true) => "handwriting",
             Self::Handwriting(false) => "handwriting-prediction",
             Self::SmemVqa => "smem-vqa",
+            Self::Arsg => "arsg",
             Self::Mnist(name, ..) | Self::Svhn(name, _) => name,
         }
     }
@@ -130,6 +134,7 @@ impl System {
             Self::Handwriting(true) => "Graves, 2013: 57 characters, 700 points of a line of 28",
             Self::Handwriting(false) => "Graves, 2013: without a text, 700 points of a line",
             Self::SmemVqa => "Xu, Saenko, ECCV 2016: two hops on GoogLeNet, VQA's words and answers",
+            Self::Arsg => "Chorowski et al., NIPS 2015: TIMIT's 61 phones, 40 of them in 3 s",
             Self::Mnist(..) | Self::Svhn(..) => "Jaderberg, Simonyan, Zisserman, Kavukcuoglu, NIPS 2015",
         }
     }
@@ -234,6 +239,14 @@ impl System {
                 let seen: usize = GoogLeNet::PUBLISHED.parameters()?.iter().map(Parameter::len).sum();
                 Ok(Size::new(seen + weights.parameters(), cost, data.shape()))
             }
+            Self::Arsg => {
+                let (graph, weights) = (Graph::new(), zeros(Arsg::TIMIT.tensors()?));
+                let sound = graph.input("sound", TensorType::f32([1, FRAMES, Arsg::TIMIT.features]))?;
+                let network = arsg::Network::new(&mut Layers::load(&graph, &weights), Arsg::TIMIT)?;
+                let cost = Cost::of(&[&network.greedy(&sound, PHONES, Manner::default())?.0])?;
+                let picture = format!("{FRAMES} frames");
+                Ok(Size { parameters: weights.parameters(), multiply_adds: cost.multiply_adds, picture })
+            }
         }
     }
 
@@ -256,6 +269,7 @@ impl System {
             (Self::Mnist(_, task, transforms, convolves), None) => mnist(task, transforms, convolves)?.init(seed),
             (Self::Svhn(_, placement), None) => Svhn::new(64, placement).init(seed),
             (Self::Handwriting(text), None) => handwriting(text).initial(seed),
+            (Self::Arsg, None) => Arsg::TIMIT.initial(seed),
             (Self::RnnSearch, None) => RnnSearch::PUBLISHED.initial(seed),
             (Self::Unet, None) => UNet::new().initial(seed),
             (Self::Multiscale, None) => Multiscale::new().initial(seed),
@@ -284,6 +298,9 @@ const SENTENCE: usize = 25;
 /// Points of a line of handwriting whose work is counted, and its characters: about what IAM-OnDB's have.
 const POINTS: usize = 700;
 const CHARACTERS: usize = 28;
+/// Frames of a sentence that is heard, whose work is counted, and its phones.
+const FRAMES: usize = 300;
+const PHONES: usize = 40;
 /// With the published script's sizes and COCO's words of five occurrences or more.
 const NEURALTALK: rnn_captioning::Config =
     rnn_captioning::Config { form: Form::NeuralTalk { once: false }, features: 4096, embedding: 256, hidden: 256, words: 8791 };

@@ -1,6 +1,6 @@
 //! The recogniser of phones as recipes name it, and the recordings that it learns from: `[data]` of `kind = "recordings"` and `"timit"`.
 
-use super::experiment::{Experiment, Inputs};
+use super::experiment::{Experiment, InitialName, Inputs};
 use super::tally::Tally;
 use crate::cli::translate::before_end;
 use foveate::array::{Array, picture};
@@ -41,6 +41,9 @@ pub(super) struct ArsgRecipe {
     sharpness: f32,
     /// Units before the phones' scores, each the larger of two.
     maxout: usize,
+    /// What matrices begin with: normal numbers of deviation 0.01 as published, or one over the root of their inputs.
+    #[serde(default)]
+    initial: InitialName,
 }
 
 /// `kind = "recordings"`, and `kind = "timit"`, whose folder is the one with TRAIN and TEST and whose tests are of the speakers that are neither
@@ -131,10 +134,10 @@ impl RecordingsRecipe {
 
 impl ArsgRecipe {
     pub(super) fn on(&self, heard: Heard) -> Listening {
-        let &Self { layers, hidden, decoder, alignment, filters, width, smoothed, sharpness, maxout } = self;
+        let &Self { layers, hidden, decoder, alignment, filters, width, smoothed, sharpness, maxout, initial } = self;
         let (features, phones) = (heard.filterbank.features(), heard.language.words());
         let sizes = Arsg { features, layers, hidden, decoder, alignment, filters, width, smoothed, maxout, phones };
-        Listening { sizes, manner: Manner { sharpness, window: None }, heard }
+        Listening { sizes, initial, manner: Manner { sharpness, window: None }, heard }
     }
 }
 
@@ -146,6 +149,7 @@ pub(super) fn other_data() -> Error {
 /// A recogniser with its recordings.
 pub(super) struct Listening {
     sizes: Arsg,
+    initial: InitialName,
     manner: Manner,
     heard: Heard,
 }
@@ -169,7 +173,10 @@ impl Experiment for Listening {
 
     /// The features' moments among them, of what is learnt from.
     fn initial(&self, seed: u64) -> Result<Weights> {
-        let weights = self.sizes.initial(seed)?;
+        let weights = match self.initial {
+            InitialName::Published => self.sizes.initial(seed)?,
+            InitialName::ByInputs => self.sizes.initial_by_inputs(seed)?,
+        };
         Ok(weights.replaced(weights.source(), MEASURED.map(str::to_owned).into_iter().zip(self.heard.learnt.moments()?)))
     }
 

@@ -65,6 +65,11 @@ impl Filterbank {
         [self.rate as usize / 40, self.rate as usize / 100]
     }
 
+    /// The middle of a frame, in seconds.
+    pub(super) fn time(frame: usize) -> f64 {
+        0.01 * frame as f64 + 0.0125
+    }
+
     /// Frames of a sound of so many samples at [`Filterbank::rate`].
     pub fn frames(self, samples: usize) -> usize {
         let [length, shift] = self.frame();

@@ -14,8 +14,7 @@ pub const NOTHING: f32 = -1e30;
 /// The names of what features are normalised by, which is measured, not learnt.
 pub const MEASURED: [&str; 2] = ["features.mean", "features.deviation"];
 
-/// Deviation of the numbers that matrices begin with, and first states.
-const USUAL: Fill<'_> = Fill::Normal(0.01);
+/// What first states begin with.
 const STATE: Fill<'_> = Fill::Normal(0.001);
 
 /// A recogniser with its weights in a graph.
@@ -72,35 +71,43 @@ impl Network {
     /// # Errors
     /// If a size is 0, or a weight is missing or of another shape, by name.
     pub fn new(layers: &mut Layers<'_>, sizes: Arsg) -> Result<Self> {
+        Self::begun(layers, sizes, |_| Fill::Normal(0.01))
+    }
+
+    /// The same, whose matrices begin with what `fill` says of a unit's inputs.
+    pub(super) fn begun(layers: &mut Layers<'_>, sizes: Arsg, fill: fn(usize) -> Fill<'static>) -> Result<Self> {
         sizes.check()?;
         let Arsg { features, hidden, decoder: n, alignment, filters, width, smoothed, maxout, phones, .. } = sizes;
         let d = hidden.saturating_mul(2);
         let [mean, deviation] = MEASURED;
         let encoder = |layer: usize| {
             let (name, inputs) = (format!("encoder.{layer}"), if layer == 0 { features } else { d });
-            let gru = GruLayer::new(layers, &name, Direction::Bidirectional, [inputs, hidden], USUAL)?;
+            let gru = GruLayer::new(layers, &name, Direction::Bidirectional, [inputs, hidden], fill(inputs))?;
             Ok((gru, layers.tensor(&format!("{name}.initial"), &[2, hidden], STATE)?))
         };
         let encoder = (0..sizes.layers).map(encoder).collect::<Result<_>>()?;
         let location = |layers: &mut Layers<'_>| {
-            let filters_ = layers.tensor("align.filters", &[filters, 1, 1, width], USUAL)?;
-            Ok::<_, Error>(Location { filters: filters_, weight: layers.tensor("align.location.weight", &[alignment, filters], USUAL)? })
+            Ok::<_, Error>(Location {
+                filters: layers.tensor("align.filters", &[filters, 1, 1, width], fill(width))?,
+                weight: layers.tensor("align.location.weight", &[alignment, filters], fill(filters))?,
+            })
         };
+        let (seen, written) = (n.saturating_add(d), maxout.saturating_mul(2));
         Ok(Self {
             sizes,
             mean: layers.tensor(mean, &[features], Fill::Zeros)?,
             deviation: layers.tensor(deviation, &[features], Fill::Given(&vec![1.0; features]))?,
             encoder,
-            state: layers.tensor("align.state.weight", &[alignment, n], USUAL)?,
-            annotation: layers.affine("align.annotation", [d, alignment], [USUAL, Fill::Zeros])?,
-            score: layers.tensor("align.score", &[alignment], USUAL)?,
+            state: layers.tensor("align.state.weight", &[alignment, n], fill(n))?,
+            annotation: layers.affine("align.annotation", [d, alignment], [fill(d), Fill::Zeros])?,
+            score: layers.tensor("align.score", &[alignment], fill(alignment))?,
             location: (filters > 0).then(|| location(layers)).transpose()?,
             smooth: smoothed.then(|| layers.tensor("align.score.bias", &[1], Fill::Zeros)).transpose()?,
-            embedding: layers.tensor("decoder.embedding", &[phones, n], USUAL)?,
-            decoder: GruLayer::new(layers, "decoder", Direction::Forward, [n.saturating_add(d), n], USUAL)?,
+            embedding: layers.tensor("decoder.embedding", &[phones, n], fill(n))?,
+            decoder: GruLayer::new(layers, "decoder", Direction::Forward, [seen, n], fill(seen))?,
             initial: layers.tensor("decoder.initial", &[n], STATE)?,
-            readout: layers.affine("readout", [n.saturating_add(d), maxout.saturating_mul(2)], [USUAL, Fill::Zeros])?,
-            output: layers.affine("output", [maxout, phones], [USUAL, Fill::Zeros])?,
+            readout: layers.affine("readout", [seen, written], [fill(seen), Fill::Zeros])?,
+            output: layers.affine("output", [maxout, phones], [fill(maxout), Fill::Zeros])?,
         })
     }
 

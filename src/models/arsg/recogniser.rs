@@ -2,14 +2,14 @@
 
 use super::network::{Heard, Network};
 use super::{Arsg, Filterbank, Manner, NOTHING, Sound};
-use crate::array::{Array, TensorType};
+use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
 use crate::models::beam::{self, Beginning, Ended, Search, Step};
 use crate::models::layers::Layers;
-use crate::models::rnnsearch::{Language, Side};
+use crate::models::rnnsearch::{Language, Side, UNKNOWN, sentence_loss};
 use crate::nn::Weights;
-use crate::plan::Device;
+use crate::plan::{Device, Plan};
 use std::collections::BTreeMap;
 
 /// Recognises recordings of any length.
@@ -24,6 +24,8 @@ pub struct Recogniser {
     width: usize,
     /// Searches by how many frames a recording may have.
     searches: BTreeMap<usize, Search>,
+    /// Plans that are told the phones, by how many frames and phones there may be.
+    alignments: BTreeMap<[usize; 2], Plan>,
 }
 
 /// What was recognised.
@@ -37,6 +39,21 @@ pub struct Recognition {
     pub log_probability: f32,
     /// Where the network listened for each, (phones, frames).
     pub alphas: Array,
+}
+
+impl Recognition {
+    /// When each phone is said, in seconds: the middle of the frame that is the median of where the network listened for it.
+    pub fn times(&self) -> Vec<f64> {
+        let frames = self.alphas.shape().last().copied().unwrap_or(1).max(1);
+        let median = |row: &[f64]| {
+            let mut sum = 0.0;
+            row.iter().position(|alpha| {
+                sum += alpha;
+                sum >= 0.5
+            })
+        };
+        self.alphas.to_f64().chunks(frames).map(|row| Filterbank::time(median(row).unwrap_or(frames - 1))).collect()
+    }
 }
 
 impl Recogniser {
@@ -53,7 +70,8 @@ impl Recogniser {
         }
         let filterbank = Filterbank::heard_by(weights, sizes.features)?;
         let (device, weights) = (device.clone(), weights.clone());
-        let mut made = Self { device, weights, sizes, language, filterbank, manner, width, searches: BTreeMap::new() };
+        let mut made =
+            Self { device, weights, sizes, language, filterbank, manner, width, searches: BTreeMap::new(), alignments: BTreeMap::new() };
         made.search(1)?;
         Ok(made)
     }
@@ -78,35 +96,69 @@ impl Recogniser {
     /// # Errors
     /// If the recording is shorter than a frame, or the device fails.
     pub fn recognise(&mut self, sound: &Sound, longest: usize) -> Result<Vec<Recognition>> {
-        let features = self.filterbank.of(sound)?;
-        let (frames, values) = (features.shape()[0], features.values::<f32>()?);
-        let (places, search) = self.search(frames)?;
-        let room = Array::from_fn([1, places, values.len() / frames], |at| values.get(at).copied().unwrap_or(NOTHING));
-        let found = search.sentences(&room, longest, false)?;
-        let one = |found: beam::Found| {
-            let looked: Vec<f32> = found.looked.chunks(places).flat_map(|row| &row[..frames]).copied().collect();
-            Ok(Recognition {
-                text: self.language.write(&found.words),
-                alphas: Array::new([found.words.len(), frames], looked)?,
-                log_probability: -found.cost,
-                phones: found.words,
-            })
-        };
-        found.into_iter().map(one).collect()
+        let (room, frames) = self.room(sound)?;
+        let found = self.search(frames)?.sentences(&room, longest, false)?;
+        found.into_iter().map(|found| self.recognition(found.words, -found.cost, &found.looked, frames)).collect()
     }
 
-    /// The search in recordings of so many frames, and how many it has room for: an eighth more at most.
-    fn search(&mut self, frames: usize) -> Result<(usize, &mut Search)> {
-        let step = (frames.next_power_of_two() / 16).max(16);
-        let places = frames.next_multiple_of(step);
+    /// The recording as what has these phones, with spaces between them: where each of them is said, and how likely they are.
+    ///
+    /// # Errors
+    /// If there are no phones, the network knows one of them not, the recording is shorter than a frame, or the device fails.
+    pub fn align(&mut self, sound: &Sound, phones: &str) -> Result<Recognition> {
+        let numbers = self.language.read(phones);
+        if let Some((phone, _)) = phones.split_whitespace().zip(&numbers).find(|(_, number)| **number == UNKNOWN) {
+            return Err(Error::shape("arsg", format!("the network has not learnt '{phone}'")));
+        }
+        if numbers.len() < 2 {
+            return Err(Error::shape("arsg", "no phones to align a recording with"));
+        }
+        let (room, frames) = self.room(sound)?;
+        let key @ [places, steps] = [room.shape()[1], numbers.len().next_multiple_of(8)];
+        if !self.alignments.contains_key(&key) {
+            let graph = Graph::new();
+            let network = Network::new(&mut Layers::load(&graph, &self.weights), self.sizes)?;
+            let sound = graph.input("sound", TensorType::f32([1, places, self.sizes.features]))?;
+            let target = graph.input("target", TensorType::new(DType::I32, [1, steps]))?;
+            let (scores, alphas) = network.forced(&sound, &target, self.manner)?;
+            self.alignments.insert(key, Plan::compile(&self.device, &[&sentence_loss(&scores, &target)?, &alphas])?);
+        }
+        let plan = self.alignments.get_mut(&key).ok_or_else(|| Error::shape("arsg", "an alignment is missing"))?;
+        let target = Array::from_fn([1, steps], |at| numbers.get(at).copied().unwrap_or(-1));
+        let found = plan.run(&[("sound", &room), ("target", &target)])?;
+        let looked = &found[1].values::<f32>()?[..numbers.len() * places];
+        self.recognition(numbers, -found[0].values::<f32>()?[0], looked, frames)
+    }
+
+    /// A recording's features in as much room as a plan has, an eighth more at most, and how many frames they are.
+    fn room(&self, sound: &Sound) -> Result<(Array, usize)> {
+        let features = self.filterbank.of(sound)?;
+        let (frames, values) = (features.shape()[0], features.values::<f32>()?);
+        let numbers = [1, places(frames), features.shape()[1]];
+        Ok((Array::from_fn(numbers, |at| values.get(at).copied().unwrap_or(NOTHING)), frames))
+    }
+
+    fn recognition(&self, phones: Vec<i32>, log_probability: f32, looked: &[f32], frames: usize) -> Result<Recognition> {
+        let looked: Vec<f32> = looked.chunks(places(frames)).flat_map(|row| &row[..frames]).copied().collect();
+        let alphas = Array::new([phones.len(), frames], looked)?;
+        Ok(Recognition { text: self.language.write(&phones), phones, log_probability, alphas })
+    }
+
+    /// The search in recordings of so many frames.
+    fn search(&mut self, frames: usize) -> Result<&mut Search> {
+        let places = places(frames);
         if !self.searches.contains_key(&places) {
             let Self { weights, sizes, manner, .. } = self;
             let searched = Searched { weights, sizes: *sizes, manner: *manner, places };
             self.searches.insert(places, Search::new(&self.device, &searched, self.width)?);
         }
-        let search = self.searches.get_mut(&places).ok_or_else(|| Error::shape("arsg", "a search is missing"))?;
-        Ok((places, search))
+        self.searches.get_mut(&places).ok_or_else(|| Error::shape("arsg", "a search is missing"))
     }
+}
+
+/// How many frames plans have room for that are to hear so many.
+fn places(frames: usize) -> usize {
+    frames.next_multiple_of((frames.next_power_of_two() / 16).max(16))
 }
 
 struct Searched<'a> {

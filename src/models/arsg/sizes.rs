@@ -3,7 +3,7 @@
 use super::network::Network;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::models::layers;
+use crate::models::layers::{self, Fill};
 use crate::nn::Weights;
 
 /// The sizes of a recogniser, all of which the shapes of its weights tell.
@@ -71,6 +71,15 @@ impl Arsg {
     pub fn initial(&self, seed: u64) -> Result<Weights> {
         let graph = Graph::new();
         layers::fresh(&graph, seed, |layers| Network::new(layers, *self).map(|_| ()))
+    }
+
+    /// The same for small networks: matrices uniform in plus or minus one over the root of a unit's inputs.
+    ///
+    /// # Errors
+    /// As [`Arsg::initial`].
+    pub fn initial_by_inputs(&self, seed: u64) -> Result<Weights> {
+        let graph = Graph::new();
+        layers::fresh(&graph, seed, |layers| Network::begun(layers, *self, Fill::Uniform).map(|_| ()))
     }
 
     /// Names and shapes of the weights.
