@@ -12,7 +12,8 @@ use foveate::array::picture::Picture;
 use foveate::graph::{Graph, Var};
 use foveate::models::Layers;
 use foveate::models::arsg::{
-    Arsg, Filterbank, Hearing, MEASURED, Manner, NOTHING, Network, Recogniser, Recording, Recordings, Room, Sound, listened,
+    Arsg, Filterbank, Hearing, MEASURED, Manner, NOTHING, Network, Recogniser, Recording, Recordings, Room, SAMPLE_PHONES, Sound, listened,
+    sample,
 };
 use foveate::models::rnnsearch::{END, Language, Side, Unit, sentence_loss};
 use foveate::nn::{Weights, init};
@@ -293,6 +294,22 @@ fn recordings_become_examples() {
     let error = set(Room { frames: 5, ..room }, Hearing::default()).unwrap_err().to_string();
     assert!(error.contains("none of 4 has 1 to 5 frames and 1 to 3 phones"), "{error}");
     assert!(set(room, Hearing { noise: -1.0, ..Hearing::default() }).is_err());
+}
+
+#[test]
+fn the_network_that_comes_along_hears_the_recording_that_does() {
+    let heard = foveate(&["listen", "--json"]);
+    assert_code(&heard, 0);
+    let object: serde_json::Value = serde_json::from_str(text(&heard.stdout).trim()).unwrap();
+    assert_eq!(object["phones"].as_str(), Some(SAMPLE_PHONES));
+    let aligned = foveate(&["listen", "--align", "--json"]);
+    assert_code(&aligned, 0);
+    let object: serde_json::Value = serde_json::from_str(text(&aligned.stdout).trim()).unwrap();
+    let times: Vec<f64> = object["seconds"].as_array().unwrap().iter().map(|time| time.as_f64().unwrap()).collect();
+    assert_eq!(times.len(), 18);
+    // One after the other, but that it may look at a neighbour for what it hears there.
+    let forward = times.windows(2).all(|pair| pair[1] > pair[0] - 0.15) && times[17] - times[0] > 1.5;
+    assert!(forward && *times.last().unwrap() < sample().unwrap().seconds(), "{times:?}");
 }
 
 const RECIPE: &str = r#"

@@ -15,7 +15,7 @@
 @group(0) @binding(4) var<storage, read_write> output: array<vec4<f32>>; // [images, output_channels, height, width]
 
 override HAS_BIAS: bool = false;
-override ROWS: u32 = 16; // 8 or 16
+override ROWS: u32 = 16; // 1, 2, 4, 8 or 16
 override VECTORS: u32 = 4; // 1, 2 or 4
 override TAPS: u32 = 3; // of a kernel's row in one step: divides kernel.y, at most 7; one where dilation.y is not
 override PLANES: u32 = 1; // input channels in one step: divides group_inputs; more than one only where the kernel is 1x1; at most 4
@@ -95,7 +95,10 @@ fn main(
                     weights[t].x = weight[w.x + t];
                     if ROWS > LANES { weights[t].y = weight[w.y + t]; }
                 }
-                rows_of(0); rows_of(1); rows_of(2); rows_of(3); rows_of(4); rows_of(5); rows_of(6); rows_of(7);
+                rows_of(0);
+                if ROWS > 1 { rows_of(1); }
+                if ROWS > 2 { rows_of(2); rows_of(3); }
+                if ROWS > 4 { rows_of(4); rows_of(5); rows_of(6); rows_of(7); }
                 w += PLANES * TAPS;
             }
         }

@@ -6,7 +6,9 @@ use super::photos::milliseconds;
 use super::translate::before_end;
 use clap::Args;
 use foveate::array::picture;
-use foveate::models::arsg::{Arsg, Manner, Part, Recogniser, Recognition, Recording, Sound, folded, listed, listened, timit};
+use foveate::models::arsg::{
+    self, Arsg, Manner, Part, Recogniser, Recognition, Recording, SAMPLE_PHONES, Sound, folded, listed, listened, sample, timit,
+};
 use foveate::models::rnnsearch::END;
 use foveate::nn::Weights;
 use foveate::nn::metrics::Sequences;
@@ -21,8 +23,10 @@ const NEAR: f64 = 0.1;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A model is a file of `foveate train` by a recipe of the system arsg: spoken-digits, after
-scripts/spoken-digits.sh, or timit. Recordings are WAV or NIST SPHERE files at any rate.
+Without a --model by a small network that foveate has trained on spoken digits, and without a
+recording to one that comes along. A model is a file of `foveate train` by a recipe of the system
+arsg: spoken-digits, after scripts/spoken-digits.sh, or timit. Recordings are WAV or NIST SPHERE
+files at any rate.
 
 A list has a recording on each line, or a recording, a tab and its phones: then errors are
 counted, or with --align it is told the phones and says when each is spoken. --repeat lets each
@@ -30,17 +34,17 @@ recording follow itself, as the paper tries what a network does with recordings 
 it has learnt from; --window holds it to where it last was.
 
 Examples:
-  foveate listen three.wav --model runs/spoken-digits/weights.safetensors --picture heard.png
-  foveate listen --file target/spoken-digits/test.tsv --model MODEL.safetensors --repeat 5
-  foveate listen --file calls.tsv --align --model MODEL.safetensors
+  foveate listen --picture heard.png
+  foveate listen three.wav four.wav
+  foveate listen --file target/spoken-digits/test.tsv --repeat 5
+  foveate listen --file target/spoken-digits/strangers.tsv --align
   foveate listen --timit TIMIT --folded --model runs/timit/weights.safetensors")]
 pub(super) struct Listen {
-    /// What to listen to
-    #[arg(required_unless_present_any = ["file", "timit"])]
+    /// What to listen to [default: a recording that comes along]
     recordings: Vec<PathBuf>,
-    /// The network: what `foveate train` wrote
+    /// The network: what `foveate train` wrote [default: one of spoken digits]
     #[arg(short, long, value_name = "WEIGHTS.safetensors")]
-    model: PathBuf,
+    model: Option<PathBuf>,
     /// Listen to the recordings of a list instead
     #[arg(short, long, value_name = "FILE", conflicts_with = "recordings")]
     file: Option<PathBuf>,
@@ -89,9 +93,10 @@ impl Listen {
         let recordings = match (&self.file, &self.timit) {
             (Some(file), _) => listed(file)?,
             (_, Some(folder)) => timit(folder, Part::CoreTest)?,
+            _ if self.recordings.is_empty() => vec![Recording { path: PathBuf::new(), phones: SAMPLE_PHONES.to_owned() }],
             _ => self.recordings.iter().map(|path| Recording { path: path.clone(), phones: String::new() }).collect(),
         };
-        let weights = Weights::open(&self.model)?;
+        let weights = self.model.as_ref().map_or_else(arsg::weights, Weights::open)?;
         let opened = Instant::now();
         let device = self.device.open()?;
         let trained = Manner::of(&weights)?;
@@ -138,7 +143,7 @@ impl Listen {
             let times = found.times();
             if self.repeat > 1 {
                 let length = sound.seconds() / f64::from(self.repeat);
-                let alone = recogniser.align(&Sound::open(&recording.path)?, &recording.phones)?.times();
+                let alone = recogniser.align(&opened(recording)?, &recording.phones)?.times();
                 let expected = (0..self.repeat).flat_map(|k| alone[..alone.len() - 1].iter().map(move |time| time + f64::from(k) * length));
                 for (time, expected) in times.iter().zip(expected) {
                     all += 1;
@@ -162,9 +167,9 @@ impl Listen {
         let (begin, bar) = (Instant::now(), bars::rated(recordings.len() as u64));
         let (mut seconds, mut summary) = (0.0, String::new());
         for recording in recordings {
-            let sound = Sound::open(&recording.path)?.repeated(usize::from(self.repeat))?;
+            let sound = opened(recording)?.repeated(usize::from(self.repeat))?;
             let (text, mut fields, share) = hear(recording, &sound)?;
-            let path = recording.path.display().to_string();
+            let path = if is_sample(recording) { "a recording that comes along".to_owned() } else { recording.path.display().to_string() };
             bar.suspend(|| {
                 if self.json {
                     fields["recording"] = path.into();
@@ -192,6 +197,15 @@ impl Listen {
         let found = recogniser.recognise(sound, longest)?.into_iter().next();
         found.ok_or_else(|| Error::shape("listen", format!("nothing was recognised in {}", path.display())))
     }
+}
+
+/// Whether it is the recording that comes along, which has no path.
+fn is_sample(recording: &Recording) -> bool {
+    recording.path.as_os_str().is_empty()
+}
+
+fn opened(recording: &Recording) -> Result<Sound> {
+    if is_sample(recording) { sample() } else { Sound::open(&recording.path) }
 }
 
 /// Numbers for phones, or for their classes.

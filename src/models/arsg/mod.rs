@@ -50,6 +50,30 @@ pub use timit::{Part, folded, timit};
 use crate::error::Result;
 use crate::nn::Weights;
 
+/// The weights of a network that has learnt to hear digits, spoken by five synthetic voices and three that were made of people's, which are
+/// part of the crate: 64 units.
+///
+/// # Errors
+/// Never, unless the crate was built from damaged assets.
+pub fn weights() -> Result<Weights> {
+    Weights::from_bytes(WEIGHTS, SPOKEN)
+}
+
+/// A recording of digits by one of these voices, which is part of the crate.
+///
+/// # Errors
+/// Never, unless the crate was built from damaged assets.
+pub fn sample() -> Result<Sound> {
+    Sound::from_bytes(SAMPLE, "spoken_digits.wav")
+}
+
+/// What is said in it: seven three, nine zero five.
+pub const SAMPLE_PHONES: &str = "s eh v ax n th r iy n ay n z ih r ow f ay v";
+
+const SPOKEN: &str = "spoken_digits.safetensors";
+const WEIGHTS: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/spoken_digits.safetensors"));
+const SAMPLE: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/spoken_digits.wav"));
+
 /// How the network looks, beyond what its weights say.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Manner {

@@ -132,7 +132,7 @@ impl Recordings {
             return Ok(sound);
         }
         let mut random = Numbers::new(self.seed, &format!("recording {index} {visit}"));
-        let sound = sound.resampled(self.filterbank.rate)?.played(1.0 + random.between(-speed, speed))?;
+        let sound = sound.played(1.0 + random.between(-speed, speed), self.filterbank.rate)?;
         let samples = sound.samples();
         let loudness = (samples.iter().map(|s| f64::from(s * s)).sum::<f64>() / samples.len().max(1) as f64).sqrt();
         let (noise, gain) = (random.between(0.0, noise) * loudness, 10f64.powf(random.between(-gain, gain) / 20.0));

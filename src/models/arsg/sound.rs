@@ -22,10 +22,10 @@ impl Sound {
     /// Samples in -1..1, `rate` of them a second.
     ///
     /// # Errors
-    /// If the rate is 0 or more than 768,000.
+    /// If the rate is below 1000 or above 768,000.
     pub fn new(samples: Vec<f32>, rate: u32) -> Result<Self> {
-        if !(1..=768_000).contains(&rate) {
-            return Err(Error::shape("sound", format!("{rate} samples a second; 1 to 768000 are possible")));
+        if !(1000..=768_000).contains(&rate) {
+            return Err(Error::shape("sound", format!("{rate} samples a second; 1000 to 768000 are possible")));
         }
         Ok(Self { samples, rate })
     }
@@ -36,9 +36,16 @@ impl Sound {
     /// [`Error::Io`] if it cannot be read, [`Error::Model`] if it is neither, or is cut short.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
-        let wrong = |reason: String| Error::model(path.display().to_string(), reason);
-        let (samples, channels, rate) = if bytes.starts_with(SPHERE) { sphere(&bytes) } else { wav(&bytes) }.map_err(wrong)?;
+        Self::from_bytes(&std::fs::read(path).map_err(|e| Error::io(path, e))?, &path.display().to_string())
+    }
+
+    /// The bytes of such a file; `source` stands for it in errors.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if they are neither, or cut short.
+    pub fn from_bytes(bytes: &[u8], source: &str) -> Result<Self> {
+        let read = if bytes.starts_with(SPHERE) { sphere(bytes) } else { wav(bytes) };
+        let (samples, channels, rate) = read.map_err(|reason| Error::model(source, reason))?;
         let mean = |frame: &[f32]| frame.iter().sum::<f32>() / frame.len() as f32;
         Self::new(samples.chunks_exact(channels.max(1)).map(mean).collect(), rate)
     }
@@ -63,20 +70,21 @@ impl Sound {
     /// # Errors
     /// As [`Sound::new`].
     pub fn resampled(&self, rate: u32) -> Result<Self> {
-        let samples =
-            if rate == self.rate { self.samples.clone() } else { at(&self.samples, f64::from(self.rate) / f64::from(rate.max(1))) };
-        Self::new(samples, rate)
+        self.played(1.0, rate)
     }
 
-    /// Played `speed` times as fast, and so much higher, at the same rate.
+    /// Played `speed` times as fast, and so much higher, in `rate` samples a second.
     ///
     /// # Errors
-    /// If the speed is not within 0.1 and 10.
-    pub fn played(&self, speed: f64) -> Result<Self> {
+    /// If the speed is not within 0.1 and 10; as [`Sound::new`].
+    pub fn played(&self, speed: f64, rate: u32) -> Result<Self> {
         if !(0.1..=10.0).contains(&speed) {
             return Err(Error::shape("sound", format!("played {speed} times as fast; 0.1 to 10 are possible")));
         }
-        Self::new(at(&self.samples, speed), self.rate)
+        let step = speed * f64::from(self.rate) / f64::from(rate.max(1));
+        #[expect(clippy::float_cmp, reason = "one sample for each there is, as it is")]
+        let samples = if step == 1.0 { self.samples.clone() } else { at(&self.samples, step) };
+        Self::new(samples, rate)
     }
 
     /// `times` one after the other.
@@ -193,7 +201,7 @@ mod tests {
         }
         let high = tone(16_000, 6_000.0).resampled(8_000).unwrap();
         assert!(high.samples()[100..1900].iter().all(|s| s.abs() < 1e-3));
-        let (fast, expected) = (tone(16_000, 440.0).played(1.25).unwrap(), tone(16_000, 550.0));
+        let (fast, expected) = (tone(16_000, 440.0).played(1.25, 16_000).unwrap(), tone(16_000, 550.0));
         assert!((100..3000).all(|n| (fast.samples()[n] - expected.samples()[n]).abs() < 1e-3));
     }
 
@@ -228,6 +236,6 @@ mod tests {
         std::fs::write(&path, b"RIFFnonsense").unwrap();
         let error = Sound::open(&path).unwrap_err().to_string();
         assert!(error.contains("a.wav") && error.contains("no WAV file"), "{error}");
-        assert!(Sound::new(vec![], 0).is_err() && tone(8000, 1.0).played(0.0).is_err());
+        assert!(Sound::new(vec![], 0).is_err() && tone(8000, 1.0).played(0.0, 8000).is_err());
     }
 }

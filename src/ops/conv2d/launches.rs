@@ -169,7 +169,8 @@ impl Work<'_> {
         let sizes = self.sizes;
         // Twice the rows are twice the text: a driver takes 0.1 s longer to compile it, which small layers never save.
         let work = [sizes.images, sizes.output_channels, sizes.output.area(), sizes.taps()].into_iter().fold(1, usize::saturating_mul);
-        let rows = if sizes.group_outputs() > ROWS && work >= SMALL { 2 * ROWS } else { ROWS };
+        let most = if work >= SMALL { 2 * ROWS } else { ROWS };
+        let rows = sizes.group_outputs().next_power_of_two().min(most);
         let divisor = |of: usize, most: usize| (1..=most).rev().find(|d| of.is_multiple_of(*d)).unwrap_or(1);
         let taps = if sizes.dilation.w == 1 { divisor(sizes.kernel.w, MOST_TAPS) } else { 1 };
         let planes = if sizes.kernel.area() > 1 || !sizes.group_inputs().is_multiple_of(4) { 1 } else { 4 };
