@@ -140,7 +140,8 @@ impl Listen {
             }
             let phones = vec![recording.phones.as_str(); usize::from(self.repeat)].join(" ");
             let found = recogniser.align(sound, &phones)?;
-            let times = found.times();
+            let mut times = found.times();
+            times.truncate(phones.split_whitespace().count());
             if self.repeat > 1 {
                 let length = sound.seconds() / f64::from(self.repeat);
                 let alone = recogniser.align(&opened(recording)?, &recording.phones)?.times();

@@ -42,7 +42,7 @@ pub struct Recognition {
 }
 
 impl Recognition {
-    /// When each phone is said, in seconds: the middle of the frame that is the median of where the network listened for it.
+    /// When each phone is said, and the end, in seconds: the middle of the frame that is the median of where the network listened for it.
     pub fn times(&self) -> Vec<f64> {
         let frames = self.alphas.shape().last().copied().unwrap_or(1).max(1);
         let median = |row: &[f64]| {

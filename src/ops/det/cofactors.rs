@@ -62,7 +62,7 @@ impl Op for Cofactors {
         let of = |matrix: &[f64], i: usize, j: usize| {
             let left = (0..size * size).filter(|at| at / size != i && at % size != j).map(|at| matrix[at]);
             let minor = determinant(left.collect(), size - 1);
-            if (i + j) % 2 == 0 { minor } else { -minor }
+            if (i + j).is_multiple_of(2) { minor } else { -minor }
         };
         let all = values.chunks_exact(size * size).flat_map(|matrix| (0..size * size).map(move |at| of(matrix, at / size, at % size)));
         Ok(vec![rounded(inputs[0].shape(), all.collect())?])
@@ -111,7 +111,7 @@ fn minors(matrices: &Var) -> Result<Var> {
     };
     let graph = matrices.graph();
     let picked = graph.constant(Array::from_fn([size * size * left * left], |at| i32::try_from(element(at)).unwrap_or(0)))?;
-    let signs = graph.constant(Array::from_fn([size, size], |at| if (at / size + at % size) % 2 == 0 { 1.0f32 } else { -1.0 }))?;
+    let signs = graph.constant(Array::from_fn([size, size], |at| if (at / size + at % size).is_multiple_of(2) { 1.0f32 } else { -1.0 }))?;
     let flat = matrices.reshape([batch, &[size * size]].concat())?.gather(-1, &picked)?;
     flat.reshape([batch, &[size, size, left, left]].concat())?.det()?.mul(&signs)
 }
