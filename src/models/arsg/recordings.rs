@@ -119,11 +119,6 @@ impl Recordings {
         Ok([Array::from_fn([features], |at| mean(at) as f32), Array::from_fn([features], |at| deviation(at) as f32)])
     }
 
-    /// What is said, as text.
-    pub fn phones(&self) -> impl Iterator<Item = &str> {
-        self.recordings.iter().map(|recording| recording.phones.as_str())
-    }
-
     /// A sound as it is heard on this visit.
     #[expect(clippy::cast_possible_truncation, reason = "samples are f32")]
     fn heard(&self, sound: Sound, index: usize, visit: u64) -> Result<Sound> {
