@@ -405,7 +405,7 @@ fn what_was_trained_listens() {
         (vec!["listen", "1.wav", "--longest", "0"], "0 is not in 1..=100000"),
         (vec!["listen", "--timit", "."], "has no TEST"),
         (vec!["listen", "--align", "--file", "bare.tsv"], "1.wav: has no phones in the list"),
-        (vec!["listen", "--align", "--file", "other.tsv"], "has not learnt 'loud'"),
+        (vec!["listen", "--align", "--file", "other.tsv"], "1.wav: the network has not learnt 'loud'"),
     ] {
         let refused = run(&[&arguments[..], &model[..]].concat());
         assert_ne!(refused.status.code(), Some(0));

@@ -169,8 +169,11 @@ impl Listen {
         let (mut seconds, mut summary) = (0.0, String::new());
         for recording in recordings {
             let sound = opened(recording)?.repeated(usize::from(self.repeat))?;
-            let (text, mut fields, share) = hear(recording, &sound)?;
             let path = if is_sample(recording) { "a recording that comes along".to_owned() } else { recording.path.display().to_string() };
+            let (text, mut fields, share) = hear(recording, &sound).map_err(|error| match error {
+                Error::Shape { reason, .. } => Error::model(path.clone(), reason),
+                other => other,
+            })?;
             bar.suspend(|| {
                 if self.json {
                     fields["recording"] = path.into();

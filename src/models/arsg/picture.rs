@@ -1,4 +1,4 @@
-//! What was heard, and where the network listened for each phone, as in figure 2 of the paper.
+//! What was heard, and where the network listened for each phone.
 
 use crate::array::text::{BLACK, Canvas, Letters, WHITE};
 use crate::array::{Array, Hw};
