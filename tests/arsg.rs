@@ -173,8 +173,8 @@ fn speaking(weights: Weights, phones: &str) -> Weights {
 /// As wide as there are phones, a beam keeps every first phone: so it finds the likeliest of all sequences of two.
 #[test]
 fn a_beam_finds_the_likeliest_phones() {
-    for smoothed in [false, true] {
-        let sizes = narrow(2, smoothed);
+    for (filters, smoothed) in [(2, false), (2, true), (0, false)] {
+        let sizes = narrow(filters, smoothed);
         let weights = speaking(drawn(sizes), "a b c d");
         let sound = Sound::new(random(&[1600], 3).values::<f32>().unwrap().to_vec(), 8000).unwrap();
         let mut recogniser = Recogniser::new(&Device::from(gpu()), &weights, 6, Manner::default()).unwrap();

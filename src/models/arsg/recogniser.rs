@@ -1,6 +1,6 @@
 //! Phones by beam search, one recording at a time.
 
-use super::network::{Heard, Network};
+use super::network::{Heard, Look, Network};
 use super::{Arsg, Filterbank, Manner, NOTHING, Sound};
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
@@ -172,6 +172,12 @@ impl Searched<'_> {
     fn network(&self, graph: &Graph) -> Result<Network> {
         Network::new(&mut Layers::load(graph, self.weights), self.sizes)
     }
+
+    /// What each sequence has of its own: a plan has no state that nothing reads.
+    fn states(&self, state: Var, look: Look) -> Vec<Var> {
+        let looks_back = self.sizes.filters > 0 || self.manner.window.is_some();
+        [state, look.context].into_iter().chain(looks_back.then_some(look.alpha)).collect()
+    }
 }
 
 impl beam::Network for Searched<'_> {
@@ -192,12 +198,13 @@ impl beam::Network for Searched<'_> {
         let heard = network.hear(sound)?;
         let (state, alpha) = network.begin(&heard)?;
         let context = heard.annotations.narrow(1, 0, 1)?.squeeze(1)?;
-        Ok(Beginning { source: vec![heard.annotations, heard.projected, heard.mask], states: vec![state, context, alpha] })
+        let states = self.states(state, Look { context, alpha });
+        Ok(Beginning { source: vec![heard.annotations, heard.projected, heard.mask], states })
     }
 
     fn step(&self, graph: &Graph, at: &Beginning, words: &Var) -> Result<Step> {
-        let ([annotations, projected, mask], [state, context, alpha]) = (&at.source[..], &at.states[..]) else {
-            return Err(Error::shape(Self::NAME, "its states are three of the recording's and three of each sequence's"));
+        let ([annotations, projected, mask], [state, context, before @ ..]) = (&at.source[..], &at.states[..]) else {
+            return Err(Error::shape(Self::NAME, "its states are three of the recording's and two or three of each sequence's"));
         };
         let network = self.network(graph)?;
         // Every sequence is of the same recording.
@@ -206,8 +213,9 @@ impl beam::Network for Searched<'_> {
         // Before the first phone nothing has been written that a state could follow.
         let zero = graph.constant(Array::scalar(0i32))?;
         let state = words.less(&zero)?.unsqueeze(1)?.where_(state, &network.next(state, context, &words.maximum(&zero)?)?)?;
-        let look = network.look(&heard, &state, alpha, self.manner)?;
+        // Who looks back at nothing asks nothing of it.
+        let look = network.look(&heard, &state, before.first().unwrap_or(&heard.mask), self.manner)?;
         let logs = network.scores(&state, &look.context)?.log_softmax(-1)?;
-        Ok(Step { log_probabilities: logs, states: vec![state, look.context, look.alpha.clone()], looked: Some(look.alpha) })
+        Ok(Step { log_probabilities: logs, looked: Some(look.alpha.clone()), states: self.states(state, look) })
     }
 }
