@@ -10,6 +10,7 @@ use foveate::models::arsg::{
     Arsg, Filterbank, Hearing, MEASURED, Manner, NOTHING, Network, Part, Recording, Recordings, Room, listed, listened, timit,
 };
 use foveate::models::rnnsearch::{Language, Side, Unit, sentence_loss};
+use foveate::nn::metrics::Sequences;
 use foveate::nn::{Random, Weights};
 use foveate::train::{Batch, Dataset, Objective};
 use foveate::{Error, Result};
@@ -198,7 +199,7 @@ impl Experiment for Listening {
     }
 
     fn tally(&self) -> Result<Tally> {
-        Ok(Tally::Sentences(foveate::nn::metrics::Sequences::default()))
+        Ok(Tally::Sentences(Sequences::default()))
     }
 
     fn metadata(&self) -> Vec<(&'static str, String)> {

@@ -81,7 +81,9 @@ impl Sound {
         if !(0.1..=10.0).contains(&speed) {
             return Err(Error::shape("sound", format!("played {speed} times as fast; 0.1 to 10 are possible")));
         }
-        let step = speed * f64::from(self.rate) / f64::from(rate.max(1));
+        // What is refused is refused before there is memory for it.
+        Self::new(Vec::new(), rate)?;
+        let step = speed * f64::from(self.rate) / f64::from(rate);
         #[expect(clippy::float_cmp, reason = "one sample for each there is, as it is")]
         let samples = if step == 1.0 { self.samples.clone() } else { at(&self.samples, step) };
         Self::new(samples, rate)
@@ -236,6 +238,8 @@ mod tests {
         std::fs::write(&path, b"RIFFnonsense").unwrap();
         let error = Sound::open(&path).unwrap_err().to_string();
         assert!(error.contains("a.wav") && error.contains("no WAV file"), "{error}");
-        assert!(Sound::new(vec![], 0).is_err() && tone(8000, 1.0).played(0.0, 8000).is_err());
+        assert!(
+            Sound::new(vec![], 0).is_err() && tone(8000, 1.0).played(0.0, 8000).is_err() && tone(8000, 1.0).resampled(u32::MAX).is_err()
+        );
     }
 }
