@@ -13,9 +13,10 @@
 //! Of equal elements the one with the lower index comes first, 0 and -0 being equal. NaN stands above every number, as in PyTorch:
 //! first of the largest, last of the smallest. The outputs are always sorted, so there is no attribute that asks for it.
 //!
-//! Up to 256 elements of a line each count how many come before them. Up to 2048 one workgroup sorts a line. Longer lines are
-//! sorted in blocks of 2048: for k up to 1024 each block keeps its first k, and theirs are sorted again until one block is
-//! left; else blocks are merged by bitonic steps, some log(n)^2 / 2 passes over 8 n bytes of scratch memory.
+//! Elements of short lines count how many of their line come before them: up to 256 of a line. Longer lines are cut into runs. A
+//! workgroup sorts 2048 elements in its shared memory; on a CPU, where barriers are dear, an invocation sorts 8 in its registers.
+//! Then two sorted runs at a time become one, in parts that find by halving where they begin, until one is left. No run keeps more than its
+//! first k.
 //!
 //! Gradient: that of the values at their places, zeros elsewhere.
 //!
@@ -36,31 +37,30 @@ params! {
     struct RankParams { count: u32, columns: u32, inner: u32, k: u32, input_skip: u32, output_skip: u32 }
 }
 params! {
-    struct LoadParams { count: u32, columns: u32, inner: u32, stride: u32, input_skip: u32 }
+    struct RunsParams { count: u32, columns: u32, inner: u32, pairs: u32, length: u32, input_skip: u32 }
 }
 params! {
-    struct BlockParams { blocks: u32, count: u32, given: u32, kept: u32 }
+    struct MergeParams { count: u32, pairs: u32, length: u32, merged_pairs: u32, merged_length: u32 }
 }
 params! {
-    struct StepParams { count: u32, half: u32 }
-}
-params! {
-    struct StoreParams { count: u32, columns: u32, inner: u32, k: u32, stride: u32, input_skip: u32, output_skip: u32 }
+    struct StoreParams { count: u32, columns: u32, inner: u32, k: u32, input_skip: u32, output_skip: u32 }
 }
 
 static RANK: Kernel = kernel!("topk/rank", RankParams);
-static LOAD: Kernel = kernel!("topk/load", LoadParams);
-static BLOCK: Kernel = kernel!("topk/block", BlockParams);
-static STEP: Kernel = kernel!("topk/step", StepParams);
+static RUNS: Kernel = kernel!("topk/runs", RunsParams);
+static BLOCK: Kernel = kernel!("topk/block", RunsParams);
+static MERGE: Kernel = kernel!("topk/merge", MergeParams);
 static STORE: Kernel = kernel!("topk/store", StoreParams);
-pub(super) const KERNELS: &[&Kernel] = &[&RANK, &LOAD, &BLOCK, &STEP, &STORE];
+pub(super) const KERNELS: &[&Kernel] = &[&RANK, &RUNS, &BLOCK, &MERGE, &STORE];
 
 /// The longest line whose elements count each other.
 const COUNTED: usize = 256;
-/// Pairs that one workgroup sorts: 16 KiB.
-const SPAN: usize = 2048;
-/// The most elements that a block keeps, so that at least half of them go.
-const KEPT: usize = SPAN / 2;
+/// Elements that one invocation sorts.
+const SHORT: usize = 16;
+/// Pairs that one invocation merges.
+const MERGED: usize = 8;
+/// Elements that one workgroup sorts: 16 KiB of pairs.
+const LONG: usize = 2048;
 
 /// The first elements of an axis in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +124,7 @@ impl Op for TopK {
         if self.k == 0 || self.k > size {
             return Err(Error::shape(self.name(), format!("k = {} of the {size} elements along dimension {axis} of {input}", self.k)));
         }
-        // Lines are filled up to a power of two, which a u32 must count.
+        // So that twice as many are counted by a u32.
         if size > 1 << 30 {
             return Err(Error::unsupported(self.name(), format!("dimension {axis} of {input} has more than 2^30 elements")));
         }
@@ -158,66 +158,15 @@ impl Op for TopK {
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         let around = Around::axis(&site.inputs[0].shape, check_axis(self.name(), self.axis, site.inputs[0])?);
-        let Around { outer, len, inner } = around;
-        let counted = len <= COUNTED;
-        // Scratch memory for a part holds this many pairs of a line.
-        let stride = if len > SPAN && self.k > KEPT { len.next_power_of_two() } else { len };
-        let mut row_bytes = vec![4 * (len * inner) as u64, 4 * (self.k * inner) as u64];
-        row_bytes.extend((!counted).then(|| (stride as u64).saturating_mul(8 * inner as u64)));
-        let (mut launches, mut most) = (Vec::new(), 0);
-        // What `launch_rows` collects is the last launch of each part; those before it are kept in `before`.
-        let mut before = Vec::new();
-        let last = launch_rows(self.name(), site.device, outer, &row_bytes, |rows| {
-            let window = |row: usize| site.device.window((rows.start * row) as u64..(rows.end * row) as u64, 4);
-            let (read, write) = (window(len * inner), window(self.k * inner));
-            let part = Part { lines: rows.len() * inner, around: Around { outer: rows.len(), ..around }, input_skip: read.skip };
-            let bind = |launch: Launch| launch.output_window(0, &write).output_window(1, &write);
-            if counted {
-                let count = rows.len() * len * inner;
-                let params = RankParams {
-                    count: u32_of(count),
-                    columns: u32_of(len),
-                    inner: u32_of(inner),
-                    k: u32_of(self.k),
-                    input_skip: read.skip,
-                    output_skip: write.skip,
-                };
-                before.push(Vec::new());
-                let launch = Launch::new(&RANK, &params, groups(count, WORKGROUP)).turns(len);
-                return bind(self.keyed(site, launch).input_window(0, &read));
-            }
-            most = most.max(part.lines * stride);
-            let count = part.lines * stride;
-            let params = LoadParams {
-                count: u32_of(count),
-                columns: u32_of(len),
-                inner: u32_of(inner),
-                stride: u32_of(stride),
-                input_skip: part.input_skip,
-            };
-            let load = Launch::new(&LOAD, &params, groups(count, WORKGROUP));
-            let mut passes = vec![self.keyed(site, load).input_window(0, &read).scratch_mut(0)];
-            let (pairs, slot) =
-                if self.k > KEPT && len > SPAN { part.merges(stride, &mut passes) } else { part.rounds(self.k, &mut passes) };
-            before.push(passes);
-            let count = part.lines * self.k;
-            let params = StoreParams {
-                count: u32_of(count),
-                columns: u32_of(len),
-                inner: u32_of(inner),
-                k: u32_of(self.k),
-                stride: u32_of(pairs),
-                input_skip: part.input_skip,
-                output_skip: write.skip,
-            };
-            bind(Launch::new(&STORE, &params, groups(count, WORKGROUP)).input_window(0, &read).scratch(slot))
-        })?;
-        for (passes, last) in before.into_iter().zip(last) {
-            launches.extend(passes);
-            launches.push(last);
+        let counts = around.len <= COUNTED;
+        let mut ways = vec![if counts { self.counted(site, around)? } else { self.merged(site, around, LONG)? }];
+        if around.len > SHORT {
+            // A CPU compares so often while it merges.
+            let often = site.inputs[0].elements().saturating_mul(around.len) > 1 << 18;
+            let first = site.device.software && (often || !counts);
+            ways.insert(usize::from(!first), self.merged(site, around, SHORT)?);
         }
-        let scratch = if counted { Vec::new() } else { vec![8 * most as u64; 2] };
-        Ok(vec![Candidate { launches, scratch, ..Candidate::default() }])
+        Ok(ways)
     }
 
     fn gradient(&self, inputs: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
@@ -232,6 +181,63 @@ impl Op for TopK {
 }
 
 impl TopK {
+    /// Each element counts those of its line that come before it.
+    fn counted(&self, site: &Site<'_>, Around { outer, len, inner }: Around) -> Result<Candidate> {
+        let row_bytes = [4 * (len * inner) as u64, 4 * (self.k * inner) as u64];
+        Ok(Candidate::of(launch_rows(self.name(), site.device, outer, &row_bytes, |rows| {
+            let window = |row: usize| site.device.window((rows.start * row) as u64..(rows.end * row) as u64, 4);
+            let (read, write) = (window(len * inner), window(self.k * inner));
+            let count = rows.len() * len * inner;
+            let params = RankParams {
+                count: u32_of(count),
+                columns: u32_of(len),
+                inner: u32_of(inner),
+                k: u32_of(self.k),
+                input_skip: read.skip,
+                output_skip: write.skip,
+            };
+            let launch = self.keyed(site, Launch::new(&RANK, &params, groups(count, WORKGROUP)).turns(len));
+            launch.input_window(0, &read).output_window(0, &write).output_window(1, &write)
+        })?))
+    }
+
+    /// Lines are cut into runs of `span` elements, which are sorted and merged.
+    fn merged(&self, site: &Site<'_>, Around { outer, len, inner }: Around, span: usize) -> Result<Candidate> {
+        let span = span.min(len.next_power_of_two());
+        let first = Runs::of(len, span, self.k);
+        let row_bytes = [4 * (len * inner) as u64, 4 * (self.k * inner) as u64, 8 * (first.pairs * inner) as u64];
+        let (mut before, mut most) = (Vec::new(), 0);
+        // What `launch_rows` collects is the last launch of each part; those before it are kept in `before`.
+        let last = launch_rows(self.name(), site.device, outer, &row_bytes, |rows| {
+            let window = |row: usize| site.device.window((rows.start * row) as u64..(rows.end * row) as u64, 4);
+            let (read, write) = (window(len * inner), window(self.k * inner));
+            let lines = rows.len() * inner;
+            most = most.max(lines * first.pairs);
+            let sort = self.keyed(site, first.sort(lines, len, inner, span, read.skip));
+            let mut passes = vec![sort.input_window(0, &read).scratch_mut(0)];
+            let (mut runs, mut slot) = (first, 0);
+            while runs.pairs > runs.length {
+                let (merge, next) = runs.merge(lines, self.k);
+                passes.push(merge.scratch(slot).scratch_mut(1 - slot));
+                (runs, slot) = (next, 1 - slot);
+            }
+            before.push(passes);
+            let count = lines * self.k;
+            let params = StoreParams {
+                count: u32_of(count),
+                columns: u32_of(len),
+                inner: u32_of(inner),
+                k: u32_of(self.k),
+                input_skip: read.skip,
+                output_skip: write.skip,
+            };
+            let store = Launch::new(&STORE, &params, groups(count, WORKGROUP)).input_window(0, &read).scratch(slot);
+            store.output_window(0, &write).output_window(1, &write)
+        })?;
+        let launches = before.into_iter().zip(last).flat_map(|(passes, last)| passes.into_iter().chain([last])).collect();
+        Ok(Candidate { launches, scratch: vec![8 * most as u64; 2], ..Candidate::default() })
+    }
+
     /// Tells `launch` how numbers become keys.
     fn keyed(&self, site: &Site<'_>, launch: Launch) -> Launch {
         let kind = match site.inputs[0].dtype {
@@ -243,63 +249,54 @@ impl TopK {
     }
 }
 
-/// Lines that are sorted together.
-struct Part {
-    lines: usize,
-    around: Around,
-    input_skip: u32,
+/// The sorted runs of a line, one behind the other.
+#[derive(Clone, Copy)]
+struct Runs {
+    /// All of a line.
+    pairs: usize,
+    /// Those of a run; the last one may have fewer.
+    length: usize,
 }
 
-impl Part {
-    /// Sorts blocks of `span` out of `given` pairs of each line and keeps `kept` of each block, from scratch `slot` to the other one.
-    fn block(&self, span: usize, sort: bool, given: usize, kept: usize, slot: usize) -> Launch {
-        let blocks = given.div_ceil(span);
-        let count = blocks * self.lines;
-        let params = BlockParams { blocks: u32_of(blocks), count: u32_of(count), given: u32_of(given), kept: u32_of(kept) };
+impl Runs {
+    /// A line of `pairs` cut every `span`, where `k` of each run are kept.
+    fn of(pairs: usize, span: usize, k: usize) -> Self {
+        let length = span.min(k);
+        Self { pairs: pairs / span * length + (pairs % span).min(k), length }
+    }
+
+    /// Makes these runs of lines of `columns` elements, `span` at a time.
+    fn sort(self, lines: usize, columns: usize, inner: usize, span: usize, input_skip: u32) -> Launch {
+        let count = lines * columns.div_ceil(span);
+        let params = RunsParams {
+            count: u32_of(count),
+            columns: u32_of(columns),
+            inner: u32_of(inner),
+            pairs: u32_of(self.pairs),
+            length: u32_of(self.length),
+            input_skip,
+        };
+        if span == SHORT {
+            return Launch::new(&RUNS, &params, groups(count, WORKGROUP)).turns(nested(&[SHORT, SHORT]));
+        }
         let (workgroup, sizes) = ((span / 2).clamp(32, 256), span.ilog2() as usize);
-        Launch::new(&BLOCK, &params, count as u64)
-            .turns(nested(&[sizes, sizes, span / workgroup]))
-            .constant("SPAN", u32_of(span))
-            .constant("WORKGROUP", u32_of(workgroup))
-            .constant("SORT", u32::from(sort))
-            .scratch(slot)
-            .scratch_mut(1 - slot)
+        let launch = Launch::new(&BLOCK, &params, count as u64).turns(nested(&[sizes, sizes, span / workgroup]));
+        launch.constant("WORKGROUP", u32_of(workgroup)).constant("SPAN", u32_of(span))
     }
 
-    /// Sorts blocks, keeps the first `k` of each, and goes on with those until one block is left. Where the pairs end up, and
-    /// how many of a line there are.
-    fn rounds(&self, k: usize, passes: &mut Vec<Launch>) -> (usize, usize) {
-        let (mut pairs, mut slot) = (self.around.len, 0);
-        loop {
-            let span = pairs.next_power_of_two().min(SPAN);
-            passes.push(self.block(span, true, pairs, k, slot));
-            slot = 1 - slot;
-            // A block keeps at most half of what it sorts, but where it is the only one.
-            let blocks = pairs.div_ceil(span);
-            pairs = blocks * k;
-            if blocks == 1 {
-                return (pairs, slot);
-            }
-        }
-    }
-
-    /// Sorts blocks and merges them, doubling the sorted runs until they are `pairs` long.
-    fn merges(&self, pairs: usize, passes: &mut Vec<Launch>) -> (usize, usize) {
-        passes.push(self.block(SPAN, true, pairs, SPAN, 0));
-        let (mut slot, mut size) = (1, 2 * SPAN);
-        let count = self.lines * pairs / 2;
-        while size <= pairs {
-            let mut half = size / 2;
-            while half >= SPAN {
-                let params = StepParams { count: u32_of(count), half: u32_of(half) };
-                let step = Launch::new(&STEP, &params, groups(count, WORKGROUP)).scratch_mut(slot);
-                passes.push(step.constant("MIRRORED", u32::from(half == size / 2)));
-                half /= 2;
-            }
-            passes.push(self.block(SPAN, false, pairs, SPAN, slot));
-            slot = 1 - slot;
-            size *= 2;
-        }
-        (pairs, slot)
+    /// Makes one run of two, and what is there then.
+    fn merge(self, lines: usize, k: usize) -> (Launch, Self) {
+        let merged = Self::of(self.pairs, 2 * self.length, k);
+        let count = lines * merged.pairs.div_ceil(merged.length) * merged.length.div_ceil(MERGED);
+        let params = MergeParams {
+            count: u32_of(count),
+            pairs: u32_of(self.pairs),
+            length: u32_of(self.length),
+            merged_pairs: u32_of(merged.pairs),
+            merged_length: u32_of(merged.length),
+        };
+        let steps = self.length.ilog2() as usize + 1;
+        let launch = Launch::new(&MERGE, &params, groups(count, WORKGROUP)).turns(steps + MERGED);
+        (launch.constant("STEPS", u32_of(steps)), merged)
     }
 }
