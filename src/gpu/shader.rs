@@ -66,6 +66,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     rows_places,
     sample,
     scalar,
+    scatter,
     sides,
     signed,
     singles,

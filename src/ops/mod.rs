@@ -18,6 +18,7 @@ mod nest;
 mod parts;
 mod rows;
 mod slices;
+mod sort;
 mod together;
 mod windows;
 

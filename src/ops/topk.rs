@@ -13,10 +13,7 @@
 //! Of equal elements the one with the lower index comes first, 0 and -0 being equal. NaN stands above every number, as in PyTorch:
 //! first of the largest, last of the smallest. The outputs are always sorted, so there is no attribute that asks for it.
 //!
-//! Elements of short lines count how many of their line come before them: up to 256 of a line. Longer lines are cut into runs. A
-//! workgroup sorts 2048 elements in its shared memory; on a CPU, where barriers are dear, an invocation sorts 8 in its registers.
-//! Then two sorted runs at a time become one, in parts that find by halving where they begin, until one is left. No run keeps more than its
-//! first k.
+//! Elements of lines of up to 256 count how many of their line come before them; longer lines are [sorted](super::sort) in passes.
 //!
 //! Gradient: that of the values at their places, zeros elsewhere.
 //!
@@ -24,7 +21,7 @@
 
 use super::copy::picked;
 use super::rows::Around;
-use super::slices::nested;
+use super::sort::{BLOCK, LONG, MERGE, RUNS, SHORT, Sort};
 use super::{Candidate, Op, ScatterReduction, Site, WORKGROUP, check_axis, check_inputs, groups, launch_rows, the_gradient, types};
 use super::{u32_of, zeros};
 use crate::array::{Array, DType, TensorType};
@@ -37,30 +34,15 @@ params! {
     struct RankParams { count: u32, columns: u32, inner: u32, k: u32, input_skip: u32, output_skip: u32 }
 }
 params! {
-    struct RunsParams { count: u32, columns: u32, inner: u32, pairs: u32, length: u32, input_skip: u32 }
-}
-params! {
-    struct MergeParams { count: u32, pairs: u32, length: u32, merged_pairs: u32, merged_length: u32 }
-}
-params! {
     struct StoreParams { count: u32, columns: u32, inner: u32, k: u32, input_skip: u32, output_skip: u32 }
 }
 
 static RANK: Kernel = kernel!("topk/rank", RankParams);
-static RUNS: Kernel = kernel!("topk/runs", RunsParams);
-static BLOCK: Kernel = kernel!("topk/block", RunsParams);
-static MERGE: Kernel = kernel!("topk/merge", MergeParams);
 static STORE: Kernel = kernel!("topk/store", StoreParams);
 pub(super) const KERNELS: &[&Kernel] = &[&RANK, &RUNS, &BLOCK, &MERGE, &STORE];
 
 /// The longest line whose elements count each other.
 const COUNTED: usize = 256;
-/// Elements that one invocation sorts.
-const SHORT: usize = 16;
-/// Pairs that one invocation merges.
-const MERGED: usize = 8;
-/// Elements that one workgroup sorts: 16 KiB of pairs.
-const LONG: usize = 2048;
 
 /// The first elements of an axis in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,12 +141,12 @@ impl Op for TopK {
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         let around = Around::axis(&site.inputs[0].shape, check_axis(self.name(), self.axis, site.inputs[0])?);
         let counts = around.len <= COUNTED;
-        let mut ways = vec![if counts { self.counted(site, around)? } else { self.merged(site, around, LONG)? }];
+        let mut ways = vec![if counts { self.counted(site, around)? } else { self.sorted(site, around, LONG)? }];
         if around.len > SHORT {
             // A CPU compares so often while it merges.
             let often = site.inputs[0].elements().saturating_mul(around.len) > 1 << 18;
             let first = site.device.software && (often || !counts);
-            ways.insert(usize::from(!first), self.merged(site, around, SHORT)?);
+            ways.insert(usize::from(!first), self.sorted(site, around, SHORT)?);
         }
         Ok(ways)
     }
@@ -201,28 +183,21 @@ impl TopK {
         })?))
     }
 
-    /// Lines are cut into runs of `span` elements, which are sorted and merged.
-    fn merged(&self, site: &Site<'_>, Around { outer, len, inner }: Around, span: usize) -> Result<Candidate> {
-        let span = span.min(len.next_power_of_two());
-        let first = Runs::of(len, span, self.k);
-        let row_bytes = [4 * (len * inner) as u64, 4 * (self.k * inner) as u64, 8 * (first.pairs * inner) as u64];
+    /// Lines are sorted, `span` elements of them together at first.
+    fn sorted(&self, site: &Site<'_>, around: Around, span: usize) -> Result<Candidate> {
+        let Around { outer, len, inner } = around;
+        let sort = Sort { around, span, k: self.k };
+        let row_bytes = [4 * (len * inner) as u64, 4 * (self.k * inner) as u64, 8 * (sort.pairs() * inner) as u64];
         let (mut before, mut most) = (Vec::new(), 0);
         // What `launch_rows` collects is the last launch of each part; those before it are kept in `before`.
         let last = launch_rows(self.name(), site.device, outer, &row_bytes, |rows| {
             let window = |row: usize| site.device.window((rows.start * row) as u64..(rows.end * row) as u64, 4);
             let (read, write) = (window(len * inner), window(self.k * inner));
-            let lines = rows.len() * inner;
-            most = most.max(lines * first.pairs);
-            let sort = self.keyed(site, first.sort(lines, len, inner, span, read.skip));
-            let mut passes = vec![sort.input_window(0, &read).scratch_mut(0)];
-            let (mut runs, mut slot) = (first, 0);
-            while runs.pairs > runs.length {
-                let (merge, next) = runs.merge(lines, self.k);
-                passes.push(merge.scratch(slot).scratch_mut(1 - slot));
-                (runs, slot) = (next, 1 - slot);
-            }
+            most = most.max(rows.len() * inner * sort.pairs());
+            let part = Sort { around: Around { outer: rows.len(), ..around }, ..sort };
+            let (passes, pairs) = part.launches(read.skip, |launch| self.keyed(site, launch).input_window(0, &read), [0, 1]);
             before.push(passes);
-            let count = lines * self.k;
+            let count = rows.len() * inner * self.k;
             let params = StoreParams {
                 count: u32_of(count),
                 columns: u32_of(len),
@@ -231,7 +206,7 @@ impl TopK {
                 input_skip: read.skip,
                 output_skip: write.skip,
             };
-            let store = Launch::new(&STORE, &params, groups(count, WORKGROUP)).input_window(0, &read).scratch(slot);
+            let store = Launch::new(&STORE, &params, groups(count, WORKGROUP)).input_window(0, &read).scratch(pairs);
             store.output_window(0, &write).output_window(1, &write)
         })?;
         let launches = before.into_iter().zip(last).flat_map(|(passes, last)| passes.into_iter().chain([last])).collect();
@@ -246,57 +221,5 @@ impl TopK {
             _ => 0,
         };
         launch.constant("KIND", kind).constant("DESCENDING", u32::from(self.largest))
-    }
-}
-
-/// The sorted runs of a line, one behind the other.
-#[derive(Clone, Copy)]
-struct Runs {
-    /// All of a line.
-    pairs: usize,
-    /// Those of a run; the last one may have fewer.
-    length: usize,
-}
-
-impl Runs {
-    /// A line of `pairs` cut every `span`, where `k` of each run are kept.
-    fn of(pairs: usize, span: usize, k: usize) -> Self {
-        let length = span.min(k);
-        Self { pairs: pairs / span * length + (pairs % span).min(k), length }
-    }
-
-    /// Makes these runs of lines of `columns` elements, `span` at a time.
-    fn sort(self, lines: usize, columns: usize, inner: usize, span: usize, input_skip: u32) -> Launch {
-        let count = lines * columns.div_ceil(span);
-        let params = RunsParams {
-            count: u32_of(count),
-            columns: u32_of(columns),
-            inner: u32_of(inner),
-            pairs: u32_of(self.pairs),
-            length: u32_of(self.length),
-            input_skip,
-        };
-        if span == SHORT {
-            return Launch::new(&RUNS, &params, groups(count, WORKGROUP)).turns(nested(&[SHORT, SHORT]));
-        }
-        let (workgroup, sizes) = ((span / 2).clamp(32, 256), span.ilog2() as usize);
-        let launch = Launch::new(&BLOCK, &params, count as u64).turns(nested(&[sizes, sizes, span / workgroup]));
-        launch.constant("WORKGROUP", u32_of(workgroup)).constant("SPAN", u32_of(span))
-    }
-
-    /// Makes one run of two, and what is there then.
-    fn merge(self, lines: usize, k: usize) -> (Launch, Self) {
-        let merged = Self::of(self.pairs, 2 * self.length, k);
-        let count = lines * merged.pairs.div_ceil(merged.length) * merged.length.div_ceil(MERGED);
-        let params = MergeParams {
-            count: u32_of(count),
-            pairs: u32_of(self.pairs),
-            length: u32_of(self.length),
-            merged_pairs: u32_of(merged.pairs),
-            merged_length: u32_of(merged.length),
-        };
-        let steps = self.length.ilog2() as usize + 1;
-        let launch = Launch::new(&MERGE, &params, groups(count, WORKGROUP)).turns(steps + MERGED);
-        (launch.constant("STEPS", u32_of(steps)), merged)
     }
 }

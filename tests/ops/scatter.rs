@@ -39,6 +39,9 @@ fn elements() {
     let nan = vec![Array::full([1], f32::NAN), Array::full([1], 0), Array::full([1], 1.0f32)];
     cases
         .push(Case::new("NaN wins", ScatterElements { axis, reduction: Max }, nan, Bound::Exact).outputs(vec![Array::full([1], f32::NAN)]));
+    let many = || vec![random(&[3, 20, 5], 1), random_below(&[3, 70, 5], 2, 20), random(&[3, 70, 5], 3)];
+    cases.push(Case::new("many name a place, the last stands", ScatterElements { axis: 1, reduction: None }, many(), Bound::Exact));
+    cases.push(Case::new("many name a place", ScatterElements { axis: 1, reduction: Add }, many(), Bound::Terms(20)));
     let wide = vec![random(&[40, 50, 3], 1), random_below(&[30, 9, 3], 2, 50), random(&[30, 9, 3], 3)];
     let op = ScatterElements { axis: 1, reduction: None };
     cases.push(Case::new("windows", Elsewhere::windows(op), wide, Bound::Exact).dispatches(4));

@@ -17,11 +17,12 @@
 
 use super::super::copy::{check_dimension, flat};
 use super::super::gather::picked_place;
-use super::super::{Candidate, Nest, Op, Site, Walk, check_axis, check_inputs, dense, the_gradient};
+use super::super::{Around, Candidate, Nest, Op, Site, Walk, check_axis, check_inputs, dense, the_gradient};
 use super::gradient::Moves;
 use super::{Lines, ScatterReduction};
 use crate::array::{Array, TensorType, elements, strides};
 use crate::error::{Error, Result};
+use crate::gpu::Slot;
 use crate::graph::Var;
 
 /// Puts one element for each update.
@@ -47,23 +48,30 @@ impl Var {
 
 impl ScatterElements {
     /// The loops go over the box that the indices reach, with the whole of the axis.
-    fn lines(&self, data: &[usize], indices: &[usize]) -> Result<Lines> {
-        let mut reached = indices.to_vec();
-        reached[self.axis] = data[self.axis];
-        let mut line = dense(indices);
-        line[self.axis] = 0;
+    fn lines(&self, data: &[usize], indices: &[usize]) -> Lines {
+        let (mut reached, mut counted) = (indices.to_vec(), indices.to_vec());
+        (reached[self.axis], counted[self.axis]) = (data[self.axis], 1);
+        // Along the axis the updates are gone through.
+        let across = |mut walk: Vec<i64>| {
+            walk[self.axis] = 0;
+            walk
+        };
         let mut place = vec![0; data.len()];
         place[self.axis] = 1;
-        let walks = [Walk::new(dense(data)), Walk::new(line.clone()), Walk::new(line), Walk::new(place)];
-        let step = strides(indices)[self.axis];
-        Ok(Lines {
-            nest: Nest::new(self.name(), &reached, walks)?,
+        let around = Around::axis(indices, self.axis);
+        Lines {
             whole: reached == data,
-            updates: indices[self.axis],
+            sizes: reached,
+            output: dense(data),
+            update: across(dense(indices)),
+            index: across(dense(indices)),
+            line: across(dense(&counted)),
+            place,
+            indices: around,
             size: data[self.axis],
-            index_step: step,
-            update_step: step,
-        })
+            update_step: around.inner,
+            width: 1,
+        }
     }
 }
 
@@ -88,7 +96,9 @@ impl Op for ScatterElements {
             let reason = format!("indices {indices} reach outside {data} in a dimension that is not {}", self.axis);
             return Err(Error::shape(self.name(), reason));
         }
-        self.lines(&data.shape, &indices.shape)?;
+        let lines = self.lines(&data.shape, &indices.shape);
+        let walks = [&lines.output, &lines.index, &lines.line, &lines.place].map(|walk| Walk::new(walk.clone()));
+        Nest::new(self.name(), &lines.sizes, walks)?;
         Ok(vec![data.clone()])
     }
 
@@ -104,7 +114,9 @@ impl Op for ScatterElements {
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
-        self.lines(&site.inputs[0].shape, &site.inputs[1].shape)?.candidate(self.name(), self.reduction, site)
+        let lines = self.lines(&site.inputs[0].shape, &site.inputs[1].shape);
+        let searched = Candidate::of(lines.searched(self.name(), self.reduction, site, Slot::Input(1))?);
+        lines.ways(self.name(), self.reduction, site, &[lines.size], [None, Some(searched)])
     }
 
     fn gradient(&self, inputs: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {

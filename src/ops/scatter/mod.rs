@@ -1,8 +1,9 @@
 //! scatter: updates put to where indices say, `scatter_elements` and `scatter_nd`.
 //!
 //! Each element of the output goes through the updates of its line in their order and takes those that name it; where updates name
-//! rows of many elements, a workgroup goes through them for all of a row. That costs the updates of a line for every element or row, and
-//! gives the same bits on every run: where several updates name one place they apply one after another, and without a reduction the last
+//! rows of many elements, a workgroup goes through them for all of a row. That costs the updates of a line for every element or row. Where
+//! it would be much, a line's updates are sorted by the places that they name, so that an element finds its own one behind the other. All
+//! give the same bits on every run: where several updates name one place they apply one after another, and without a reduction the last
 //! one stands.
 //!
 //! Gradients, for g that of the output, `g[i]` what the indices pick of it, and y the output:
@@ -21,13 +22,15 @@
 mod elements;
 mod gradient;
 mod nd;
+mod places;
 mod rows;
+mod sorted;
 
 pub use elements::ScatterElements;
 pub use nd::ScatterNd;
 
 use super::copy::{copies, gathering};
-use super::{Candidate, Cut, Nest, Part, Site, WORKGROUP, Walk, check_dtype, dense, groups, item_header, u32_of};
+use super::{Around, Cut, Nest, Part, Site, WORKGROUP, Walk, check_dtype, dense, groups, item_header, u32_of};
 use crate::array::{Array, DType, Data, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, Slot, kernel, params};
@@ -36,23 +39,23 @@ params! {
     struct Params {
         sizes: [[u32; 4]; 2],
         output_strides: [[u32; 4]; 2],
-        index_strides: [[u32; 4]; 2],
+        line_strides: [[u32; 4]; 2],
         update_strides: [[u32; 4]; 2],
-        place_strides: [[u32; 4]; 2],
+        start_strides: [[u32; 4]; 2],
         count: u32,
         updates: u32,
         size: u32,
         index_step: u32,
         update_step: u32,
         output_start: u32,
-        index_start: u32,
+        line_start: u32,
         update_start: u32,
-        place_start: u32,
+        start_start: u32,
     }
 }
 
 static UPDATES: Kernel = kernel!("scatter/updates", Params, header: "alias Scalar = f32;\n#import scalar\n#import reduction\n");
-pub(super) const KERNELS: &[&Kernel] = &[&UPDATES, &nd::PLACES, &rows::ROWS];
+pub(super) const KERNELS: &[&Kernel] = &[&UPDATES, &places::PLACES, &rows::ROWS, &sorted::STARTS, &sorted::SORTED];
 
 /// What an update does to the element that it names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -142,68 +145,89 @@ impl ScatterReduction {
     }
 }
 
-/// The lines of a scatter: loops over the elements that updates may name.
+/// The lines of a scatter: loops over the elements that updates may name, and how far a step of each moves.
 struct Lines {
-    /// The walks through the output, to the first index and the first update of a line, and along the line.
-    nest: Nest<4>,
+    sizes: Vec<usize>,
+    output: Vec<i64>,
+    /// From a line's first update to the next one's.
+    update: Vec<i64>,
+    /// From a line's first index to the next one's.
+    index: Vec<i64>,
+    /// From line to line, in the order that the indices have.
+    line: Vec<i64>,
+    /// Along the line.
+    place: Vec<i64>,
     /// Whether the loops visit every element of the output.
     whole: bool,
-    /// Updates of a line.
-    updates: usize,
-    /// Elements of a line.
+    /// The indices: `len` of a line, which has `size` elements.
+    indices: Around,
     size: usize,
-    index_step: usize,
     update_step: usize,
+    /// Elements of the innermost loop that an invocation takes together: 4 where they lie beside each other and have their updates so, else 1.
+    width: usize,
 }
 
 impl Lines {
-    /// The launches, with the indices at `indices`.
-    fn launches(&self, op: &'static str, reduction: ScatterReduction, site: &Site<'_>, indices: Slot) -> Result<Vec<Launch>> {
+    /// The launches that leave in the output what no update can name.
+    fn rest(&self, op: &'static str, site: &Site<'_>) -> Result<Vec<Launch>> {
         let data = site.inputs[0];
-        let mut launches = Vec::new();
-        if !self.whole {
-            let nest = gathering(op, data.dtype, &data.shape, Walk::new(dense(&data.shape)))?;
-            launches = copies(op, site, 0, 0, &nest)?;
+        if self.whole {
+            return Ok(Vec::new());
         }
+        copies(op, site, 0, 0, &gathering(op, data.dtype, &data.shape, Walk::new(dense(&data.shape)))?)
+    }
+
+    /// A launch for each part of the output, of a kernel that finds what is known of a line by the walk `line`, and its place by `start`.
+    fn launches(
+        &self,
+        op: &'static str,
+        kernel: &'static Kernel,
+        reduction: ScatterReduction,
+        site: &Site<'_>,
+        [line, start]: [Vec<i64>; 2],
+        bind: impl Fn(Launch) -> Launch,
+    ) -> Result<Vec<Launch>> {
+        let data = site.inputs[0];
+        let walks = [self.output.clone(), line, self.update.clone(), start].map(Walk::new);
         // What replaces is moved as it is, whatever it means.
         let dtype = if reduction == ScatterReduction::None { DType::U32 } else { data.dtype };
         let launch = |part: &Part<4>| {
             let (nest, window) = (&part.nest, &part.windows[0]);
+            let (width, count) = (self.width, nest.count(self.width));
             let params = Params {
-                sizes: nest.packed_sizes(1),
-                output_strides: nest.packed_strides(0, 1),
-                index_strides: nest.packed_strides(1, 1),
-                update_strides: nest.packed_strides(2, 1),
-                place_strides: nest.packed_strides(3, 1),
-                count: u32_of(nest.count(1)),
-                updates: u32_of(self.updates),
+                sizes: nest.packed_sizes(width),
+                output_strides: nest.packed_strides(0, width),
+                line_strides: nest.packed_strides(1, 1),
+                update_strides: nest.packed_strides(2, width),
+                start_strides: nest.packed_strides(3, 1),
+                count: u32_of(count),
+                updates: u32_of(self.indices.len),
                 size: u32_of(self.size),
-                index_step: u32_of(self.index_step),
-                update_step: u32_of(self.update_step),
-                output_start: nest.packed_start(0, 1),
-                index_start: nest.packed_start(1, 1),
-                update_start: nest.packed_start(2, 1),
-                place_start: nest.packed_start(3, 1),
+                index_step: u32_of(self.indices.inner),
+                update_step: u32_of(self.update_step / width),
+                output_start: nest.packed_start(0, width),
+                line_start: nest.packed_start(1, 1),
+                update_start: nest.packed_start(2, width),
+                start_start: nest.packed_start(3, 1),
             };
-            Launch::new(&UPDATES, &params, groups(nest.count(1), WORKGROUP))
-                .turns(self.updates)
-                .header(item_header(dtype, 1) + "#import reduction\n")
+            let launch = Launch::new(kernel, &params, groups(count, WORKGROUP))
+                .turns(self.indices.len)
+                .header(item_header(dtype, width) + "#import reduction\n")
                 .constant("LOOPS", u32_of(nest.sizes.len()))
                 .constant("REPLACE", u32::from(reduction == ScatterReduction::None))
                 .constant("COMBINE", reduction.combine())
-                .constant("FLOAT", u32::from(dtype == DType::F32))
-                .input_window(0, window)
-                .bind(indices, false, None)
-                .input(2)
-                .output_window(0, window)
+                .constant("FLOAT", u32::from(dtype == DType::F32));
+            bind(launch.input_window(0, window)).input(2).output_window(0, window)
         };
-        // Indices and updates are bound whole, so that only the output decides where to cut.
-        let parts = self.nest.parts(op, site.device, [data.device_bytes(), 0, 0, 0], Cut::Widest)?;
-        launches.extend(parts.iter().map(launch));
-        Ok(launches)
+        // What is known of lines and the updates are bound whole, so that only the output decides where to cut.
+        let parts = Nest::new(op, &self.sizes, walks)?.parts(op, site.device, [data.device_bytes(), 0, 0, 0], Cut::Widest)?;
+        Ok(parts.iter().map(launch).collect())
     }
 
-    fn candidate(&self, op: &'static str, reduction: ScatterReduction, site: &Site<'_>) -> Result<Vec<Candidate>> {
-        Ok(vec![Candidate::of(self.launches(op, reduction, site, Slot::Input(1))?)])
+    /// Each element goes through all updates of its line, whose indices are at `indices`.
+    fn searched(&self, op: &'static str, reduction: ScatterReduction, site: &Site<'_>, indices: Slot) -> Result<Vec<Launch>> {
+        let bind = |launch: Launch| launch.bind(indices, false, None);
+        let searched = self.launches(op, &UPDATES, reduction, site, [self.index.clone(), self.place.clone()], bind)?;
+        Ok([self.rest(op, site)?, searched].concat())
     }
 }

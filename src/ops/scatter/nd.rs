@@ -13,29 +13,19 @@
 //!
 //! Gradients: see [the room](super).
 //!
-//! Two passes: each tuple becomes the number of a slice, then every slice looks for its updates, once for many of its elements where there
-//! are many. ONNX: `ScatterND`.
-//! PyTorch: `index_put`.
+//! Each tuple becomes the number of a slice, then every slice looks for its updates, once for many of its elements where there are many.
+//! ONNX: `ScatterND`. PyTorch: `index_put`.
 
 use super::super::gather::picked_place;
 use super::super::gather_nd::{Tuples, check_depth};
-use super::super::{Candidate, Nest, Op, Site, WORKGROUP, Walk, check_inputs, groups, the_gradient, u32_of};
+use super::super::{Around, Candidate, Op, Site, check_inputs, lanes, the_gradient};
 use super::gradient::Moves;
+use super::places::places;
 use super::{Lines, ScatterReduction, rows};
 use crate::array::{Array, TensorType, elements};
 use crate::error::{Error, Result};
-use crate::gpu::{Kernel, Launch, Slot, kernel, params};
+use crate::gpu::{Launch, Slot};
 use crate::graph::Var;
-
-params! {
-    struct PlacesParams {
-        sizes: [[u32; 4]; 2],
-        strides: [[u32; 4]; 2],
-        count: u32,
-    }
-}
-
-pub(super) static PLACES: Kernel = kernel!("scatter/places", PlacesParams);
 
 /// Puts slices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,18 +47,20 @@ impl Var {
 
 impl ScatterNd {
     /// The output is (slices, inner); each of its columns is a line, and all lines have the same indices.
-    fn lines(&self, data: &[usize], indices: &[usize]) -> Result<Lines> {
-        let tuples = Tuples::new(data, indices, 0);
-        let inner = tuples.inner as i64;
-        let walks = [vec![inner, 1], vec![0, 0], vec![0, 1], vec![1, 0]].map(Walk::new);
-        Ok(Lines {
-            nest: Nest::new(self.name(), &[tuples.slices, tuples.inner], walks)?,
+    fn lines(tuples: &Tuples) -> Lines {
+        Lines {
+            sizes: vec![tuples.slices, tuples.inner],
+            output: vec![tuples.inner as i64, 1],
+            update: vec![0, 1],
+            index: vec![0, 0],
+            line: vec![0, 0],
+            place: vec![1, 0],
             whole: true,
-            updates: tuples.picks,
+            indices: Around { outer: 1, len: tuples.picks, inner: 1 },
             size: tuples.slices,
-            index_step: 1,
             update_step: tuples.inner,
-        })
+            width: lanes(tuples.inner),
+        }
     }
 }
 
@@ -107,22 +99,21 @@ impl Op for ScatterNd {
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         let (data, indices) = (&site.inputs[0].shape, &site.inputs[1].shape);
-        let lines = self.lines(data, indices)?;
         let tuples = Tuples::new(data, indices, 0);
-        let of_scratch = tuples.depth > 1;
-        let slot = if of_scratch { Slot::Scratch(0) } else { Slot::Input(1) };
+        let (lines, indexed) = (Self::lines(&tuples), &data[..tuples.depth]);
+        let named = tuples.depth > 1;
+        let slot = if named { Slot::Scratch(0) } else { Slot::Input(1) };
         let candidate = |launches: Vec<Launch>| {
-            if !of_scratch {
+            if !named {
                 return Candidate::of(launches);
             }
-            let params = PlacesParams { sizes: tuples.sizes, strides: tuples.strides, count: u32_of(tuples.picks) };
-            let places = Launch::new(&PLACES, &params, groups(tuples.picks, WORKGROUP)).constant("DEPTH", u32_of(tuples.depth));
-            let launches = [places.input(1).scratch_mut(0)].into_iter().chain(launches).collect();
+            let launches = [places(indexed, tuples.picks)].into_iter().chain(launches).collect();
             Candidate { launches, scratch: vec![4 * tuples.picks as u64], ..Candidate::default() }
         };
         let by_rows = rows::launches(self.name(), self.reduction, site, slot, [tuples.slices, tuples.inner, tuples.picks])?;
-        let by_lines = lines.launches(self.name(), self.reduction, site, slot)?;
-        Ok(by_rows.into_iter().chain([by_lines]).map(candidate).collect())
+        let searched = lines.searched(self.name(), self.reduction, site, slot)?;
+        let searched = [by_rows, Some(searched)].map(|launches| launches.map(candidate));
+        lines.ways(self.name(), self.reduction, site, indexed, searched)
     }
 
     fn gradient(&self, inputs: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {

@@ -1,4 +1,4 @@
-// topk/merge: two neighbouring runs become one. One invocation makes OWN pairs of it: it looks, halving, for how many of the pairs before
+// sort/merge: two neighbouring runs become one. One invocation makes OWN pairs of it: it looks, halving, for how many of the pairs before
 // its own are of the first run, and goes on from there.
 #import index
 

@@ -1,4 +1,4 @@
-// topk/runs: one invocation sorts SPAN neighbours of a line in its registers: each pair of them is compared, and how many come before an
+// sort/runs: one invocation sorts SPAN neighbours of a line in its registers: each pair of them is compared, and how many come before an
 // element is where it belongs.
 #import index
 #import sort_key

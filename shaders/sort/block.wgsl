@@ -1,4 +1,4 @@
-// topk/block: one workgroup sorts SPAN elements of a line and keeps the first of them. A bitonic sort whose merges begin by comparing mirrored
+// sort/block: one workgroup sorts SPAN elements of a line and keeps the first of them. A bitonic sort whose merges begin by comparing mirrored
 // places, so that every comparison puts the smaller pair first.
 #import index
 #import sort_key
