@@ -1,7 +1,6 @@
 // copy: one invocation moves one Element, which is one word or, in a vec4, four neighbours of a row, from where the loops
 // show it in the input to where they show it in the output. Words are moved as they are, whatever they mean.
 // The header declares Element and Source, what the input is an array of (one word where it is repeated along the row).
-#import divide
 #import index
 #import noted
 
@@ -31,12 +30,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     var place = params.output_start;
     var rest = index;
     for (var d = 0u; d < LOOPS; d++) {
-        var split = vec2<u32>(0u, rest);
+        var at = rest;
         if (d + 1u < LOOPS) {
-            split = divide(rest, params.sizes[d / 4u][d % 4u]);
+            rest /= params.sizes[d / 4u][d % 4u];
+            at -= rest * params.sizes[d / 4u][d % 4u];
         }
-        let at = split.y;
-        rest = split.x;
         source += at * params.input_strides[d / 4u][d % 4u];
         place += at * params.output_strides[d / 4u][d % 4u];
     }

@@ -1,5 +1,4 @@
 // gather: one invocation moves one Element, which is one word or, in a vec4, four neighbours. The header declares Element.
-#import divide
 #import index
 #import noted
 #import pick
@@ -26,10 +25,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     if (index >= params.count) {
         return;
     }
-    let row = divide(index, params.inner);
-    let picked = divide(row.x, params.picks);
-    let place = pick(indices[picked.y], i32(params.size));
-    let moved = input[params.input_start + (picked.x * params.size + place) * params.inner + row.y];
+    let row = index / params.inner;
+    let x = index - row * params.inner;
+    let outer = row / params.picks;
+    let place = pick(indices[row - outer * params.picks], i32(params.size));
+    let moved = input[params.input_start + (outer * params.size + place) * params.inner + x];
     note(moved, 4u);
     noted();
     output[params.output_start + index] = moved;

@@ -1,6 +1,5 @@
 // scatter's item of the output, one element or four neighbours, and where what is put there is found. `start` is where its place along the line
 // is said: the place itself, or where the updates that name it are counted.
-#import divide
 
 override LOOPS: u32 = 1u;
 override REPLACE: u32 = 1u;  // 1: the last update stands, 0: they combine
@@ -33,12 +32,11 @@ fn spot(number: u32) -> Spot {
     var spot = Spot(params.output_start, params.line_start, params.update_start, params.start_start);
     var rest = number;
     for (var d = 0u; d < LOOPS; d++) {
-        var split = vec2<u32>(0u, rest);
+        var at = rest;
         if (d + 1u < LOOPS) {
-            split = divide(rest, params.sizes[d / 4u][d % 4u]);
+            rest /= params.sizes[d / 4u][d % 4u];
+            at -= rest * params.sizes[d / 4u][d % 4u];
         }
-        let at = split.y;
-        rest = split.x;
         spot.output += at * params.output_strides[d / 4u][d % 4u];
         spot.line += at * params.line_strides[d / 4u][d % 4u];
         spot.update += at * params.update_strides[d / 4u][d % 4u];

@@ -49,9 +49,7 @@ pub(super) fn adjoint(grad: &Var, axis: usize, size: usize, taps: &[Taps]) -> Re
         let (uses, k) = (&uses[at / most], at % most);
         uses.get(k).copied().unwrap_or((uses.last().map_or(near(at / most), |u| u.0), 0.0))
     };
-    let places = grad.graph().constant(Array::from_fn([size * most], |at| i32::try_from(used(at).0).unwrap_or(i32::MAX)))?;
-    let weights = Array::from_fn([size, most, 1], |at| used(at).1 as f32);
-    let picked = grad.reshape([outer, len, inner])?.gather(1, &places)?.reshape([outer, size, most, inner])?;
-    let weighted = picked.mul(&grad.graph().constant(weights)?)?;
-    if most == 1 { weighted.reshape(input) } else { weighted.reduce_sum(&[2], false)?.reshape(input) }
+    let places = grad.graph().constant(Array::from_fn([size, most], |at| i32::try_from(used(at).0).unwrap_or(i32::MAX)))?;
+    let weights = grad.graph().constant(Array::from_fn([size, most], |at| used(at).1 as f32))?;
+    grad.reshape([outer, len, inner])?.gather_sum(1, &places, &weights)?.reshape(input)
 }

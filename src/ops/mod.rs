@@ -84,6 +84,7 @@ ops! {
     gather,
     gather_elements,
     gather_nd,
+    gather_sum,
     global_pool2d,
     grid_sample,
     im2col,

@@ -48,6 +48,9 @@ fn picks() {
     let picks = |shape: &[usize], values: &[i32]| Array::new(shape, values.to_vec()).unwrap();
     // Twice the same, from the end, and out of range.
     check("gather", &[around(&[4, 3], 1), picks(&[2, 3], &[1, 1, 0, -1, 9, 1])], |v| v[0].gather(0, &v[1]));
+    check("gather_sum", &[around(&[2, 3, 2], 2), picks(&[4, 2], &[2, 0, 1, 1, -1, 0, 2, 9]), around(&[4, 2], 3)], |v| {
+        v[0].gather_sum(1, &v[1], &v[2])
+    });
     check("gather inside", &[around(&[2, 3, 2], 2), picks(&[4], &[2, 0, 2, 2])], |v| v[0].gather(1, &v[1]));
     let once = picks(&[2, 1, 3], &[1, -1, 9, 0, -9, 2]);
     check("one of all classes", &[around(&[2, 4, 3], 5), once], |v| v[0].gather_elements(1, &v[1]));

@@ -34,6 +34,7 @@ mod fma_chain;
 mod gather;
 mod gather_elements;
 mod gather_nd;
+mod gather_sum;
 mod global_pool2d;
 mod grid_sample;
 mod grid_sample3d;

@@ -295,6 +295,8 @@ impl Op for Resize {
         // What is extrapolated depends on nothing.
         let across: Vec<_> = (0..self.size.w).map(|x| self.taps(columns, wide, x, w).unwrap_or_default()).collect();
         let down: Vec<_> = (0..self.size.h).map(|y| self.taps(rows, tall, y, h).unwrap_or_default()).collect();
-        Ok(vec![Some(adjoint(&adjoint(grad, 3, w, &across)?, 2, h, &down)?)])
+        let (by_rows, by_columns) = (|v: &Var| adjoint(v, 2, h, &down), |v: &Var| adjoint(v, 3, w, &across));
+        // Whole vectors are added up along rows, so columns are the pass that is to have fewer numbers.
+        Ok(vec![Some(if h < self.size.h { by_columns(&by_rows(grad)?)? } else { by_rows(&by_columns(grad)?)? })])
     }
 }
