@@ -116,8 +116,8 @@ fn gradients_are_those_of_pytorch() {
     let image_var = graph.input("image", TensorType::f32([2, 3, 30, 37])).unwrap();
     let label = graph.input("label", TensorType::new(DType::I32, [2, 30, 37])).unwrap();
     let mut random = Random::new(&graph, 1).unwrap();
-    let (scores, parameters) = net.trainable(&drawn(), &image_var, &mut random).unwrap();
-    let loss = cross_entropy(&scores, &label, &CrossEntropy { ignore_index: Some(255), ..CrossEntropy::default() }).unwrap();
+    let (scored, parameters) = net.trainable(&drawn(), &image_var, &mut random).unwrap();
+    let loss = cross_entropy(&scored[0].scores, &label, &CrossEntropy { ignore_index: Some(255), ..CrossEntropy::default() }).unwrap();
     let gradients = loss.gradient(&parameters.iter().map(|p| &p.var).collect::<Vec<_>>()).unwrap();
     let labels = Array::from_fn([2, 30, 37], |i| if i / 37 % 30 % 5 == 0 { 255i32 } else { (i / 7 % 3) as i32 });
     let outputs: Vec<&Var> = [&loss].into_iter().chain(&gradients).collect();
@@ -138,9 +138,9 @@ fn planes_that_connect_nothing_stay_empty() {
     let (net, graph) = (narrow(), Graph::new());
     let weights = net.initial(3).unwrap();
     let image_var = graph.input("image", TensorType::f32([2, 3, 30, 37])).unwrap();
-    let (scores, parameters) = net.trainable(&weights, &image_var, &mut Random::new(&graph, 1).unwrap()).unwrap();
+    let (scored, parameters) = net.trainable(&weights, &image_var, &mut Random::new(&graph, 1).unwrap()).unwrap();
     let label = graph.constant(Array::from_fn([2, 30, 37], |i| i32::from(i % 37 > 30))).unwrap();
-    let loss = cross_entropy(&scores, &label, &CrossEntropy::default()).unwrap();
+    let loss = cross_entropy(&scored[0].scores, &label, &CrossEntropy::default()).unwrap();
     let rate = graph.constant(Array::scalar(0.05f32)).unwrap();
     let gradients = loss.gradient(&parameters.iter().map(|p| &p.var).collect::<Vec<_>>()).unwrap();
     Optimiser::Adam(Adam { weight_decay: 0.1, ..Adam::default() }).update(&parameters, &gradients, &rate).unwrap();

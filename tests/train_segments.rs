@@ -47,9 +47,9 @@ fn learned(fcn: NarrowFcn) -> Confusion {
     let graph = Graph::new();
     let label = graph.input("label", TensorType::new(DType::I32, [BATCH, SIDE, SIDE])).unwrap();
     let mut random = Random::new(&graph, 1).unwrap();
-    let (scores, parameters) = fcn.trainable(&fcn.initial(1).unwrap(), &image(&graph), &mut random).unwrap();
+    let (scored, parameters) = fcn.trainable(&fcn.initial(1).unwrap(), &image(&graph), &mut random).unwrap();
     let options = CrossEntropy { ignore_index: Some(VOID), ..CrossEntropy::default() };
-    let loss = cross_entropy(&scores, &label, &options).unwrap();
+    let loss = cross_entropy(&scored[0].scores, &label, &options).unwrap();
     let objective = Objective { loss, metrics: Vec::new(), parameters };
     let schedule = Schedule::Cosine { base: 5e-3, last: 0.0, warm_up: 10, steps: STEPS };
     let mut trainer = Trainer::new(gpu(), &objective, &Optimiser::Adam(Adam::default()), schedule, None).unwrap();

@@ -102,8 +102,9 @@ fn gradients_are_those_of_pytorch() {
     let image_var = graph.input("image", TensorType::f32([2, 1, 30, 35])).unwrap();
     let label = graph.input("label", TensorType::new(DType::I32, [2, 30, 35])).unwrap();
     let mut random = Random::new(&graph, 1).unwrap();
-    let (scores, parameters) = net.trainable(&drawn(&net), &image_var, &mut random).unwrap();
-    let loss = cross_entropy(&scores, &label, &CrossEntropy { ignore_index: Some(255), ..CrossEntropy::default() }).unwrap();
+    let (scored, parameters) = net.trainable(&drawn(&net), &image_var, &mut random).unwrap();
+    let scores = &scored[0].scores;
+    let loss = cross_entropy(scores, &label, &CrossEntropy { ignore_index: Some(255), ..CrossEntropy::default() }).unwrap();
     let gradients = loss.gradient(&parameters.iter().map(|p| &p.var).collect::<Vec<_>>()).unwrap();
     let labels = Array::from_fn([2, 30, 35], |i| if i / 35 % 30 % 5 == 0 { 255i32 } else { (i / 7 % 3) as i32 });
     let outputs: Vec<&Var> = [&loss].into_iter().chain(&gradients).collect();
@@ -141,7 +142,7 @@ fn the_two_lowest_levels_drop_half_of_their_values_in_training() {
         let image = graph.constant(init::normal(&[1, 1, 32, 32], 1.0, "image", 1)).unwrap();
         let mut random = Random::new(&graph, 1).unwrap();
         let scores = match dropout {
-            Some(dropout) => UNet { dropout, ..net.clone() }.trainable(&weights, &image, &mut random).unwrap().0,
+            Some(dropout) => UNet { dropout, ..net.clone() }.trainable(&weights, &image, &mut random).unwrap().0[0].scores.clone(),
             None => net.scores(&weights, &image).unwrap(),
         };
         Plan::compile(Device::Cpu, &[&scores]).unwrap().run(&[]).unwrap().remove(0)
@@ -216,8 +217,9 @@ fn few_painted_pixels_tell_the_rest() {
     let graph = Graph::new();
     let image = graph.constant(photo).unwrap();
     let label = graph.input("label", labels.ty()).unwrap();
-    let (scores, parameters) = net.trainable(&net.initial(1).unwrap(), &image, &mut Random::new(&graph, 1).unwrap()).unwrap();
-    let loss = cross_entropy(&scores, &label, &CrossEntropy { ignore_index: Some(255), ..CrossEntropy::default() }).unwrap();
+    let (scored, parameters) = net.trainable(&net.initial(1).unwrap(), &image, &mut Random::new(&graph, 1).unwrap()).unwrap();
+    let scores = &scored[0].scores;
+    let loss = cross_entropy(scores, &label, &CrossEntropy { ignore_index: Some(255), ..CrossEntropy::default() }).unwrap();
     let gradients = loss.gradient(&parameters.iter().map(|p| &p.var).collect::<Vec<_>>()).unwrap();
     let rate = graph.constant(Array::scalar(3e-3f32)).unwrap();
     Optimiser::Adam(Adam::default()).update(&parameters, &gradients, &rate).unwrap();

@@ -13,6 +13,7 @@ use foveate::models::hypercolumns::{self, Hypercolumns};
 use foveate::models::mnc::{self, Mnc};
 use foveate::models::multiscale::Multiscale;
 use foveate::models::pixelwise::Pixelwise;
+use foveate::models::recurrent_cnn::RecurrentCnn;
 use foveate::models::rnn_captioning::{self, Form};
 use foveate::models::rnnsearch::{self, RnnSearch};
 use foveate::models::show_attend_tell::{self, Attention, Decoder};
@@ -33,6 +34,7 @@ pub(super) enum System {
     DeconvNet,
     Unet,
     Multiscale,
+    RecurrentCnn,
     Mnc,
     Hypercolumns,
     /// Of the MNIST experiments, at the paper's 400,000 parameters: a name, the task, transformers, and whether it convolves.
@@ -64,7 +66,7 @@ impl System {
         const RTS: Task = Task::RotatedTranslatedScaled;
         let mut all = vec![Self::Selfie];
         all.extend(Variant::ALL.map(Self::Fcn));
-        all.extend([Self::DeconvNet, Self::Unet, Self::Multiscale, Self::Mnc, Self::Hypercolumns]);
+        all.extend([Self::DeconvNet, Self::Unet, Self::Multiscale, Self::RecurrentCnn, Self::Mnc, Self::Hypercolumns]);
         all.extend([
             Self::Mnist("st-fcn", RTS, &[Transform::Affine], false),
             Self::Mnist("st-cnn", RTS, &[Transform::Affine], true),
@@ -102,6 +104,7 @@ impl System {
             Self::DeconvNet => "deconvnet",
             Self::Unet => "unet",
             Self::Multiscale => "multiscale",
+            Self::RecurrentCnn => "recurrent-cnn",
             Self::Mnc => "mnc",
             Self::Hypercolumns => "hypercolumns",
             Self::Draw => "draw",
@@ -124,6 +127,9 @@ impl System {
             Self::DeconvNet => "Noh, Hong, Han, ICCV 2015",
             Self::Unet => "Ronneberger, Fischer, Brox, MICCAI 2015",
             Self::Multiscale => "Farabet, Couprie, Najman, LeCun, TPAMI 2013: three scales, the eight classes of Stanford Background",
+            Self::RecurrentCnn => {
+                "Pinheiro, Collobert, ICML 2014: applied three times, every pixel named, the classes of Stanford Background"
+            }
             Self::Mnc => "Dai, He, Sun, CVPR 2016: on VGG-16, 300 proposals and the boxes that they move to",
             Self::Hypercolumns => "Hariharan, Arbelaez, Girshick, Malik, CVPR 2015: on VGG-16, as released, 10 boxes",
             Self::Draw => "Gregor et al., ICML 2015: binarised MNIST, 64 steps; looking at a digit and drawing it again",
@@ -164,6 +170,11 @@ impl System {
                 let (net, image) = (Multiscale::new(), Graph::new().input("image", TensorType::f32([1, 3, 240, 320]))?);
                 let cost = Cost::of(&[&net.scores(&net.initial(0)?, &image)?])?;
                 Ok(Size::new(net.learned()?, cost, image.shape()))
+            }
+            Self::RecurrentCnn => {
+                let (net, image) = (RecurrentCnn::new(), Graph::new().input("image", TensorType::f32([1, 3, 240, 320]))?);
+                let weights = net.initial(0)?;
+                Ok(Size::new(weights.parameters(), Cost::of(&[&net.scores(&weights, &image)?])?, image.shape()))
             }
             Self::Mnc => {
                 let (graph, net) = (Graph::new(), Mnc::new());
@@ -273,6 +284,7 @@ impl System {
             (Self::RnnSearch, None) => RnnSearch::PUBLISHED.initial(seed),
             (Self::Unet, None) => UNet::new().initial(seed),
             (Self::Multiscale, None) => Multiscale::new().initial(seed),
+            (Self::RecurrentCnn, None) => Ok(described(RecurrentCnn::new().initial(seed)?, RecurrentCnn::new().metadata())),
             (Self::Mnc, None) => Mnc::new().initial(seed),
             (Self::Hypercolumns, None) => Hypercolumns::new().initial(seed),
             (Self::Draw, None) => Ok(described(Draw::MNIST.init(seed)?, Draw::MNIST.metadata())),

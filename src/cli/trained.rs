@@ -9,6 +9,7 @@ use foveate::models::mnc::Cascade;
 use foveate::models::multiscale::Multiscale;
 use foveate::models::narrow_fcn::NarrowFcn;
 use foveate::models::pixelwise::Pixelwise;
+use foveate::models::recurrent_cnn::RecurrentCnn;
 use foveate::models::stn::{Mnist, Network, PlainCnn};
 use foveate::models::torchvision;
 use foveate::models::unet::UNet;
@@ -79,7 +80,7 @@ impl TrainedPixels {
                 None if Hypercolumns::has_layers_in(&weights) => "draws masks of what a cascade finds: --model CASCADE --refine takes it",
                 None if weights.contains("seg-score-voc.weight") => "is a DeconvNet, for `foveate segment --model deconvnet --weights`",
                 None => {
-                    "has no 'score_fr.weight', 'conv_u0d-score.weight' or 'conv3.weight': it is no network that gives each pixel a class"
+                    "has no 'score_fr.weight', 'conv_u0d-score.weight' or 'score.weight': it is no network that gives each pixel a class"
                 }
             };
             return Err(Error::model(weights.source(), reason));
@@ -109,6 +110,8 @@ fn pixelwise(weights: &Weights) -> Result<Option<Box<dyn Pixelwise>>> {
         Some(Box::new(UNet::of(weights)?))
     } else if ["conv3", "hidden", "score"].iter().all(|layer| weights.contains(&format!("{layer}.weight"))) {
         Some(Box::new(Multiscale::of(weights)?))
+    } else if ["conv1", "conv2", "score"].iter().all(|layer| weights.contains(&format!("{layer}.weight"))) {
+        Some(Box::new(RecurrentCnn::of(weights)?))
     } else {
         None
     })

@@ -22,6 +22,7 @@ pub mod multiscale;
 pub mod narrow_fcn;
 pub mod photo;
 pub mod pixelwise;
+pub mod recurrent_cnn;
 pub mod rnn_captioning;
 pub mod rnnsearch;
 pub mod selfie;

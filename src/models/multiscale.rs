@@ -29,7 +29,7 @@
 
 use super::layers::{Fill, Layers, fresh};
 use super::photo;
-use super::pixelwise::{self, Pixelwise};
+use super::pixelwise::{self, Pixelwise, Scored};
 use crate::array::{Array, Hw, Pads, TensorType};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
@@ -314,7 +314,7 @@ impl Pixelwise for Multiscale {
         self.scored(&mut Layers::load(image.graph(), weights), image, &mut |_, weight| Ok(weight))
     }
 
-    fn trainable(&self, weights: &Weights, image: &Var, _: &mut Random) -> Result<(Var, Vec<optimiser::Parameter>)> {
+    fn trainable(&self, weights: &Weights, image: &Var, _: &mut Random) -> Result<(Vec<Scored>, Vec<optimiser::Parameter>)> {
         let (graph, states) = (image.graph(), weights.clone().as_states());
         let connections = &mut |name: &str, weight: Var| {
             let table = connected(weights.get(&format!("{name}.weight"))?)?;
@@ -323,7 +323,7 @@ impl Pixelwise for Multiscale {
             weight.mul(&graph.constant(table)?)
         };
         let scores = self.scored(&mut Layers::load(graph, &states), image, connections)?;
-        Ok((scores, states.states(graph)))
+        Ok((Scored::whole(scores), states.states(graph)))
     }
 }
 

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
 use crate::models::caffe::{self, Initial, Layer, Net, Network, Parameter, Window};
 use crate::models::fcn::Variant;
-use crate::models::pixelwise::Pixelwise;
+use crate::models::pixelwise::{Pixelwise, Scored};
 use crate::models::vgg16;
 use crate::nn::{Random, Weights, init, optimiser};
 use crate::ops::{PadMode, Resize, concat, number, scaled};
@@ -214,8 +214,8 @@ impl Pixelwise for NarrowFcn {
         Self::score(&self.forward(weights, &image)?)?.narrow(2, 0, h)?.narrow(3, 0, w)
     }
 
-    fn trainable(&self, weights: &Weights, image: &Var, _: &mut Random) -> Result<(Var, Vec<optimiser::Parameter>)> {
+    fn trainable(&self, weights: &Weights, image: &Var, _: &mut Random) -> Result<(Vec<Scored>, Vec<optimiser::Parameter>)> {
         let network = self.build(Some(&self.complete(weights)?), image, true)?;
-        Ok((Self::score(&network)?, network.learned))
+        Ok((Scored::whole(Self::score(&network)?), network.learned))
     }
 }

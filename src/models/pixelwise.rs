@@ -9,6 +9,23 @@ use crate::nn::{Random, Weights};
 use crate::train::About;
 use std::fmt::Debug;
 
+/// Scores that training has a loss of.
+#[derive(Clone, Debug)]
+pub struct Scored {
+    /// (n, classes, h / step, w / step), rounded up.
+    pub scores: Var,
+    /// Every such pixel has some, from the first.
+    pub step: usize,
+}
+
+impl Scored {
+    /// Of all pixels, and no others.
+    #[must_use]
+    pub fn whole(scores: Var) -> Vec<Self> {
+        vec![Self { scores, step: 1 }]
+    }
+}
+
 /// A network that gives each pixel of an image a class.
 pub trait Pixelwise: Debug + Send + Sync {
     /// In a line, for people.
@@ -44,12 +61,12 @@ pub trait Pixelwise: Debug + Send + Sync {
     /// If `image` has another shape, or a tensor is missing from `weights` or has another shape.
     fn scores(&self, weights: &Weights, image: &Var) -> Result<Var>;
 
-    /// The same scores as training makes them, `random` dropping values if the network has that, and what is learned: states of the graph
-    /// with their multipliers.
+    /// The scores that training has a loss of, `random` dropping values if the network has that; the last are the network's answer. And what
+    /// is learned: states of the graph with their multipliers.
     ///
     /// # Errors
     /// As [`Pixelwise::scores`]; if the graph has states of these names.
-    fn trainable(&self, weights: &Weights, image: &Var, random: &mut Random) -> Result<(Var, Vec<Parameter>)>;
+    fn trainable(&self, weights: &Weights, image: &Var, random: &mut Random) -> Result<(Vec<Scored>, Vec<Parameter>)>;
 
     /// What its weights say of themselves, that their shapes do not tell.
     fn metadata(&self) -> Vec<(&'static str, String)> {

@@ -25,7 +25,7 @@
 //! Left out are the weights of pixels between cells that touch (eq. 2 of the paper), which are about instances.
 
 use super::caffe::{self, Initial, Layer, Net, Network, Parameter, Window};
-use super::pixelwise::{self, Pixelwise};
+use super::pixelwise::{self, Pixelwise, Scored};
 use crate::array::{Hw, TensorType};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
@@ -224,9 +224,9 @@ impl Pixelwise for UNet {
         self.whole(image, |seen| self.forward(weights, seen)).map(|(scores, _)| scores)
     }
 
-    fn trainable(&self, weights: &Weights, image: &Var, random: &mut Random) -> Result<(Var, Vec<optimiser::Parameter>)> {
+    fn trainable(&self, weights: &Weights, image: &Var, random: &mut Random) -> Result<(Vec<Scored>, Vec<optimiser::Parameter>)> {
         let (scores, network) = self.whole(image, |seen| self.build(Some(weights), seen, Some(random)))?;
-        Ok((scores, network.learned))
+        Ok((Scored::whole(scores), network.learned))
     }
 
     fn metadata(&self) -> Vec<(&'static str, String)> {

@@ -8,6 +8,7 @@ use foveate::array::{Array, Hw};
 use foveate::graph::{Graph, Var};
 use foveate::models::deconvnet::{Classifier, DeconvNet, FOLDED, Region, Statistics, scores_by_regions, squares};
 use foveate::models::digit_scenes::{CLASSES, Crops, Seen};
+use foveate::models::pixelwise::Scored;
 use foveate::models::{Normalisation, data};
 use foveate::nn::loss::{CrossEntropy, cross_entropy};
 use foveate::nn::{Random, Weights};
@@ -118,7 +119,7 @@ impl Experiment for Objects {
             return Ok(Objective { loss, metrics: Vec::new(), parameters: network.learned });
         }
         let network = self.net().trainable(weights, &image)?;
-        pixels::objective(&DeconvNet::score(&network)?, network.learned, inputs.get("label")?)
+        pixels::objective(&Scored::whole(DeconvNet::score(&network)?), network.learned, inputs.get("label")?)
     }
 
     fn ready(&self, device: &Device, learnt: Weights, examples: &Arc<dyn Dataset>, batch: usize) -> Result<Weights> {

@@ -4,16 +4,17 @@ use super::data::Sets;
 use super::experiment::{Experiment, Inputs};
 use super::tally::{Scores, Tally};
 use crate::cli::trained;
-use foveate::Result;
 use foveate::array::{Array, DType, Hw, Literal, picture};
 use foveate::graph::{Graph, Var};
-use foveate::models::pixelwise::Pixelwise;
+use foveate::models::pixelwise::{Pixelwise, Scored};
 use foveate::models::voc;
 use foveate::nn::loss::{CrossEntropy, cross_entropy};
 use foveate::nn::metrics::Confusion;
 use foveate::nn::optimiser::Parameter;
 use foveate::nn::{Random, Weights};
+use foveate::ops::AxisRange;
 use foveate::train::{Batch, Dataset, Objective, VOID};
+use foveate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -58,8 +59,8 @@ impl Experiment for Pixels {
     }
 
     fn objective(&self, _: &Graph, weights: &Weights, inputs: &Inputs, random: &mut Random) -> Result<Objective> {
-        let (scores, parameters) = self.network.trainable(weights, &self.image(inputs)?, random)?;
-        objective(&scores, parameters, inputs.get("label")?)
+        let (scored, parameters) = self.network.trainable(weights, &self.image(inputs)?, random)?;
+        objective(&scored, parameters, inputs.get("label")?)
     }
 
     fn answers(&self, _: &Graph, weights: &Weights, inputs: &Inputs) -> Result<Vec<Var>> {
@@ -81,14 +82,24 @@ impl Experiment for Pixels {
     }
 }
 
-/// The cross-entropy of the pixels that have a class.
-pub(super) fn objective(scores: &Var, parameters: Vec<Parameter>, label: &Var) -> Result<Objective> {
+/// The cross-entropy of the pixels that have a class, added up where there are several scores; the accuracy is that of the last.
+pub(super) fn objective(scored: &[Scored], parameters: Vec<Parameter>, label: &Var) -> Result<Objective> {
     let void = i32::from(VOID);
-    let loss = cross_entropy(scores, label, &CrossEntropy { ignore_index: Some(void), ..CrossEntropy::default() })?;
+    let attributes = CrossEntropy { ignore_index: Some(void), ..CrossEntropy::default() };
     let share = |which: &Var| which.cast(DType::F32)?.reduce_mean(&[], false);
-    let right = share(&scores.argmax(1, false, false)?.equal(label)?)?;
-    let counted = share(&label.not_equal(&label.graph().constant(Array::scalar(void))?)?)?;
-    let metrics = vec![("batch_accuracy".to_owned(), right.div(&counted)?)];
+    let (mut losses, mut accuracy) = (Vec::new(), None);
+    for Scored { scores, step } in scored {
+        let rank = label.ty().rank();
+        let every = |axis: usize| AxisRange { axis, start: 0, end: isize::MAX, step: step.cast_signed() };
+        let label = label.slice([every(rank - 2), every(rank - 1)])?;
+        losses.push(cross_entropy(scores, &label, &attributes)?);
+        let right = share(&scores.argmax(1, false, false)?.equal(&label)?)?;
+        let counted = share(&label.not_equal(&label.graph().constant(Array::scalar(void))?)?)?;
+        accuracy = Some(right.div(&counted)?);
+    }
+    let metrics = accuracy.into_iter().map(|share| ("batch_accuracy".to_owned(), share)).collect();
+    let sum = losses.into_iter().map(Ok).reduce(|sum, loss| sum?.add(&loss?));
+    let loss = sum.unwrap_or_else(|| Err(Error::shape("the objective", "has no scores to learn from")))?;
     Ok(Objective { loss, metrics, parameters })
 }
 

@@ -12,7 +12,7 @@ use super::experiment::Experiment;
 use super::listening::{self, ArsgRecipe};
 use super::objects::ObjectsRecipe;
 use super::pixels::Pixels;
-use super::segmenters::{FcnRecipe, MultiscaleRecipe, UnetRecipe};
+use super::segmenters::{FcnRecipe, MultiscaleRecipe, RecurrentRecipe, UnetRecipe};
 use super::telling::ShowAttendTellRecipe;
 use super::translating::RnnSearchRecipe;
 use super::writing::{self, HandwritingRecipe};
@@ -49,6 +49,8 @@ pub(super) const BUILT_IN: &[(&str, &str)] = &[
     ("digits-fcn8s", include_str!("../../../examples/recipes/digits-fcn8s.toml")),
     ("digits-singlescale", include_str!("../../../examples/recipes/digits-singlescale.toml")),
     ("digits-multiscale", include_str!("../../../examples/recipes/digits-multiscale.toml")),
+    ("digits-recurrent-once", include_str!("../../../examples/recipes/digits-recurrent-once.toml")),
+    ("digits-recurrent", include_str!("../../../examples/recipes/digits-recurrent.toml")),
     ("digits-mnc", include_str!("../../../examples/recipes/digits-mnc.toml")),
     ("digits-hypercolumns", include_str!("../../../examples/recipes/digits-hypercolumns.toml")),
     ("digits-deconvnet-0", include_str!("../../../examples/recipes/digits-deconvnet-0.toml")),
@@ -103,6 +105,7 @@ enum Network {
     Fcn(FcnRecipe),
     Unet(UnetRecipe),
     Multiscale(MultiscaleRecipe),
+    RecurrentCnn(RecurrentRecipe),
     DeconvnetDigits(ObjectsRecipe),
     Draw(DrawRecipe),
     Glimpses(GlimpsesRecipe),
@@ -245,6 +248,10 @@ impl Recipe {
             (Network::Multiscale(network), Some(data)) => {
                 let sets = open(data.with_things("multiscale", false)?)?.labelled("multiscale", 2)?;
                 Box::new(Pixels::new(network.network(sets.about.classes.len()), network.start.as_ref(), sets))
+            }
+            (Network::RecurrentCnn(network), Some(data)) => {
+                let sets = open(data.with_things("recurrent-cnn", false)?)?.labelled("recurrent-cnn", 2)?;
+                Box::new(Pixels::new(network.network(sets.channels, sets.about.classes.len()), network.start.as_ref(), sets))
             }
             (Network::Draw(draw), Some(data)) => {
                 data.refuse_normalisation("draw")?;

@@ -1,8 +1,9 @@
-//! Narrow FCNs, U-Nets and multiscale networks as recipes name them.
+//! Narrow FCNs, U-Nets, multiscale and recurrent networks as recipes name them.
 
 use foveate::models::fcn::Variant;
 use foveate::models::multiscale::Multiscale;
 use foveate::models::narrow_fcn::NarrowFcn;
+use foveate::models::recurrent_cnn::RecurrentCnn;
 use foveate::models::unet::UNet;
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -105,6 +106,36 @@ impl MultiscaleRecipe {
             channels: self.channels.unwrap_or(usual.channels),
             seen: self.seen.unwrap_or(usual.seen),
             hidden: self.hidden.unwrap_or(usual.hidden),
+        }
+    }
+}
+
+/// `system = "recurrent-cnn"`. What is left out is as published.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RecurrentRecipe {
+    /// How often the network is applied.
+    instances: Option<usize>,
+    /// Maps of the two convolutions.
+    channels: Option<[usize; 2]>,
+    /// Sides of their kernels, and of the score layer's.
+    kernels: Option<[usize; 3]>,
+    /// Sides of the poolings behind them; 1 is none.
+    pools: Option<[usize; 2]>,
+    /// A checkpoint to go on from, of the same widths, applied more than once as this one is; its classes may be others.
+    pub(super) start: Option<PathBuf>,
+}
+
+impl RecurrentRecipe {
+    pub(super) fn network(&self, inputs: usize, classes: usize) -> RecurrentCnn {
+        let usual = RecurrentCnn::new();
+        RecurrentCnn {
+            inputs,
+            classes,
+            channels: self.channels.unwrap_or(usual.channels),
+            kernels: self.kernels.unwrap_or(usual.kernels),
+            pools: self.pools.unwrap_or(usual.pools),
+            instances: self.instances.unwrap_or(usual.instances),
         }
     }
 }
