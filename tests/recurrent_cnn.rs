@@ -14,7 +14,7 @@ use foveate::nn::{Random, Weights, init};
 use foveate::ops::{AxisRange, PadMode};
 use foveate::plan::{Device, Plan};
 
-/// The copy whose scores and gradients recurrent_cnn.npz has: 9, 25 and 57 pixels each way.
+/// The copy whose scores and gradients `recurrent_cnn.npz` has: 9, 25 and 57 pixels each way.
 const NARROW: RecurrentCnn = RecurrentCnn { inputs: 2, classes: 3, channels: [4, 5], kernels: [4, 3, 1], pools: [2, 1], instances: 3 };
 
 fn drawn() -> Weights {

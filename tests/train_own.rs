@@ -443,6 +443,39 @@ fn a_multiscale_network_learns_from_masks_and_superpixels_vote() {
     assert!(text(&refused.stderr).contains("no map that sees more than there are"), "{}", text(&refused.stderr));
 }
 
+#[test]
+fn a_recurrent_network_learns_from_masks_and_goes_on_from_fewer_instances() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    squares(folder.path());
+    ["a.png", "b.png"].iter().for_each(|name| mask(folder.path(), name, 1));
+    let network = "system = \"recurrent-cnn\"\ninstances = 2\nchannels = [4, 6]\nkernels = [4, 3, 1]\n";
+    let (begin, data) = (MASKS.find("system").unwrap(), MASKS.find("[data]").unwrap());
+    let recipe = format!("{}{network}\n{}", &MASKS[..begin], &MASKS[data..]).replace("steps = 2", "steps = 60");
+    let done = train(folder.path(), &recipe, &[]);
+    assert_code(&done, 0);
+    let said = text(&done.stdout);
+    assert!(said.contains("2 classes in pictures of 32 x 32, a network of [4, 6] channels applied 2 times"), "{said}");
+    let log = std::fs::read_to_string(at("run/log.csv")).unwrap();
+    let last: Vec<f64> = log.lines().last().unwrap().split(',').map(|cell| cell.parse().unwrap()).collect();
+    assert!(last[4] > 0.7, "mean IU of {}: {log}", last[4]);
+    let weights = at("run/weights.safetensors");
+    let segmented = foveate(&["segment", &at("photos/a.png"), "--model", &weights, "--output", &at("found")]);
+    assert_code(&segmented, 0);
+    assert!(text(&segmented.stdout).contains("square 1"), "16 of 100 pixels are the square's: {}", text(&segmented.stdout));
+    // The same weights, applied once more: what has been learnt of two is there from the first step.
+    std::fs::rename(at("run"), at("before")).unwrap();
+    let start = format!("instances = 3\nstart = {:?}\n", at("before/weights.safetensors"));
+    let further = recipe.replace("instances = 2\n", &start).replace("steps = 60", "steps = 1");
+    assert_code(&train(folder.path(), &further, &["--device", "cpu"]), 0);
+    let log = std::fs::read_to_string(at("run/log.csv")).unwrap();
+    let first: f64 = log.lines().nth(1).unwrap().split(',').nth(1).unwrap().parse().unwrap();
+    assert!(first < 1.5, "three cross entropies, of which each begins at 0.7 or more from nothing: {log}");
+    std::fs::remove_dir_all(at("run")).unwrap();
+    let refused = train(folder.path(), &recipe.replace("kernels = [4, 3, 1]", "kernels = [3, 3, 1]"), &["--device", "cpu"]);
+    assert!(text(&refused.stderr).contains("the first odd"), "{}", text(&refused.stderr));
+}
+
 const THINGS: &str = r#"# Squares of one class, each told from the next
 [network]
 system = "mnc"

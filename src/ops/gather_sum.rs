@@ -1,4 +1,4 @@
-//! gather_sum: sums of a few weighted elements along a dimension, each picked by index.
+//! `gather_sum`: sums of a few weighted elements along a dimension, each picked by index.
 //!
 //! ```text
 //! output[outer.., p, inner..] = sum over k of  weights[p, k] input[outer.., indices[p, k], inner..]

@@ -21,6 +21,9 @@ pub(super) struct DigitScenes {
     /// Whether boxes around them do not overlap.
     #[serde(default)]
     apart: bool,
+    /// Whether there is black behind them in place of textures.
+    #[serde(default)]
+    plain: bool,
     /// By how much they are scaled, the least and the most: 28 pixels by 1.
     #[serde(default = "usual_scales")]
     scales: [f64; 2],
@@ -54,6 +57,7 @@ impl DigitScenes {
 
     fn part(&self, folder: &Path, part: &str, most: Option<usize>, seed: u64) -> Result<Scenes> {
         let scenes = Scenes::open(self.side, folder, part, most.unwrap_or(usize::MAX), seed)?.with(self.digits, self.scales)?;
+        let scenes = if self.plain { scenes.plain() } else { scenes };
         Ok(if self.apart { scenes.apart() } else { scenes })
     }
 }

@@ -55,6 +55,7 @@ pub struct Scenes {
     scales: [f64; 2],
     apart: bool,
     instances: bool,
+    plain: bool,
 }
 
 impl Scenes {
@@ -79,7 +80,7 @@ impl Scenes {
         if let Some(label) = digits.labels.iter().find(|label| !(0..CLASSES as i32 - 1).contains(*label)) {
             return Err(Error::shape("scenes", format!("a digit is labelled {label}; 0 to 9 are possible")));
         }
-        Self { side, digits, seed, most: 0, scales: [0.0; 2], apart: false, instances: false }.with(3, [0.8, 2.0])
+        Self { side, digits, seed, most: 0, scales: [0.0; 2], apart: false, instances: false, plain: false }.with(3, [0.8, 2.0])
     }
 
     /// The same scenes of one to `most` digits, each scaled by something between the two `scales`.
@@ -105,6 +106,13 @@ impl Scenes {
         self
     }
 
+    /// The same scenes, but with black behind the digits in place of textures.
+    #[must_use]
+    pub fn plain(mut self) -> Self {
+        self.plain = true;
+        self
+    }
+
     /// The same scenes, but labels say which digit of the scene a pixel belongs to as well: [`CLASS`] times its
     /// class, and 1 for the digit that was drawn first.
     #[must_use]
@@ -119,7 +127,7 @@ impl Scenes {
             return Err(Error::shape("scenes", format!("example {index} of {}", self.len())));
         }
         let mut random = Numbers::new(self.seed, &format!("scene {index} visit {visit}"));
-        let mut image = texture(self.side, &mut random);
+        let mut image = if self.plain { vec![0.0; 3 * self.side * self.side] } else { texture(self.side, &mut random) };
         let mut label = vec![0; self.side * self.side];
         let mut numbers: Vec<usize> = (0..random.below(self.most)).map(|_| random.below(self.len())).collect();
         // Its own digit is in every scene: on top, or the first to find a place.
@@ -263,6 +271,21 @@ mod tests {
             }
         }
         assert!(second > 0, "the digit that lies on another was drawn after it");
+    }
+
+    #[test]
+    fn plain_scenes_are_black_where_nothing_is() {
+        let scene = scenes(64).unwrap().plain().scene(0, 0).unwrap();
+        let (mut black, mut bright) = (0, 0);
+        for (i, label) in scene.label.iter().enumerate() {
+            match label {
+                0 => black += usize::from(scene.image[i] <= RIM),
+                &VOID => {}
+                _ => bright += usize::from(scene.image[i] > 0.5 * CONTRAST as f32),
+            }
+        }
+        let ground = scene.label.iter().filter(|label| **label == 0).count();
+        assert!(ground > 64 * 32 && black == ground && bright > 10, "{black} of {ground} are black, {bright} bright");
     }
 
     #[test]

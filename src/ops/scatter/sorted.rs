@@ -54,7 +54,7 @@ impl Lines {
     ) -> Result<Vec<Candidate>> {
         let sorted = self.sorted(op, reduction, site, indexed)?;
         let items = elements(&self.sizes) / self.width;
-        // While the passes of sorting are launched a CPU compares some hundred thousand times, a GPU some millions. A row looks once for all
+        // While the passes of sorting are launched a CPU compares some hundred thousand times, a GPU some ten million times. A row looks once for all
         // of its items, but barriers are dear on a CPU.
         let (ways, lookers, often) = match (site.device.software, &rows) {
             (true, _) => ([searched, rows], items, 1 << 17),
