@@ -1,4 +1,4 @@
-//! gather_sum: case table. The same as a gather, a product and a sum.
+//! `gather_sum`: case table. The same as a gather, a product and a sum.
 
 use crate::common::{Bound, Case, Elsewhere, check, on_the_host, random, random_below};
 use foveate::array::Array;
