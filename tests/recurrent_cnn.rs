@@ -6,7 +6,7 @@ mod common;
 use common::{Bound, compare, fixture, gpu};
 use foveate::array::{Array, DType, TensorType};
 use foveate::graph::{Graph, Var};
-use foveate::models::pixelwise::Pixelwise;
+use foveate::models::pixelwise::{self, Pixelwise};
 use foveate::models::recurrent_cnn::RecurrentCnn;
 use foveate::nn::loss::{CrossEntropy, cross_entropy};
 use foveate::nn::optimiser::{Adam, Optimiser};
@@ -105,12 +105,7 @@ fn gradients_are_those_of_pytorch() {
     let (scored, parameters) = NARROW.trainable(&drawn(), &image_var, &mut Random::new(&graph, 1).unwrap()).unwrap();
     let label = graph.input("label", TensorType::new(DType::I32, [2, 13, 18])).unwrap();
     assert_eq!(scored.iter().map(|s| s.step).collect::<Vec<_>>(), [2, 4, 8]);
-    let losses = scored.iter().map(|of| {
-        let every = |axis| AxisRange { axis, start: 0, end: isize::MAX, step: of.step as isize };
-        let label = label.slice([every(1), every(2)]).unwrap();
-        cross_entropy(&of.scores, &label, &CrossEntropy { ignore_index: Some(255), ..CrossEntropy::default() }).unwrap()
-    });
-    let loss = losses.reduce(|sum, loss| sum.add(&loss).unwrap()).unwrap();
+    let loss = pixelwise::loss(&scored, &label, &CrossEntropy { ignore_index: Some(255), ..CrossEntropy::default() }).unwrap();
     let gradients = loss.gradient(&parameters.iter().map(|p| &p.var).collect::<Vec<_>>()).unwrap();
     let labels = Array::from_fn([2, 13, 18], |i| if i / 18 % 13 % 5 == 0 { 255i32 } else { (i / 7 % 3) as i32 });
     let outputs: Vec<&Var> = [&loss].into_iter().chain(&gradients).collect();
@@ -221,6 +216,8 @@ fn what_does_not_fit_is_refused() {
     assert!(refused(RecurrentCnn { kernels: [3, 3, 1], ..NARROW }).contains("the first odd"), "8 pixels have no middle");
     assert!(refused(RecurrentCnn { kernels: [1, 1, 1], pools: [3, 1], ..NARROW }).contains("more than twice the stride"));
     assert!(refused(RecurrentCnn { pools: [usize::MAX, 2], ..NARROW }).contains("up to 4096 pixels"));
+    let nothing = pixelwise::loss(&[], &input([1, 1, 9, 9]), &CrossEntropy::default()).unwrap_err().to_string();
+    assert!(nothing.contains("no scores to learn from"), "{nothing}");
     assert!(refused(RecurrentCnn { classes: 0, ..NARROW }).contains("classes: 0"));
     let error = NARROW.scores(&drawn(), &input([1, 3, 9, 9])).unwrap_err().to_string();
     assert!(error.contains("(n, 2, h, w), not f32[1, 3, 9, 9]"), "{error}");

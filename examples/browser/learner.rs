@@ -11,10 +11,10 @@ use super::{bytes, photo};
 use foveate::array::{Array, DType, TensorType};
 use foveate::gpu::{Gpu, GpuOptions};
 use foveate::graph::Graph;
-use foveate::models::pixelwise::Pixelwise;
+use foveate::models::pixelwise::{self, Pixelwise};
 use foveate::models::unet::UNet;
 use foveate::nn::Random;
-use foveate::nn::loss::{CrossEntropy, cross_entropy};
+use foveate::nn::loss::CrossEntropy;
 use foveate::nn::optimiser::{Adam, Optimiser};
 use foveate::plan::{Options, Plan};
 use foveate::train::About;
@@ -48,11 +48,12 @@ impl Learner {
         let image = net.image(&About::new(3), &graph.constant(photo)?)?;
         let label = graph.input("label", TensorType::new(DType::I32, [1, height, width]))?;
         let weights = net.initial(u64::from(seed))?;
-        let (scores, parameters) = net.trainable(&weights, &image, &mut Random::new(&graph, u64::from(seed))?)?;
+        let (scored, parameters) = net.trainable(&weights, &image, &mut Random::new(&graph, u64::from(seed))?)?;
         let painted = CrossEntropy { ignore_index: Some(i32::from(UNKNOWN)), ..CrossEntropy::default() };
-        let loss = cross_entropy(&scores, &label, &painted)?;
+        let loss = pixelwise::loss(&scored, &label, &painted)?;
         let gradients = loss.gradient(&parameters.iter().map(|p| &p.var).collect::<Vec<_>>())?;
         Optimiser::Adam(Adam::default()).update(&parameters, &gradients, &graph.constant(Array::scalar(RATE))?)?;
+        let scores = &scored.last().ok_or_else(|| JsError::new("the network has no scores"))?.scores;
         let likely = scores.softmax(1)?.narrow(1, 1, 1)?;
         let plan = Plan::compile_async(&gpu, &[&likely, &loss], Options::default()).await?;
         Ok(Self { gpu, plan, size: [height, width], loss: f64::NAN })

@@ -4,8 +4,10 @@ use super::photo;
 use crate::array::{Array, Hw};
 use crate::error::{Error, Result};
 use crate::graph::Var;
+use crate::nn::loss::{CrossEntropy, cross_entropy};
 use crate::nn::optimiser::Parameter;
 use crate::nn::{Random, Weights};
+use crate::ops::AxisRange;
 use crate::train::About;
 use std::fmt::Debug;
 
@@ -24,6 +26,25 @@ impl Scored {
     pub fn whole(scores: Var) -> Vec<Self> {
         vec![Self { scores, step: 1 }]
     }
+
+    /// Of a `label` (n, h, w) of all pixels, those of the pixels that have scores.
+    ///
+    /// # Errors
+    /// If `label` has another rank.
+    pub fn labels(&self, label: &Var) -> Result<Var> {
+        let every = |axis: usize| AxisRange { axis, start: 0, end: isize::MAX, step: self.step.cast_signed() };
+        label.slice([every(1), every(2)])
+    }
+}
+
+/// The loss of all that training has a loss of, added up, with a `label` (n, h, w) for each pixel, i32.
+///
+/// # Errors
+/// If there are no scores; as [`cross_entropy`].
+pub fn loss(scored: &[Scored], label: &Var, attributes: &CrossEntropy) -> Result<Var> {
+    let losses = scored.iter().map(|of| cross_entropy(&of.scores, &of.labels(label)?, attributes));
+    let sum = losses.reduce(|sum, loss| sum?.add(&loss?));
+    sum.unwrap_or_else(|| Err(Error::shape("pixelwise", "there are no scores to learn from")))
 }
 
 /// A network that gives each pixel of an image a class.

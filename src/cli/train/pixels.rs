@@ -4,17 +4,16 @@ use super::data::Sets;
 use super::experiment::{Experiment, Inputs};
 use super::tally::{Scores, Tally};
 use crate::cli::trained;
+use foveate::Result;
 use foveate::array::{Array, DType, Hw, Literal, picture};
 use foveate::graph::{Graph, Var};
-use foveate::models::pixelwise::{Pixelwise, Scored};
+use foveate::models::pixelwise::{Pixelwise, Scored, loss};
 use foveate::models::voc;
-use foveate::nn::loss::{CrossEntropy, cross_entropy};
+use foveate::nn::loss::CrossEntropy;
 use foveate::nn::metrics::Confusion;
 use foveate::nn::optimiser::Parameter;
 use foveate::nn::{Random, Weights};
-use foveate::ops::AxisRange;
 use foveate::train::{Batch, Dataset, Objective, VOID};
-use foveate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -82,24 +81,18 @@ impl Experiment for Pixels {
     }
 }
 
-/// The cross-entropy of the pixels that have a class, added up where there are several scores; the accuracy is that of the last.
+/// The cross-entropy of the pixels that have a class; the accuracy is that of the last scores.
 pub(super) fn objective(scored: &[Scored], parameters: Vec<Parameter>, label: &Var) -> Result<Objective> {
     let void = i32::from(VOID);
-    let attributes = CrossEntropy { ignore_index: Some(void), ..CrossEntropy::default() };
+    let loss = loss(scored, label, &CrossEntropy { ignore_index: Some(void), ..CrossEntropy::default() })?;
     let share = |which: &Var| which.cast(DType::F32)?.reduce_mean(&[], false);
-    let (mut losses, mut accuracy) = (Vec::new(), None);
-    for Scored { scores, step } in scored {
-        let rank = label.ty().rank();
-        let every = |axis: usize| AxisRange { axis, start: 0, end: isize::MAX, step: step.cast_signed() };
-        let label = label.slice([every(rank - 2), every(rank - 1)])?;
-        losses.push(cross_entropy(scores, &label, &attributes)?);
-        let right = share(&scores.argmax(1, false, false)?.equal(&label)?)?;
+    let accuracy = |of: &Scored| {
+        let label = of.labels(label)?;
+        let right = share(&of.scores.argmax(1, false, false)?.equal(&label)?)?;
         let counted = share(&label.not_equal(&label.graph().constant(Array::scalar(void))?)?)?;
-        accuracy = Some(right.div(&counted)?);
-    }
-    let metrics = accuracy.into_iter().map(|share| ("batch_accuracy".to_owned(), share)).collect();
-    let sum = losses.into_iter().map(Ok).reduce(|sum, loss| sum?.add(&loss?));
-    let loss = sum.unwrap_or_else(|| Err(Error::shape("the objective", "has no scores to learn from")))?;
+        Ok(("batch_accuracy".to_owned(), right.div(&counted)?))
+    };
+    let metrics = scored.last().map(accuracy).into_iter().collect::<Result<_>>()?;
     Ok(Objective { loss, metrics, parameters })
 }
 
