@@ -57,7 +57,7 @@ fn sizes() {
         case("bool", op(4, true), Array::from_fn([2, 5], |i| i % 2 == 1)),
         case("ties in blocks", op(600, false), random_below(&[1, 5000], 5, 7)),
         case("ties in merges", op(3000, true), random_below(&[1, 3000], 5, 7)),
-        case("more than one run keeps", op(30, true), random(&[2, 400], 10)).kernel("sort/runs"),
+        case("more than one run keeps", op(30, true), random(&[2, 400], 10)),
         case("the first of many runs", op(900, true), random(&[1, 9000], 6)).kernel("sort/merge"),
         case("merges of lines beside each other", TopK { k: 4500, axis: 0, largest: false }, random(&[4500, 2], 7)).kernel("sort/merge"),
         Case::new("windows, counted", Elsewhere::windows(op(3, true)), vec![random(&[90, 33], 8)], Bound::Exact).dispatches(2),
