@@ -61,7 +61,7 @@ fn sizes() {
         case("the first of many runs", op(900, true), random(&[1, 9000], 6)).kernel("sort/merge"),
         case("merges of lines beside each other", TopK { k: 4500, axis: 0, largest: false }, random(&[4500, 2], 7)).kernel("sort/merge"),
         Case::new("windows, counted", Elsewhere::windows(op(3, true)), vec![random(&[90, 33], 8)], Bound::Exact).dispatches(2),
-        Case::new("windows, sorted", Elsewhere::windows(op(3, true)), vec![random(&[5, 300], 9)], Bound::Exact).dispatches(6),
+        Case::new("windows, sorted", Elsewhere::windows(op(3, true)), vec![random(&[5, 300], 9)], Bound::Exact).dispatches(4),
     ]);
 }
 
