@@ -152,6 +152,7 @@ fn published_systems_are_listed_with_size_and_cost() {
         "deconvnet 251805653 32745979904",
         "unet 31030658 150428424448 572 x 572",
         "multiscale 1223566 10374144000 240 x 320",
+        "recurrent-cnn 98083 36086596800 240 x 320",
         "mnc 283029933 310759680000 600 x 800",
         "draw 960763",
         "draw-glimpses 414479 4364800 100 x 100",
