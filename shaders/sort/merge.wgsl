@@ -17,7 +17,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> runs: array<vec2<u32>>;          // (lines, pairs)
 @group(0) @binding(2) var<storage, read_write> merged: array<vec2<u32>>;  // (lines, merged_pairs)
 
-const OWN = 8u;
+const OWN = 8u;  // ops/sort.rs: MERGED
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {

@@ -18,7 +18,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> input: array<u32>;             // (outer, columns, inner), as bits
 @group(0) @binding(2) var<storage, read_write> runs: array<vec2<u32>>;  // (outer, inner, pairs)
 
-const SPAN = 16u;
+const SPAN = 16u;  // ops/sort.rs: SHORT
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {

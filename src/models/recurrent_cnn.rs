@@ -219,8 +219,8 @@ impl RecurrentCnn {
         let (stride, step) = (self.stride(), apart.unwrap_or(1));
         let window = stride + 1 - stride % 2;
         let cut = (self.contexts()?[0] / 2 - window / 2) * step;
-        let side = |axis: usize| Ok::<_, Error>(image.shape()[axis] - 2 * cut);
-        let inside = image.narrow(2, cut, side(2)?)?.narrow(3, cut, side(3)?)?;
+        let side = |axis: usize| image.shape()[axis] - 2 * cut;
+        let inside = image.narrow(2, cut, side(2))?.narrow(3, cut, side(3))?;
         let stride = Hw::square(if apart.is_some() { 1 } else { stride });
         inside.avg_pool2d(AvgPool2d { kernel: Hw::square(window), stride, dilation: Hw::square(step), ..AvgPool2d::default() })
     }
