@@ -15,14 +15,15 @@
 //!
 //! The variance is taken around the mean, in a second sweep: rows far from 0 lose no digits.
 //!
-//! Gradients, with n the normalised input and w = g weight, means over a row: (w - mean w - n mean(w n)) / sqrt(variance + eps); the sums of
-//! g n and of g over all rows.
+//! Gradients: see [`LayerNormGradient`]; with n the normalised input, the sums of grad n and of grad over all rows.
 //!
 //! ONNX: `LayerNormalization`, its first output. PyTorch: `layer_norm` with `normalized_shape` = `input.shape[axis:]`.
 //! Ba, Kiros, Hinton: Layer Normalization, 2016.
 
-use super::{Candidate, Op, Site, Team, check_axis, check_dtype, check_inputs, item_header, lanes, launch_rows, rounded, u32_of};
-use super::{number, the_gradient, unbroadcast};
+use super::{
+    Candidate, LayerNormGradient, Op, Site, Team, check_axis, check_dtype, check_inputs, item_header, lanes, launch_rows, rounded, u32_of,
+};
+use super::{the_gradient, unbroadcast};
 use crate::array::{Array, DType, TensorType, elements};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -132,17 +133,11 @@ impl Op for LayerNorm {
 
     fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
         let grad = the_gradient(self.name(), output_grads)?;
-        let (x, rank) = (&inputs[0], inputs[0].shape().len());
-        let axis = check_axis(self.name(), self.axis, x.ty())?;
-        let row: Vec<isize> = (axis..rank).map(|d| d as isize).collect();
-        let mean = |v: &Var| v.reduce_mean(&row, true);
-        let centred = x.sub(&mean(x)?)?;
-        let inverse = mean(&centred.mul(&centred)?)?.add(&number(x, self.eps)?)?.rsqrt()?;
-        let normal = centred.mul(&inverse)?;
-        let weighted = inputs.get(1).map_or_else(|| Ok(grad.clone()), |weight| grad.mul(weight))?;
-        let along = normal.mul(&mean(&weighted.mul(&normal)?)?)?;
-        let mut gradients = vec![Some(weighted.sub(&mean(&weighted)?)?.sub(&along)?.mul(&inverse)?)];
-        if let Some(weight) = inputs.get(1) {
+        let weight = inputs.get(1);
+        let made = inputs[0].apply_all(LayerNormGradient { norm: *self }, &std::iter::once(grad).chain(weight).collect::<Vec<_>>())?;
+        let mut gradients = vec![Some(made[0].clone())];
+        if let Some(weight) = weight {
+            let normal = inputs[0].sub(&made[1])?.mul(&made[2])?;
             gradients.push(Some(unbroadcast(&grad.mul(&normal)?, weight.shape())?));
         }
         if let Some(bias) = inputs.get(2) {

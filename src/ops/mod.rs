@@ -89,6 +89,7 @@ ops! {
     grid_sample,
     im2col,
     layer_norm,
+    layer_norm_gradient,
     linear_recurrence,
     logical,
     lp_pool,

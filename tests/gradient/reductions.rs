@@ -3,7 +3,7 @@
 use super::differences::{around, between, check, distinct};
 use crate::common::{Bound, check_composed};
 use foveate::array::Array;
-use foveate::ops::{BatchNorm, LayerNorm, LinearRecurrence, LpNorm, Lrn, Reduce, ReduceKind, concat};
+use foveate::ops::{BatchNorm, LayerNorm, LayerNormGradient, LinearRecurrence, LpNorm, Lrn, Reduce, ReduceKind, concat};
 
 #[test]
 fn reductions_along_axes() {
@@ -72,6 +72,19 @@ fn normalisation() {
     check("layer_norm", &[x.clone(), weight.clone(), bias], |v| v[0].layer_norm(Some(&v[1]), Some(&v[2]), attributes));
     check("layer_norm with a weight", &[x.clone(), weight], |v| v[0].layer_norm(Some(&v[1]), None, attributes));
     check("layer_norm alone", &[x], |v| v[0].layer_norm(None, None, LayerNorm { axis: 0, ..Default::default() }));
+}
+
+/// Of all that `layer_norm_gradient` makes.
+#[test]
+fn second_derivatives_of_normalisation() {
+    let inputs = [distinct(&[2, 5], 1), around(&[2, 5], 2), around(&[5], 3)];
+    let op = LayerNormGradient { norm: LayerNorm::default() };
+    for given in [2, 3] {
+        check(&format!("of {given} inputs"), &inputs[..given], |v| {
+            let made = v[0].graph().apply(op, &v.iter().collect::<Vec<_>>())?;
+            concat(&made.iter().collect::<Vec<_>>(), 1)
+        });
+    }
 }
 
 #[test]

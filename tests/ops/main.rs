@@ -40,6 +40,7 @@ mod grid_sample;
 mod grid_sample3d;
 mod grid_sample_gradient;
 mod layer_norm;
+mod layer_norm_gradient;
 mod linear_recurrence;
 mod logical;
 mod lstm_cell;
