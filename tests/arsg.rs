@@ -15,7 +15,7 @@ use foveate::models::arsg::{
     Arsg, Filterbank, Hearing, MEASURED, Manner, NOTHING, Network, Recogniser, Recording, Recordings, Room, SAMPLE_PHONES, Sound, listened,
     sample,
 };
-use foveate::models::rnnsearch::{END, Language, Side, Unit, sentence_loss};
+use foveate::models::sentences::{END, Language, Side, Unit, sentence_loss};
 use foveate::nn::{Weights, init};
 use foveate::plan::{Device, Plan};
 use foveate::train::Dataset;

@@ -157,6 +157,7 @@ fn published_systems_are_listed_with_size_and_cost() {
         "draw 960763",
         "draw-glimpses 414479 4364800 100 x 100",
         "rnnsearch 80443000 1047015000 25 words",
+        "luong 222007000 3",
         "handwriting 3653751 2552757200 700 points",
     ] {
         assert!(listed.contains(line), "{line}: {listed}");

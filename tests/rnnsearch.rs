@@ -8,7 +8,9 @@ use common::{Bound, compare, fixture, gpu};
 use foveate::array::Array;
 use foveate::graph::{Graph, Var};
 use foveate::models::Layers;
-use foveate::models::rnnsearch::{END, Language, Network, RnnSearch, Side, Translator, Unit, alignment, sentence_loss};
+use foveate::models::rnnsearch::{Network, RnnSearch};
+use foveate::models::sentences::{END, Language, Side, Unit, alignment, sentence_loss};
+use foveate::models::translator::{Translator, Unknown};
 use foveate::nn::init::Draws;
 use foveate::nn::optimiser::{Adam, Optimiser};
 use foveate::nn::schedule::Schedule;
@@ -154,7 +156,7 @@ fn a_beam_finds_the_likeliest_sentence() {
     for searches in [true, false] {
         let sizes = narrow(searches);
         let weights = speaking(drawn(sizes), sizes);
-        let mut translator = Translator::new(&Device::from(gpu()), &weights, 8, false).unwrap();
+        let mut translator = Translator::new(&Device::from(gpu()), &weights, 8, Unknown::Written).unwrap();
         let text = "dcg";
         let found = translator.translate(text, 2, false).unwrap();
         // All sentences of two words, and the one of none.
@@ -194,7 +196,7 @@ fn a_beam_finds_the_likeliest_sentence() {
         assert_eq!(found[0].alphas.is_some(), searches);
 
         // Greedy words are a beam of one; a sentence longer than the first search had room for needs another one.
-        let mut one = Translator::new(&Device::from(gpu()), &weights, 1, false).unwrap();
+        let mut one = Translator::new(&Device::from(gpu()), &weights, 1, Unknown::Written).unwrap();
         let long = "dcgfe".repeat(5);
         let narrow = one.translate(&long, 4, false).unwrap().remove(0);
         let graph = Graph::new();
@@ -206,15 +208,15 @@ fn a_beam_finds_the_likeliest_sentence() {
         assert_eq!(narrow.words, words[..end]);
 
         // Unknown words may be forbidden.
-        let mut known = Translator::new(&Device::from(gpu()), &weights, 8, true).unwrap();
+        let mut known = Translator::new(&Device::from(gpu()), &weights, 8, Unknown::Forbidden).unwrap();
         assert!(known.translate(text, 2, true).unwrap().iter().all(|found| !found.words.contains(&1)));
     }
-    let error = Translator::new(&Device::from(gpu()), &drawn(narrow(true)), 1, false).unwrap_err().to_string();
+    let error = Translator::new(&Device::from(gpu()), &drawn(narrow(true)), 1, Unknown::Written).unwrap_err().to_string();
     assert!(error.contains("no 'source_unit' in its metadata"), "{error}");
     let wrong = speaking(drawn(narrow(true)), RnnSearch { source: 9, ..narrow(true) });
-    let error = Translator::new(&Device::from(gpu()), &wrong, 1, false).unwrap_err().to_string();
+    let error = Translator::new(&Device::from(gpu()), &wrong, 1, Unknown::Written).unwrap_err().to_string();
     assert!(error.contains("has 9 words, its layers 7"), "{error}");
-    assert!(Translator::new(&Device::from(gpu()), &speaking(drawn(narrow(true)), narrow(true)), 9, false).is_err());
+    assert!(Translator::new(&Device::from(gpu()), &speaking(drawn(narrow(true)), narrow(true)), 9, Unknown::Written).is_err());
 }
 
 #[test]
@@ -292,7 +294,7 @@ fn it_learns_to_look_where_the_next_letter_is() {
 #[test]
 fn words_are_spoken() {
     let weights = foveate::models::rnnsearch::weights().unwrap();
-    let mut translator = Translator::new(&Device::from(gpu()), &weights, 4, true).unwrap();
+    let mut translator = Translator::new(&Device::from(gpu()), &weights, 4, Unknown::Forbidden).unwrap();
     for (word, phones) in [("Light", "L AY1 T"), ("attention", "AH0 T EH1 N SH AH0 N"), ("knight", "N AY1 T")] {
         let found = translator.translate(word, 20, false).unwrap().remove(0);
         assert_eq!(found.text, phones);

@@ -5,7 +5,9 @@
 mod program;
 
 use foveate::array::picture::Picture;
-use foveate::models::rnnsearch::{Language, RnnSearch, Side, Unit};
+use foveate::models::luong::{Attention, Luong, Score, Window};
+use foveate::models::rnnsearch::RnnSearch;
+use foveate::models::sentences::{Language, Side, Unit};
 use foveate::nn::Weights;
 use program::{assert_code, foveate, text};
 use serde_json::Value;
@@ -112,7 +114,48 @@ fn pairs_of_texts_are_learnt_and_translated() {
     let weights = format!("{}/weights.safetensors", at("encdec"));
     let output = foveate(&["translate", "cab", "--model", &weights, "--beam", "3", "--alignment", &at("looked.png")]);
     assert_code(&output, 1);
-    assert!(text(&output.stderr).contains("RNNencdec, looks nowhere"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("and this one looks nowhere"), "{}", text(&output.stderr));
+}
+
+/// A recipe of Luong's system with these keys beside the sizes.
+fn luong(keys: &str) -> String {
+    RECIPE.replace("\"rnnsearch\"", "\"luong\"").replace("maxout = 4", &format!("layers = 2\n{keys}"))
+}
+
+#[test]
+fn local_attention_is_learnt_and_translates() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    pairs(folder.path());
+    for (keys, attention) in [
+        ("attention = \"none\"\nfeeding = false", None),
+        ("attention = \"location\"\ndropout = 0.2", Some((Score::Location(4), Window::Global))),
+        ("attention = \"general\"\nwindow = \"predicted\"\nreach = 2", Some((Score::General, Window::Predicted(2)))),
+    ] {
+        std::fs::write(at("own.toml"), luong(keys)).unwrap();
+        let run = at(attention.map_or("none", |(score, _): (Score, Window)| score.name()));
+        let arguments = ["train", &at("own.toml"), "--data", &at(""), "--output", &run];
+        let output = foveate(&[&arguments[..], &["--steps", "2"]].concat());
+        assert_code(&output, 0);
+        assert!(text(&output.stdout).contains("2 layers of 8 units, from 5 letters to 5 words"), "{}", text(&output.stdout));
+        let output = foveate(&[&arguments[..], &["--steps", "4", "--resume"]].concat());
+        assert_code(&output, 0);
+        assert!(text(&output.stdout).contains("test_error_rate"), "{}", text(&output.stdout));
+        assert_eq!(Path::new(&run).join("alignment.png").exists(), attention.is_some());
+
+        let weights = format!("{run}/weights.safetensors");
+        let sizes = Luong::of(&Weights::open(&weights).unwrap()).unwrap();
+        assert_eq!((sizes.source, sizes.hidden, sizes.layers, sizes.feeds), (5, 8, 2, attention.is_some()));
+        assert_eq!(sizes.attention, attention.map(|(score, window)| Attention { score, window }));
+        let output = foveate(&["translate", "cab", "--model", &weights, "--beam", "3", "--longest", "5", "--copy"]);
+        if attention.is_none() {
+            assert_code(&output, 1);
+            assert!(text(&output.stderr).contains("looks nowhere, so there is no word to copy"), "{}", text(&output.stderr));
+            continue;
+        }
+        assert_code(&output, 0);
+        assert!(text(&output.stdout).starts_with("cab\n  "), "{}", text(&output.stdout));
+    }
 }
 
 #[test]
@@ -137,6 +180,17 @@ fn what_is_wrong_is_said() {
         &["kind = \"pairs\""],
     );
     train(&RECIPE.replace("\"letters\"", "\"syllables\""), &["syllables"]);
+    for (keys, part) in [
+        ("attention = \"general\"\nreach = 2", "has a 'reach', which a window has"),
+        ("attention = \"general\"\nwindow = \"monotonic\"", "has a 'window' and no 'reach'"),
+        ("attention = \"none\"\nwindow = \"monotonic\"\nreach = 2", "has a 'window' for attention = \"none\""),
+        ("attention = \"location\"\nwindow = \"monotonic\"\nreach = 2", "its window is global"),
+        ("attention = \"dot\"\nwindow = \"predicted\"\nreach = 0", "reaches 1 word at least"),
+        ("attention = \"dot\"\ndropout = 1.0", "has a 'dropout' of 1"),
+        ("attention = \"hard\"", "hard"),
+    ] {
+        train(&luong(keys), &[part]);
+    }
     let pictures = RECIPE.replace("\"rnnsearch\"\nembedding = 6\nhidden = 8\nmaxout = 4", "\"draw\"");
     train(&pictures, &["has sentences; the system learns from pictures"]);
     std::fs::write(at("test.tsv"), "a\tAY\nb BEE\n").unwrap();

@@ -9,7 +9,7 @@ use foveate::array::picture;
 use foveate::models::arsg::{
     self, Arsg, Manner, Part, Recogniser, Recognition, Recording, SAMPLE_PHONES, Sound, folded, listed, listened, sample, timit,
 };
-use foveate::models::rnnsearch::END;
+use foveate::models::sentences::END;
 use foveate::nn::Weights;
 use foveate::nn::metrics::Sequences;
 use foveate::{Error, Result};

@@ -6,7 +6,9 @@ use super::photos::milliseconds;
 use clap::Args;
 use foveate::array::text::{Canvas, WHITE};
 use foveate::array::{Array, Hw, picture};
-use foveate::models::rnnsearch::{self, END, Lines, Side, Translation, Translator, alignment};
+use foveate::models::rnnsearch;
+use foveate::models::sentences::{END, Lines, Side, alignment};
+use foveate::models::translator::{Translation, Translator, Unknown};
 use foveate::nn::Weights;
 use foveate::nn::metrics::Sequences;
 use foveate::plan::Device;
@@ -22,8 +24,8 @@ const WIDTH: usize = 1200;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Without a --model English words become phones, as in CMU's dictionary, by a small network that
-foveate has trained. A model is a file of `foveate train` by a recipe of the system rnnsearch,
-as pronounce is, or sentences for texts of two languages.
+foveate has trained. A model is a file of `foveate train` by a recipe of the systems
+rnnsearch or luong, as pronounce is, or sentences for texts of two languages.
 
 A file has a text on each line, or a text, a tab and what is expected: then errors are counted,
 where a text stands on several lines against the best of what is expected for it.
@@ -56,6 +58,9 @@ pub(super) struct Translate {
     /// Never write that a word is unknown
     #[arg(long)]
     known: bool,
+    /// Write the word that was looked at most in the place of one that is unknown
+    #[arg(long, conflicts_with = "known")]
+    copy: bool,
     /// The most words of a translation [default: 10, and 3 for each word of the text]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     longest: Option<u16>,
@@ -83,9 +88,14 @@ impl Translate {
     }
 
     fn translator(&self, device: &Device, weights: &Weights) -> Result<Translator> {
-        let translator = Translator::new(device, weights, self.beam, self.known)?;
-        if self.alignment.is_some() && !translator.sizes().searches {
-            return Err(Error::shape("translate", "--alignment is about where a network looks, and this one, RNNencdec, looks nowhere"));
+        let unknown = match (self.known, self.copy) {
+            (true, _) => Unknown::Forbidden,
+            (_, true) => Unknown::Copied,
+            _ => Unknown::Written,
+        };
+        let translator = Translator::new(device, weights, self.beam, unknown)?;
+        if self.alignment.is_some() && !translator.system().looks() {
+            return Err(Error::shape("translate", "--alignment is about where a network looks, and this one looks nowhere"));
         }
         Ok(translator)
     }

@@ -11,6 +11,7 @@ use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
 use crate::plan::{Device, Plan};
+use std::collections::HashSet;
 
 /// The word that ends a sentence.
 const END: i32 = 0;
@@ -172,13 +173,19 @@ impl Search {
     fn start(&mut self, source: &Array) -> Result<()> {
         let initial = self.begin.run(&[("source", source)])?;
         self.step.reset_states()?;
+        // A step may have no use for one of them.
+        let used: HashSet<String> = self.step.states().map(|(name, _)| name.to_owned()).collect();
         for (i, array) in initial.iter().enumerate() {
+            let name = if i < self.source { source_name(i) } else { state_name(i - self.source) };
+            if !used.contains(&name) {
+                continue;
+            }
             if i < self.source {
-                self.step.set_state(&source_name(i), array)?;
+                self.step.set_state(&name, array)?;
             } else {
                 let row = array.values::<f32>()?;
                 let rows = Array::from_fn([self.width, row.len()], |at| row[at % row.len()]);
-                self.step.set_state(&state_name(i - self.source), &rows)?;
+                self.step.set_state(&name, &rows)?;
             }
         }
         Ok(())

@@ -12,7 +12,7 @@
 //! a tenth of the scene away from its square.
 
 use super::digits::Digits;
-use super::rnnsearch::{END, Language};
+use super::sentences::{END, Language};
 use super::smem_vqa::examples::{Numbered, example, tensors};
 use crate::array::{Array, TensorType};
 use crate::error::{Error, Result};
@@ -176,7 +176,7 @@ impl Dataset for Squares {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::rnnsearch::UNKNOWN;
+    use crate::models::sentences::UNKNOWN;
 
     /// The mean row and column of what is red, and of what is black, about the middle.
     fn means(image: &[f32], side: usize) -> [Option<[f64; 2]>; 2] {

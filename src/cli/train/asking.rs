@@ -9,7 +9,7 @@ use foveate::graph::{Graph, Var};
 use foveate::models::Layers;
 use foveate::models::digit_scenes::{self, AskedScenes};
 use foveate::models::encoder::Encoder;
-use foveate::models::rnnsearch::Language;
+use foveate::models::sentences::Language;
 use foveate::models::show_attend_tell::panels;
 use foveate::models::smem_vqa::{self, Asked, Guide, Network, Questions, SmemVqa};
 use foveate::models::squares::{self, Squares};

@@ -9,7 +9,7 @@ use foveate::models::Layers;
 use foveate::models::arsg::{
     Arsg, Filterbank, Hearing, MEASURED, Manner, NOTHING, Network, Part, Recording, Recordings, Room, listed, listened, timit,
 };
-use foveate::models::rnnsearch::{Language, Side, Unit, sentence_loss};
+use foveate::models::sentences::{Language, Side, Unit, sentence_loss};
 use foveate::nn::metrics::Sequences;
 use foveate::nn::{Random, Weights};
 use foveate::train::{Batch, Dataset, Objective};

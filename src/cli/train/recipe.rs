@@ -14,7 +14,7 @@ use super::objects::ObjectsRecipe;
 use super::pixels::Pixels;
 use super::segmenters::{FcnRecipe, MultiscaleRecipe, RecurrentRecipe, UnetRecipe};
 use super::telling::ShowAttendTellRecipe;
-use super::translating::RnnSearchRecipe;
+use super::translating::{LuongRecipe, RnnSearchRecipe};
 use super::writing::{self, HandwritingRecipe};
 use foveate::nn::optimiser::{Optimiser, Parameter};
 use foveate::nn::schedule::Schedule;
@@ -66,7 +66,9 @@ pub(super) const BUILT_IN: &[(&str, &str)] = &[
     ("digits-answers", include_str!("../../../examples/recipes/digits-answers.toml")),
     ("photos-answers", include_str!("../../../examples/recipes/photos-answers.toml")),
     ("pronounce", include_str!("../../../examples/recipes/pronounce.toml")),
+    ("pronounce-local", include_str!("../../../examples/recipes/pronounce-local.toml")),
     ("sentences", include_str!("../../../examples/recipes/sentences.toml")),
+    ("sentences-local", include_str!("../../../examples/recipes/sentences-local.toml")),
     ("handwriting", include_str!("../../../examples/recipes/handwriting.toml")),
     ("handwriting-iam", include_str!("../../../examples/recipes/handwriting-iam.toml")),
     ("spoken-digits", include_str!("../../../examples/recipes/spoken-digits.toml")),
@@ -110,6 +112,7 @@ enum Network {
     Draw(DrawRecipe),
     Glimpses(GlimpsesRecipe),
     Rnnsearch(RnnSearchRecipe),
+    Luong(LuongRecipe),
     Mnc(MncRecipe),
     Hypercolumns(HypercolumnsRecipe),
     ShowAttendTell(ShowAttendTellRecipe),
@@ -259,7 +262,10 @@ impl Recipe {
             }
             (Network::Glimpses(glimpses), Some(data)) => Box::new(glimpses.on(open(data)?)?),
             (Network::Rnnsearch(rnnsearch), Some(DataRecipe::Pairs(pairs))) => Box::new(rnnsearch.on(pairs.open(folder)?)),
-            (Network::Rnnsearch(_), Some(_)) => return wrong("has other [data] than 'rnnsearch' learns from: kind = \"pairs\""),
+            (Network::Luong(luong), Some(DataRecipe::Pairs(pairs))) => Box::new(luong.on(pairs.open(folder)?)?),
+            (Network::Rnnsearch(_) | Network::Luong(_), Some(_)) => {
+                return wrong("has other [data] than translators learn from: kind = \"pairs\"");
+            }
             (Network::Arsg(arsg), Some(DataRecipe::Recordings(listed))) => Box::new(arsg.on(listed.listed(folder, self.train.seed)?)),
             (Network::Arsg(arsg), Some(DataRecipe::Timit(timit))) => Box::new(arsg.on(timit.timit(folder, self.train.seed)?)),
             (Network::Arsg(_), Some(_)) => return Err(listening::other_data()),

@@ -8,7 +8,7 @@ use foveate::models::Layers;
 use foveate::models::handwriting::{
     Alphabet, FontLines, Handwriting, Line, Lines, Manner, Network, PenFont, Room, Scale, iam_lines, window_picture,
 };
-use foveate::models::rnnsearch::{Lines as Texts, Side};
+use foveate::models::sentences::{Lines as Texts, Side};
 use foveate::nn::{Random, Weights};
 use foveate::ops::concat;
 use foveate::train::{Batch, Dataset, Objective};

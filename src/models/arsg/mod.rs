@@ -9,7 +9,7 @@
 //! s[i]   = GRU([E y[i]; g], s[i-1])
 //! ```
 //!
-//! Every recording's phones end with [`END`](crate::models::rnnsearch::END). A GRU's z keeps the state, as in
+//! Every recording's phones end with [`END`](crate::models::sentences::END). A GRU's z keeps the state, as in
 //! [`rnnsearch`](crate::models::rnnsearch), where the published code's lets the candidate in. First states are learnt.
 //!
 //! Source: Chorowski, Bahdanau, Serdyuk, Cho, Bengio, Attention-Based Models for Speech Recognition (NIPS 2015, arXiv 1506.07503), and the

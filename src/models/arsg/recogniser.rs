@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
 use crate::models::beam::{self, Beginning, Ended, Search, Step};
 use crate::models::layers::Layers;
-use crate::models::rnnsearch::{Language, Side, UNKNOWN, sentence_loss};
+use crate::models::sentences::{Language, Side, UNKNOWN, sentence_loss};
 use crate::nn::Weights;
 use crate::plan::{Device, Plan};
 use std::collections::BTreeMap;

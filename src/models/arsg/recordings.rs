@@ -3,7 +3,7 @@
 use super::{Filterbank, NOTHING, Sound};
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
-use crate::models::rnnsearch::{Language, Lines, Side};
+use crate::models::sentences::{Language, Lines, Side};
 use crate::train::{Dataset, Numbers};
 use std::path::{Path, PathBuf};
 

@@ -39,7 +39,7 @@ impl Network {
     }
 
     /// The likeliest phone after the likeliest phone, `steps` in all, i32 (B, T), and where the network looked for each, (B, T, L). What
-    /// follows an [`END`](crate::models::rnnsearch::END) means nothing.
+    /// follows an [`END`](crate::models::sentences::END) means nothing.
     ///
     /// # Errors
     /// If `steps` is 0, or the recordings are of another shape.

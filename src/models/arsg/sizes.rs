@@ -27,7 +27,7 @@ pub struct Arsg {
     pub smoothed: bool,
     /// Units before the phones' scores, each the larger of two.
     pub maxout: usize,
-    /// Phones, with [`END`](crate::models::rnnsearch::END) and [`UNKNOWN`](crate::models::rnnsearch::UNKNOWN).
+    /// Phones, with [`END`](crate::models::sentences::END) and [`UNKNOWN`](crate::models::sentences::UNKNOWN).
     pub phones: usize,
 }
 

@@ -10,7 +10,7 @@
 use crate::array::picture::EXTENSIONS;
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
-use crate::models::rnnsearch::{END, Language, Unit};
+use crate::models::sentences::{END, Language, Unit};
 use crate::train::{Dataset, Frame};
 use serde::Deserialize;
 use std::collections::HashMap;

@@ -15,7 +15,7 @@
 use super::captions::{CaptionedScenes, TwoDigits};
 use crate::array::{Array, TensorType};
 use crate::error::{Error, Result};
-use crate::models::rnnsearch::{END, Language};
+use crate::models::sentences::{END, Language};
 use crate::models::smem_vqa::examples::{Numbered, example, tensors};
 use crate::train::{Dataset, Numbers};
 use std::path::Path;
@@ -133,7 +133,7 @@ impl Dataset for AskedScenes {
 mod tests {
     use super::super::captions::tests::scenes;
     use super::*;
-    use crate::models::rnnsearch::UNKNOWN;
+    use crate::models::sentences::UNKNOWN;
     use std::collections::{BTreeMap, BTreeSet};
 
     /// A three above a small four, and what the questions about it have for answers.

@@ -14,8 +14,6 @@
 //! the candidate in: weights of the published code fit with z's rows and bias negated. Biases, which the paper leaves out, are there.
 //! `RNNencdec`, what the paper compares with, has the forward GRU alone, and its last state is c for all words: [`RnnSearch::searches`].
 //!
-//! Every sentence ends with word [`END`]; what follows is -1. [`UNKNOWN`] stands for words that are not among the most frequent.
-//!
 //! Source: Bahdanau, Cho, Bengio, Neural Machine Translation by Jointly Learning to Align and Translate (ICLR 2015, arXiv 1409.0473). No
 //! weights were released; names are this crate's.
 //!
@@ -24,34 +22,19 @@
 //! | `sizes` | [`RnnSearch`]: how large a network is |
 //! | `network` | [`Network`]: the formulas above |
 //! | `sentence` | all words in one graph: those that are given, and the likeliest |
-//! | `beam` | [`Translator`]: sentences by beam search |
-//! | `language` | [`Language`]: words or letters, and their numbers |
-//! | `pairs` | [`Pairs`]: sentences with their translations, out of a file |
-//! | `picture` | where the network looked, as in the paper's figure 3 |
+//! | `search` | how a [`Translator`](super::translator::Translator) goes from word to word |
 
-mod beam;
-mod language;
 mod network;
-mod pairs;
-mod picture;
+mod search;
 mod sentence;
 mod sizes;
 
-pub use beam::{Translation, Translator};
-pub use language::{Language, Side, Unit};
 pub use network::{Annotated, Network, Source, Step};
-pub use pairs::{Lines, Pairs};
-pub use picture::alignment;
-pub use sentence::{Greedy, sentence_loss};
+pub(super) use search::Searched;
 pub use sizes::RnnSearch;
 
 use crate::error::Result;
 use crate::nn::Weights;
-
-/// The word that ends a sentence.
-pub const END: i32 = 0;
-/// The word that stands for all that have no number.
-pub const UNKNOWN: i32 = 1;
 
 /// The weights of a network that has learnt from CMU's dictionary how English words are spoken, which are part of the crate: 96 units.
 ///

@@ -3,19 +3,8 @@
 use super::network::Network;
 use crate::error::{Error, Result};
 use crate::graph::Var;
-use crate::nn::loss::{CrossEntropy, Reduction, cross_entropy};
-use crate::ops::{concat, scaled, stack, zeros};
-
-/// The likeliest word after the likeliest word; what follows an [`END`](super::END) means nothing.
-#[derive(Clone, Debug)]
-pub struct Greedy {
-    /// i32 (B, T).
-    pub words: Var,
-    /// The logarithm of each word's probability, (B, T).
-    pub log_probabilities: Var,
-    /// Where the network looked for each word, (B, T, S), if it does.
-    pub alphas: Option<Var>,
-}
+use crate::models::sentences::Greedy;
+use crate::ops::{concat, stack, zeros};
 
 impl Network {
     /// What each word of `target`, i32 (B, T), and those that could have stood there score after the words before it: (B, T, words). And
@@ -72,18 +61,4 @@ impl Network {
         let alphas = (!alphas.is_empty()).then(|| stack(&alphas, 1)).transpose()?;
         Ok(Greedy { words: stack(&words, 1)?, log_probabilities: stack(&logs, 1)?, alphas })
     }
-}
-
-/// What training makes small: the negative logarithm of a translation's probability, the sum over its words and the mean over sentences.
-/// Of [`Network::forced`]'s scores (B, T, words) and what should stand there, i32 (B, T); -1 does not count.
-///
-/// # Errors
-/// If the types do not belong together.
-pub fn sentence_loss(scores: &Var, target: &Var) -> Result<Var> {
-    let &[batch, steps, words] = scores.shape() else {
-        return Err(Error::shape("rnnsearch", format!("scores are (sentences, places, words), not {}", scores.ty())));
-    };
-    let options = CrossEntropy { reduction: Reduction::Sum, ..CrossEntropy::default() };
-    let sum = cross_entropy(&scores.reshape([batch * steps, words])?, &target.reshape([batch * steps])?, &options)?;
-    scaled(&sum, 1.0 / batch.max(1) as f32)
 }

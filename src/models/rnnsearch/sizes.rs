@@ -9,7 +9,8 @@ use crate::nn::Weights;
 /// The sizes of a translator, all of which the shapes of its weights tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RnnSearch {
-    /// Words of the language that is read, with [`END`](super::END) and [`UNKNOWN`](super::UNKNOWN).
+    /// Words of the language that is read, with [`END`](crate::models::sentences::END) and
+    /// [`UNKNOWN`](crate::models::sentences::UNKNOWN).
     pub source: usize,
     /// Words of the language that is written, with those.
     pub target: usize,

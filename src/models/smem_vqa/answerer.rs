@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
 use crate::models::Layers;
 use crate::models::encoder::Encoder;
-use crate::models::rnnsearch::{END, Language, UNKNOWN, Unit};
+use crate::models::sentences::{END, Language, UNKNOWN, Unit};
 use crate::nn::Weights;
 use crate::ops::stack;
 use crate::plan::{Device, PlanCache};

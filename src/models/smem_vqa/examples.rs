@@ -1,7 +1,7 @@
 //! Pictures with questions as networks learn from them and are measured by them, and how right an answer is.
 
 use crate::array::{Array, DType, TensorType};
-use crate::models::rnnsearch::END;
+use crate::models::sentences::END;
 
 /// What kinds of answers are called, by number.
 pub const KINDS: [&str; 3] = ["yes/no", "number", "other"];

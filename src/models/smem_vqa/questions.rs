@@ -12,7 +12,7 @@ use super::examples::{KINDS, OTHER, example, tensors};
 use crate::array::{Array, TensorType};
 use crate::error::{Error, Result};
 use crate::models::captioning::words;
-use crate::models::rnnsearch::{END, Language, Unit};
+use crate::models::sentences::{END, Language, Unit};
 use crate::train::{Dataset, Frame};
 use serde::Deserialize;
 use std::cmp::Reverse;

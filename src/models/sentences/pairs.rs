@@ -102,7 +102,7 @@ impl Dataset for Pairs {
 }
 
 /// The words, and -1 behind them.
-pub(super) fn padded(words: &[i32], places: usize) -> Array {
+pub(in crate::models) fn padded(words: &[i32], places: usize) -> Array {
     Array::from_fn([places], |at| words.get(at).copied().unwrap_or(-1))
 }
 

@@ -155,7 +155,13 @@ impl Language {
 
     /// The text of the numbers before [`END`].
     pub fn write(&self, numbers: &[i32]) -> String {
-        let parts: Vec<&str> = numbers.iter().take_while(|number| **number != END).map(|number| self.word(*number)).collect();
+        self.write_with(numbers, |_| None)
+    }
+
+    /// The same, with what `instead` says of the place of an unknown word in its place.
+    pub(in crate::models) fn write_with<'a>(&'a self, numbers: &[i32], instead: impl Fn(usize) -> Option<&'a str>) -> String {
+        let word = |(at, &number): (usize, &i32)| instead(at).filter(|_| number == UNKNOWN).unwrap_or_else(|| self.word(number));
+        let parts: Vec<&str> = numbers.iter().take_while(|number| **number != END).enumerate().map(word).collect();
         self.unit.joined(&parts)
     }
 }
