@@ -1,6 +1,6 @@
 //! Global and local attention: narrow networks against PyTorch's scores, alignments and gradients; the published size; a beam that finds what
 //! a search of all sentences finds; and windows that find where the next letter is.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail where it stands")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test may fail where it stands")]
 
 mod common;
 

@@ -1,12 +1,22 @@
 //! Where a step looks.
 
-use super::network::Source;
 use super::{Attention, Luong, Score, Window};
 use crate::array::Array;
 use crate::error::Result;
 use crate::graph::Var;
 use crate::models::layers::{Fill, Layers};
 use crate::ops::{concat, number, scaled};
+
+/// What a step looks at, computed once for a sentence.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// a, (B, S, n).
+    pub annotations: Var,
+    /// What is added to the score of a place, (B, S): 0 for words, and what forbids it from the end on.
+    pub mask: Var,
+    /// The place of the last word, (B, 1).
+    pub last: Var,
+}
 
 /// What scores words and what says where the window is.
 #[derive(Clone, Debug)]

@@ -17,7 +17,7 @@
 //!
 //! j and t count from 0, S are the words without the end of the sentence, at which nobody looks. The window's weights are not brought to a
 //! sum of 1 again, and no gradient goes through its edges. The published formulas, which have no biases. `concat` is as in the published
-//! code, whose half of Wa for a[j] is 1. The score is of the state *behind* the step, where [`rnnsearch`](crate::models::rnnsearch) takes
+//! code, whose half of Wa for `a[j]` is 1. The score is of the state *behind* the step, where [`rnnsearch`](crate::models::rnnsearch) takes
 //! the one before it. Dropout is on what goes into each layer and into Ws.
 //!
 //! Source: Luong, Pham, Manning, Effective Approaches to Attention-based Neural Machine Translation (EMNLP 2015, arXiv 1508.04025), and
@@ -37,6 +37,7 @@ mod search;
 mod sentence;
 mod sizes;
 
-pub use network::{Network, Source, State};
+pub use look::Source;
+pub use network::{Network, State};
 pub(super) use search::Searched;
 pub use sizes::{Attention, Luong, Score, Window};

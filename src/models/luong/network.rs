@@ -1,7 +1,7 @@
 //! What is read, and a step.
 
 use super::Luong;
-use super::look::Look;
+use super::look::{Look, Source};
 use crate::array::{Array, DType};
 use crate::error::{Error, Result};
 use crate::graph::Var;
@@ -25,17 +25,6 @@ pub struct Network {
     look: Option<Look>,
     attend: Option<Var>,
     output: Var,
-}
-
-/// What is computed once for a sentence.
-#[derive(Clone, Debug)]
-pub struct Source {
-    /// a, (B, S, n).
-    pub annotations: Var,
-    /// What is added to the score of a place, (B, S): 0 for words, and what forbids it from the end on.
-    pub mask: Var,
-    /// The place of the last word, (B, 1).
-    pub last: Var,
 }
 
 /// What a sentence being written knows.

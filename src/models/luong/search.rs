@@ -1,7 +1,8 @@
 //! How a translator goes from word to word.
 
 use super::Luong;
-use super::network::{Network, Source, State};
+use super::look::Source;
+use super::network::{Network, State};
 use crate::array::{DType, TensorType};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};

@@ -1,6 +1,7 @@
 //! All words of a translation in one graph.
 
-use super::network::{Network, Source, State};
+use super::look::Source;
+use super::network::{Network, State};
 use crate::error::{Error, Result};
 use crate::graph::Var;
 use crate::models::sentences::Greedy;
