@@ -8,7 +8,7 @@ use foveate::array::text::{Canvas, WHITE};
 use foveate::array::{Array, Hw, picture};
 use foveate::models::rnnsearch;
 use foveate::models::sentences::{END, Lines, Side, alignment};
-use foveate::models::translator::{Translation, Translator, Unknown};
+use foveate::models::translator::{System, Translation, Translator, Unknown};
 use foveate::nn::Weights;
 use foveate::nn::metrics::Sequences;
 use foveate::plan::Device;
@@ -18,6 +18,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
+/// Translations that are followed at once where nothing else is said.
+const BEAM: usize = 12;
 /// Pixels of a row of alignments.
 const WIDTH: usize = 1200;
 
@@ -46,9 +48,9 @@ pub(super) struct Translate {
     /// Translate the lines of a file instead
     #[arg(short, long, value_name = "FILE", conflicts_with = "texts")]
     file: Option<PathBuf>,
-    /// How many translations are followed at once
-    #[arg(short, long, value_name = "K", default_value_t = 12)]
-    beam: usize,
+    /// How many translations are followed at once [default: 12, or as many as there are words]
+    #[arg(short, long, value_name = "K")]
+    beam: Option<usize>,
     /// Print the N best of these
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     best: u16,
@@ -93,7 +95,8 @@ impl Translate {
             (_, true) => Unknown::Copied,
             _ => Unknown::Written,
         };
-        let translator = Translator::new(device, weights, self.beam, unknown)?;
+        let beam = self.beam.map_or_else(|| Ok::<_, Error>(System::of(weights)?.words()[1].min(BEAM)), Ok)?;
+        let translator = Translator::new(device, weights, beam, unknown)?;
         if self.alignment.is_some() && !translator.system().looks() {
             return Err(Error::shape("translate", "--alignment is about where a network looks, and this one looks nowhere"));
         }
