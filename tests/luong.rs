@@ -4,14 +4,13 @@
 
 mod common;
 
-use common::{Bound, compare, fixture, gpu};
+use common::{Bound, LONGEST, WORDS, compare, fixture, gpu, padded, spelt};
 use foveate::array::Array;
 use foveate::graph::{Graph, Var};
 use foveate::models::Layers;
 use foveate::models::luong::{Attention, Luong, Network, Score, Window};
 use foveate::models::sentences::{END, Language, Side, UNKNOWN, Unit, sentence_loss};
 use foveate::models::translator::{System, Translator, Unknown};
-use foveate::nn::init::Draws;
 use foveate::nn::optimiser::{Adam, Optimiser};
 use foveate::nn::schedule::Schedule;
 use foveate::nn::{Random, Weights, init};
@@ -49,10 +48,6 @@ fn drawn(sizes: Luong) -> Weights {
     };
     let weights = Weights::from_arrays("drawn", sizes.tensors().unwrap().into_iter().map(one));
     sizes.metadata().into_iter().fold(weights, |weights, (key, value)| weights.with_metadata(key, &value))
-}
-
-fn padded(sentences: &[&[i32]], places: usize) -> Array {
-    Array::from_fn([sentences.len(), places], |i| sentences[i / places].get(i % places).copied().unwrap_or(-1))
 }
 
 fn network(graph: &Graph, weights: &Weights, sizes: Luong) -> Network {
@@ -252,27 +247,9 @@ fn beams_find_what_a_search_of_all_finds() {
 /// Words of three to six letters written as they are or backwards, by networks that see one letter to either side of a place: the share of
 /// words that are right, and how far from the letter the middle of what it looked at lay.
 fn learnt(window: Window, backwards: bool, steps: usize) -> (f64, f64) {
-    const LONGEST: usize = 6;
     let attention = Some(Attention { score: Score::General, window });
     let sizes = Luong { source: 10, target: 10, embedding: 16, hidden: 32, layers: 1, attention, feeds: true };
-    let letters = Draws::new(1, "letters");
-    let batch = |number: usize| {
-        let word = |row: usize| {
-            let at = (number * 32 + row) * 8;
-            let length = 3 + (letters.bits(at + 7) % 4) as usize;
-            (0..length).map(|i| 2 + (letters.bits(at + i) % 8) as i32).collect::<Vec<_>>()
-        };
-        let words: Vec<Vec<i32>> = (0..32).map(word).collect();
-        let ended = |reverse: bool| {
-            let rows = words.iter().map(|word| {
-                let word: Vec<i32> = if reverse { word.iter().rev().copied().collect() } else { word.clone() };
-                [&word[..], &[END]].concat()
-            });
-            let rows: Vec<Vec<i32>> = rows.collect();
-            padded(&rows.iter().map(Vec::as_slice).collect::<Vec<_>>(), LONGEST + 1)
-        };
-        [ended(false), ended(backwards)]
-    };
+    let batch = |number: usize| spelt(number, backwards);
 
     let graph = Graph::new();
     let weights = sizes.initial(1).unwrap().as_states();
@@ -297,7 +274,7 @@ fn learnt(window: Window, backwards: bool, steps: usize) -> (f64, f64) {
     let (mut right, mut away, mut all) = (0.0, 0.0, 0.0);
     for (row, expected) in expected.chunks(places).enumerate() {
         let length = expected.iter().position(|word| *word == END).unwrap();
-        right += f64::from(u8::from(words[row * places..][..=length] == expected[..=length])) / 32.0;
+        right += f64::from(u8::from(words[row * places..][..=length] == expected[..=length])) / WORDS as f64;
         for i in 0..length {
             let row = &alphas[(row * places + i) * places..][..places];
             let middle = (0..).zip(row).map(|(j, a)| j as f32 * a).sum::<f32>() / row.iter().sum::<f32>();

@@ -4,14 +4,13 @@
 
 mod common;
 
-use common::{Bound, compare, fixture, gpu};
+use common::{Bound, LONGEST, compare, fixture, gpu, padded, spelt};
 use foveate::array::Array;
 use foveate::graph::{Graph, Var};
 use foveate::models::Layers;
 use foveate::models::rnnsearch::{Network, RnnSearch};
 use foveate::models::sentences::{END, Language, Side, Unit, alignment, sentence_loss};
 use foveate::models::translator::{Translator, Unknown};
-use foveate::nn::init::Draws;
 use foveate::nn::optimiser::{Adam, Optimiser};
 use foveate::nn::schedule::Schedule;
 use foveate::nn::{Weights, init};
@@ -35,10 +34,6 @@ fn drawn(sizes: RnnSearch) -> Weights {
         (name, array)
     };
     Weights::from_arrays("drawn", sizes.tensors().unwrap().into_iter().map(one))
-}
-
-fn padded(sentences: &[&[i32]], places: usize) -> Array {
-    Array::from_fn([sentences.len(), places], |i| sentences[i / places].get(i % places).copied().unwrap_or(-1))
 }
 
 fn network(graph: &Graph, weights: &Weights, sizes: RnnSearch) -> Network {
@@ -233,26 +228,8 @@ fn alignments_are_drawn() {
 /// Words of three to six letters written backwards are learnt in some hundred steps, and letter i from the end is where it looks for letter i.
 #[test]
 fn it_learns_to_look_where_the_next_letter_is() {
-    const LONGEST: usize = 6;
     let sizes = RnnSearch { source: 10, target: 10, embedding: 16, hidden: 24, alignment: 24, maxout: 16, searches: true };
-    let letters = Draws::new(1, "letters");
-    let batch = |number: usize| {
-        let word = |row: usize| {
-            let at = (number * 32 + row) * 8;
-            let length = 3 + (letters.bits(at + 7) % 4) as usize;
-            (0..length).map(|i| 2 + (letters.bits(at + i) % 8) as i32).collect::<Vec<_>>()
-        };
-        let words: Vec<Vec<i32>> = (0..32).map(word).collect();
-        let ended = |reverse: bool| {
-            let rows = words.iter().map(|word| {
-                let word: Vec<i32> = if reverse { word.iter().rev().copied().collect() } else { word.clone() };
-                [&word[..], &[END]].concat()
-            });
-            let rows: Vec<Vec<i32>> = rows.collect();
-            padded(&rows.iter().map(Vec::as_slice).collect::<Vec<_>>(), LONGEST + 1)
-        };
-        [ended(false), ended(true)]
-    };
+    let batch = |number: usize| spelt(number, true);
 
     let graph = Graph::new();
     let weights = sizes.initial(1).unwrap().as_states();

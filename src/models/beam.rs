@@ -10,6 +10,7 @@
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
+use crate::nn::Weights;
 use crate::plan::{Device, Plan};
 use std::collections::HashSet;
 
@@ -46,6 +47,16 @@ pub(super) trait Network {
     /// # Errors
     /// As [`Network::begin`].
     fn step(&self, graph: &Graph, at: &Beginning, words: &Var) -> Result<Step>;
+}
+
+/// A translator of these sizes, to search with.
+pub(super) struct Searched<'a, S> {
+    pub(super) weights: &'a Weights,
+    pub(super) sizes: S,
+    /// Words that a sentence has room for.
+    pub(super) places: usize,
+    /// Whether it may not write that a word is unknown.
+    pub(super) known_alone: bool,
 }
 
 /// What a network knows between two words.

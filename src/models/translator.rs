@@ -1,8 +1,8 @@
 //! Sentences by beam search, one at a time.
 
-use super::beam::{self, Search};
-use super::luong::{self, Luong};
-use super::rnnsearch::{self, RnnSearch};
+use super::beam::{self, Search, Searched};
+use super::luong::Luong;
+use super::rnnsearch::RnnSearch;
 use super::sentences::{Language, Side, padded};
 use crate::array::Array;
 use crate::error::{Error, Result};
@@ -167,8 +167,8 @@ impl Translator {
             let Self { device, weights, width, .. } = self;
             let (weights, width, known_alone) = (&*weights, *width, self.unknown == Unknown::Forbidden);
             let search = match self.system {
-                System::RnnSearch(sizes) => Search::new(device, &rnnsearch::Searched { weights, sizes, places, known_alone }, width),
-                System::Luong(sizes) => Search::new(device, &luong::Searched { weights, sizes, places, known_alone }, width),
+                System::RnnSearch(sizes) => Search::new(device, &Searched { weights, sizes, places, known_alone }, width),
+                System::Luong(sizes) => Search::new(device, &Searched { weights, sizes, places, known_alone }, width),
             };
             self.searches.insert(places, search?);
         }

@@ -49,15 +49,10 @@ pub struct LayerNormGradient {
 }
 
 impl LayerNormGradient {
-    /// The dimensions of a row, each from the front.
-    fn row(&self, ty: &TensorType) -> Result<Vec<isize>> {
-        Ok((check_axis(self.name(), self.norm.axis, ty)?..ty.rank()).map(usize::cast_signed).collect())
-    }
-
     /// The three outputs, by other operators.
     fn composition(&self, inputs: &[Var]) -> Result<Vec<Var>> {
         let [input, grad, ..] = inputs else { return Err(Error::shape(self.name(), "there is no grad")) };
-        let row = self.row(input.ty())?;
+        let row = input.dimensions_from(self.name(), self.norm.axis)?;
         let mean = |v: &Var| v.reduce_mean(&row, true);
         let middle = mean(input)?;
         let centred = input.sub(&middle)?;

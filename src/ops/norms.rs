@@ -158,7 +158,7 @@ impl Var {
     }
 
     /// `axis` and all dimensions after it.
-    fn dimensions_from(&self, op: &'static str, axis: isize) -> Result<Vec<isize>> {
+    pub(super) fn dimensions_from(&self, op: &'static str, axis: isize) -> Result<Vec<isize>> {
         Ok((check_axis(op, axis, self.ty())?..self.shape().len()).map(usize::cast_signed).collect())
     }
 

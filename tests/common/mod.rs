@@ -5,11 +5,13 @@ mod cases;
 mod close;
 mod elsewhere;
 mod largest;
+mod letters;
 
 pub use cases::{Case, Expect, check, check_on};
 pub use close::{Bound, compare, compare_halves};
 pub use elsewhere::{Elsewhere, launches, small_bindings, with_lanes};
 pub use largest::Largest;
+pub use letters::{LONGEST, WORDS, padded, spelt};
 
 use foveate::array::{Array, npy};
 use foveate::gpu::{Gpu, GpuOptions, StandIn};

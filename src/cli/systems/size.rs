@@ -131,16 +131,14 @@ impl System {
                 let source = graph.input("source", TensorType::new(DType::I32, [1, SENTENCE]))?;
                 let network = rnnsearch::Network::new(&mut Layers::load(&graph, &weights), RnnSearch::PUBLISHED)?;
                 let cost = Cost::of(&[&network.greedy(&source, SENTENCE)?.words])?;
-                let picture = format!("{SENTENCE} words");
-                Ok(Size { parameters: weights.parameters(), multiply_adds: cost.multiply_adds, picture })
+                Ok(Size::of(&weights, cost, format!("{SENTENCE} words")))
             }
             Self::Luong => {
                 let (graph, weights) = (Graph::new(), zeros(Luong::PUBLISHED.tensors()?));
                 let source = graph.input("source", TensorType::new(DType::I32, [1, SENTENCE]))?;
                 let network = luong::Network::new(&mut Layers::load(&graph, &weights), Luong::PUBLISHED)?;
                 let cost = Cost::of(&[&network.greedy(&source, SENTENCE)?.words])?;
-                let picture = format!("{SENTENCE} words");
-                Ok(Size { parameters: weights.parameters(), multiply_adds: cost.multiply_adds, picture })
+                Ok(Size::of(&weights, cost, format!("{SENTENCE} words")))
             }
             Self::Handwriting(text) => {
                 let (graph, sizes) = (Graph::new(), handwriting(text));
@@ -150,8 +148,7 @@ impl System {
                 let text = graph.input("text", TensorType::new(DType::I32, [1, CHARACTERS]))?;
                 let network = handwriting::Network::new(&mut Layers::load(&graph, &weights), sizes)?;
                 let cost = Cost::of(&[&network.read(&pen, &points, Some(&text))?.nats])?;
-                let picture = format!("{POINTS} points");
-                Ok(Size { parameters: weights.parameters(), multiply_adds: cost.multiply_adds, picture })
+                Ok(Size::of(&weights, cost, format!("{POINTS} points")))
             }
             Self::SmemVqa => {
                 let (graph, sizes) = (Graph::new(), SmemVqa::PUBLISHED);
@@ -169,8 +166,7 @@ impl System {
                 let sound = graph.input("sound", TensorType::f32([1, FRAMES, Arsg::TIMIT.features]))?;
                 let network = arsg::Network::new(&mut Layers::load(&graph, &weights), Arsg::TIMIT)?;
                 let cost = Cost::of(&[&network.greedy(&sound, PHONES, Manner::default())?.0])?;
-                let picture = format!("{FRAMES} frames");
-                Ok(Size { parameters: weights.parameters(), multiply_adds: cost.multiply_adds, picture })
+                Ok(Size::of(&weights, cost, format!("{FRAMES} frames")))
             }
         }
     }
@@ -201,6 +197,10 @@ fn zeros(parameters: Vec<(String, Vec<usize>)>) -> Weights {
 }
 
 impl Size {
+    fn of(weights: &Weights, cost: Cost, picture: String) -> Self {
+        Self { parameters: weights.parameters(), multiply_adds: cost.multiply_adds, picture }
+    }
+
     fn new(parameters: usize, cost: Cost, picture: &[usize]) -> Self {
         let sides: Vec<String> = picture.iter().skip(2).map(usize::to_string).collect();
         Self { parameters, multiply_adds: cost.multiply_adds, picture: sides.join(" x ") }

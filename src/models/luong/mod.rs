@@ -39,5 +39,4 @@ mod sizes;
 
 pub use look::Source;
 pub use network::{Network, State};
-pub(super) use search::Searched;
 pub use sizes::{Attention, Luong, Score, Window};

@@ -6,28 +6,17 @@ use super::network::{Network, State};
 use crate::array::{DType, TensorType};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Var};
-use crate::models::beam::{self, Beginning, Ended, Step};
+use crate::models::beam::{self, Beginning, Ended, Searched, Step};
 use crate::models::layers::Layers;
 use crate::models::sentences::known;
-use crate::nn::Weights;
 
-/// A network to search with.
-pub(in crate::models) struct Searched<'a> {
-    pub(in crate::models) weights: &'a Weights,
-    pub(in crate::models) sizes: Luong,
-    /// Words that a sentence has room for.
-    pub(in crate::models) places: usize,
-    /// Whether it may not write that a word is unknown.
-    pub(in crate::models) known_alone: bool,
-}
-
-impl Searched<'_> {
+impl Searched<'_, Luong> {
     fn network(&self, graph: &Graph) -> Result<Network> {
         Network::new(&mut Layers::load(graph, self.weights), self.sizes)
     }
 }
 
-impl beam::Network for Searched<'_> {
+impl beam::Network for Searched<'_, Luong> {
     const NAME: &'static str = "luong beam";
     const START: i32 = -1;
     const ENDED: Ended = Ended::Leaves;

@@ -30,7 +30,6 @@ mod sentence;
 mod sizes;
 
 pub use network::{Annotated, Network, Source, Step};
-pub(super) use search::Searched;
 pub use sizes::RnnSearch;
 
 use crate::error::Result;
