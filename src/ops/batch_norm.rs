@@ -10,7 +10,7 @@
 //! | scale, bias, mean, variance | (C) each |
 //! | output | as input |
 //!
-//! Statistics of the batch itself, as in training, are not implemented.
+//! By statistics of the batch itself, as in training: [`Var::batch_norm_training`].
 //!
 //! Gradients of all five, with sums over all but the channels.
 //!

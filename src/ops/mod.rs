@@ -59,6 +59,7 @@ ops! {
     avg_pool2d,
     avg_pool3d,
     batch_norm,
+    batch_norm_training,
     binary,
     cast,
     center_crop_pad,

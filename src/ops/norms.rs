@@ -7,15 +7,13 @@
 //! mean_variance_normalization     (x - mean) / (deviation + 1e-9)                        over the axes named
 //! lp_norm                         x / sum |x|, or x / sqrt(sum x^2)                      along one axis; 0 where that is 0
 //! layer_norm_with_statistics      layer_norm, the means and 1 / sqrt(variance + eps)     over axis and those after it
-//! batch_norm_training             batch_norm by the batch's own mean and variance        over each channel
 //! ```
 //!
 //! ONNX: `InstanceNormalization`, `GroupNormalization`, `RMSNormalization`, `MeanVarianceNormalization`, `LpNormalization`,
-//! `LayerNormalization` with all outputs, `BatchNormalization` with `training_mode`. PyTorch: `instance_norm`, `group_norm`,
-//! `rms_norm`, `normalize`, `native_layer_norm`, `batch_norm(training=True)`.
+//! `LayerNormalization` with all outputs. PyTorch: `instance_norm`, `group_norm`, `rms_norm`, `normalize`, `native_layer_norm`.
 
 use super::layer_norm::check_eps;
-use super::{BatchNorm, LayerNorm, check_axis};
+use super::{LayerNorm, check_axis};
 use crate::array::{Array, elements};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -125,35 +123,8 @@ impl Var {
         Ok([output, mean, deviation])
     }
 
-    /// [`Var::batch_norm`] by the batch's own mean and variance, and the running mean and variance (C), of which a part
-    /// `momentum` stays and the rest comes from the batch: ONNX's momentum, which is 1 less PyTorch's. The variance that comes
-    /// from the batch is that of all its elements, as in ONNX; PyTorch divides by one less.
-    ///
-    /// # Errors
-    /// As [`Var::batch_norm`].
-    pub fn batch_norm_training(
-        &self,
-        scale: &Self,
-        bias: &Self,
-        mean: &Self,
-        variance: &Self,
-        momentum: f32,
-        attributes: BatchNorm,
-    ) -> Result<[Self; 3]> {
-        self.channels("batch_norm")?;
-        let others: Vec<isize> = (0..self.shape().len().cast_signed()).filter(|&d| d != 1).collect();
-        let batch_mean = self.reduce_mean(&others, true)?;
-        let centred = self.sub(&batch_mean)?;
-        let batch_mean = batch_mean.reshape(mean.shape())?;
-        let batch_variance = centred.mul(&centred)?.reduce_mean(&others, false)?;
-        let output = self.batch_norm(scale, bias, &batch_mean, &batch_variance, attributes)?;
-        let (stays, comes) = (self.number(momentum)?, self.number(1.0 - momentum)?);
-        let running = |old: &Self, new: &Self| old.mul(&stays)?.add(&new.mul(&comes)?);
-        Ok([output, running(mean, &batch_mean)?, running(variance, &batch_variance)?])
-    }
-
     /// The size of the second dimension.
-    fn channels(&self, op: &'static str) -> Result<usize> {
+    pub(super) fn channels(&self, op: &'static str) -> Result<usize> {
         self.shape().get(1).copied().ok_or_else(|| Error::shape(op, format!("input must be (N, C, ...), it is {}", self.ty())))
     }
 

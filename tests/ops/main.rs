@@ -13,6 +13,7 @@ mod attention;
 mod attention_gradient;
 mod avg_pool2d;
 mod batch_norm;
+mod batch_norm_training;
 mod binary;
 mod cast;
 mod clip;
