@@ -18,7 +18,7 @@
 
 use super::broadcast::{broadcast_shape, broadcast_walk};
 use super::copy::{copy, flat, gathering, rearranged};
-use super::{Candidate, Op, Site, check_inputs, the_gradient, unbroadcast};
+use super::{Candidate, Expression, Op, Site, check_inputs, the_gradient, unbroadcast};
 use crate::array::{Array, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -102,6 +102,11 @@ impl Op for Expand {
         let (input, output) = (site.inputs[0], site.outputs[0]);
         let walk = broadcast_walk(&input.shape, &output.shape);
         copy(self.name(), site, &gathering(self.name(), input.dtype, &output.shape, walk)?)
+    }
+
+    /// For what is computed with the copies: an element-wise operator reads the one that there is.
+    fn expression(&self, _: &[&TensorType]) -> Option<Expression> {
+        Some(Expression::new("x"))
     }
 
     fn gradient(&self, inputs: &[Var], _: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
