@@ -457,6 +457,78 @@ fn names_of_functions_do_not_meet() {
     both.agree(&[random(&[20, 33], 1), random(&[33, 17], 2)], NEAR);
 }
 
+/// Sums, largest elements and the like of what a chain makes, of tensors that lie in every way beside the axes.
+#[test]
+fn reductions_begin_with_chains() {
+    let chain = |x: &[Var]| x[0].sub(&x[1])?.mul(&x[2])?.add(&x[3]);
+    for gpu in [gpu(), &stand_in(16, 32)] {
+        // Vectors of four along and across, and neither.
+        for [n, c, h, w] in [[2, 8, 4, 12], [3, 5, 2, 7], [1, 1, 1, 260]] {
+            let shapes: [&[usize]; 4] = [&[n, c, h, w], &[1, c, 1, 1], &[n, c, h, w], &[n, 1, 1, 1]];
+            let inputs: Vec<Array> = shapes.iter().zip(1..).map(|(shape, seed)| random(shape, seed)).collect();
+            for axes in [&[][..], &[3], &[0, 2, 3], &[2, 3], &[0], &[1], &[2], &[0, 1], &[1, 3]] {
+                let mut both = Both::of(gpu, &f32s(&shapes), |_, x| {
+                    let y = || chain(x);
+                    Ok(vec![
+                        y()?.reduce_sum(axes, false)?,
+                        y()?.reduce_max(axes, true)?,
+                        y()?.reduce_log_sum_exp(axes, false)?,
+                        y()?.reduce_l2(axes, true)?,
+                    ])
+                });
+                // A number for each channel is no walk along axes that go on over the channels, and along nothing nothing is read.
+                let (together, apart) = both.nodes();
+                let sizes = [n, c, h, w];
+                let goes = |d: usize| axes.is_empty() || axes.contains(&d.cast_signed());
+                let regular = (0..4).any(|d| goes(d) && sizes[d] > 1) && !(goes(1) && c > 1);
+                assert!(
+                    apart == 16 && (together == 4 || !regular),
+                    "{axes:?} of {shapes:?}: {together}, {apart}\n{}",
+                    both.together.describe()
+                );
+                both.agree(&inputs, NEAR);
+            }
+        }
+    }
+}
+
+/// A part is read where it lies, integers are counted, and a convolution keeps what it can finish.
+#[test]
+fn what_begins_a_reduction() {
+    let mut part = Both::of(gpu(), &f32s(&[&[2, 6, 8], &[2, 4, 8]]), |_, x| {
+        Ok(vec![x[0].slice(&[AxisRange { axis: 1, start: 1, end: 5, step: 1 }])?.mul(&x[1])?.reduce_sum(&[2], false)?])
+    });
+    assert_eq!(part.nodes(), (1, 3));
+    part.agree(&[random(&[2, 6, 8], 1), random(&[2, 4, 8], 2)], NEAR);
+
+    let types = [TensorType::new(foveate::array::DType::I32, [3, 20]), TensorType::new(foveate::array::DType::I32, [20])];
+    let mut equal =
+        Both::of(gpu(), &types, |_, x| Ok(vec![x[0].equal(&x[1])?.reduce_max(&[1], false)?, x[0].mul(&x[1])?.reduce_sum(&[0], false)?]));
+    assert_eq!(equal.nodes(), (2, 4));
+    let numbers = |shape: &[usize]| Array::from_fn(shape, |i| (i * 7 % 11) as i32);
+    equal.agree(&[numbers(&[3, 20]), numbers(&[20])], Bound::Exact);
+
+    let shapes: [&[usize]; 2] = [&[1, 3, 9, 9], &[4, 3, 3, 3]];
+    let mut kept =
+        Both::of(gpu(), &f32s(&shapes), |_, x| Ok(vec![x[0].conv2d(&x[1], None, Conv2d::default())?.relu()?.reduce_mean(&[2, 3], false)?]));
+    let text = kept.together.describe();
+    assert!(text.contains("conv2d+relu") && !text.contains("relu+reduce_mean"), "{text}");
+    kept.agree(&shapes.map(|shape| random(shape, 3)), NEAR);
+
+    // A tensor that no binding holds is cut, which a beginning is not.
+    let mut large = Both::of(&narrow_gpu(1 << 14), &f32s(&[&[100, 60], &[60]]), |_, x| Ok(vec![x[0].mul(&x[1])?.reduce_sum(&[1], false)?]));
+    assert_eq!(large.nodes(), (2, 2));
+    large.agree(&[random(&[100, 60], 5), random(&[60], 6)], NEAR);
+
+    // What others read, too, is there once.
+    let mut shared = Both::of(gpu(), &f32s(&[&[5, 12]]), |_, x| {
+        let y = x[0].exp()?;
+        Ok(vec![y.div(&y.reduce_sum(&[1], true)?)?])
+    });
+    assert_eq!(shared.nodes(), (3, 3));
+    shared.agree(&[random(&[5, 12], 4)], NEAR);
+}
+
 /// The dispatches of whole networks, which nothing should raise unnoticed.
 #[test]
 fn the_selfie_network_takes_few_dispatches() {

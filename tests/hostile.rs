@@ -395,7 +395,7 @@ fn attempt(op: &Arc<dyn Op>, types: &[TensorType], visited: usize) -> Result<boo
     for change in change {
         let mut device = gpu().capabilities().clone();
         change(&mut device);
-        let site = Site { inputs: &inputs, outputs: &outputs, device: &device, precision: Precision::F32, finish: None };
+        let site = Site { inputs: &inputs, outputs: &outputs, device: &device, precision: Precision::F32, finish: None, begin: None };
         // A tensor cut into very many parts is slow to plan, not wrong.
         if device.max_binding() > 4096 || outputs.iter().chain(&inputs).all(|ty| ty.elements() < 100_000) {
             drop(op.launch(&site));

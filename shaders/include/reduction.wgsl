@@ -20,11 +20,11 @@ fn combine(a: Item, b: Item) -> Item {
         case 0u: { return a + b; }
         case 1u: { return a * b; }
         // A NaN wins on either side.
-        case 2u: { return select(b, a, ((a > b) & !is_nan(b)) | is_nan(a)); }
-        case 3u: { return select(b, a, ((a < b) & !is_nan(b)) | is_nan(a)); }
+        case 2u: { return select(b, a, ((a > b) & !item_is_nan(b)) | item_is_nan(a)); }
+        case 3u: { return select(b, a, ((a < b) & !item_is_nan(b)) | item_is_nan(a)); }
         default: {
-            let both = Item(Floats(max(a, b)) + log(1.0 + exponential(Floats(a), Floats(b))));
-            return select(both, Item(Floats(nan())), is_nan(a) | is_nan(b));
+            let both = Item(Floats(max(a, b)) + log(1.0 + fall(Floats(a), Floats(b))));
+            return select(both, Item(Floats(nan())), item_is_nan(a) | item_is_nan(b));
         }
     }
 }
@@ -34,12 +34,12 @@ fn combine_scalars(a: Scalar, b: Scalar) -> Scalar {
 }
 
 // By the bits: a compiler that reasons about real numbers may take any comparison of a NaN for true or false.
-fn is_nan(item: Item) -> Flags {
+fn item_is_nan(item: Item) -> Flags {
     return ((bitcast<Bits>(item) & Bits(0x7fffffffu)) > Bits(0x7f800000u)) & Flags(FLOAT == 1u);
 }
 
 // exp(-|a - b|), which is 1 also for two equal infinities.
-fn exponential(a: Floats, b: Floats) -> Floats {
+fn fall(a: Floats, b: Floats) -> Floats {
     return select(exp(-abs(a - b)), Floats(1.0), a == b);
 }
 

@@ -1,4 +1,5 @@
 // reduce/positions: one invocation per position beside the axis that is reduced; neighbours read neighbours.
+// The header says how an element of the input, (outer, len, inner), is read: `begin` of `row_of` outer and inner, and its place along.
 // A row is one of `parts` chunks of the axis, so that no chain of additions gets too long.
 #import ahead
 #import index
@@ -7,6 +8,7 @@
 override WORKGROUP: u32 = 64u;
 
 struct Params {
+    begin: array<vec4<u32>, 8>,  // of what computes the input's elements, if something does
     first_row: u32,    // rows (o, part) in front of these
     rows: u32,
     parts: u32,        // chunks of each length
@@ -20,8 +22,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<Item>;         // (outer, len, inner)
-@group(0) @binding(2) var<storage, read_write> output: array<Item>;  // (outer, parts, inner)
+@group(0) @binding(1) var<storage, read_write> output: array<Item>;  // (outer, parts, inner)
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -32,34 +33,34 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let row = params.first_row + index / params.inner;
     let x = index % params.inner;
     let part = row % params.parts * params.chunk;
-    let start = (row / params.parts * params.len + part) * params.inner + x - params.input_start;
-    let end = start + min(params.chunk, params.len - part) * params.inner;
+    let of_row = row_of(row / params.parts, x);
+    let end = part + min(params.chunk, params.len - part);
 
     var result = Item(bitcast<Scalar>(params.identity));
     if (COMBINE == 4u) {
         var largest = Floats(result);
         var total = Floats(0.0);
         var extreme = Bits(0u);
-        for (var at = start; at < end; at += params.inner) {
-            let item = Floats(input[at]);
-            let factor = exponential(item, largest);
+        for (var at = part; at < end; at++) {
+            let item = Floats(begin(of_row, at));
+            let factor = fall(item, largest);
             total = select(total + factor, total * factor + 1.0, item > largest);
             largest = max(largest, item);
             extreme = max(extreme, bitcast<Bits>(item) << Bits(1u));
         }
         result = select(Item(largest + log(total)), Item(Floats(nan())), extreme > Bits(INFINITE_SHIFTED));
     } else {
-        var at = start;
-        for (; at + (AHEAD - 1u) * params.inner < end; at += AHEAD * params.inner) {
+        var at = part;
+        for (; at + (AHEAD - 1u) < end; at += AHEAD) {
 #for i AHEAD
-            let item$i = input[at + $i * params.inner];
+            let item$i = begin(of_row, at + $i);
 #end
 #for i AHEAD
             result = combine(result, convert(item$i));
 #end
         }
-        for (; at < end; at += params.inner) {
-            result = combine(result, convert(input[at]));
+        for (; at < end; at++) {
+            result = combine(result, convert(begin(of_row, at)));
         }
     }
     output[row * params.inner + x - params.output_start] = finish(result, params.count);

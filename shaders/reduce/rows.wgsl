@@ -1,4 +1,5 @@
 // reduce/rows: TEAM invocations per row, each over every TEAM-th item; their results are combined in a tree of fixed shape.
+// The header says how an element of the input, (outer, len), is read: `begin` of `row_of` its row, and its place in that.
 // A row is one of `parts` chunks of what is reduced, so that neither a chain of additions nor a dispatch gets too long.
 #import ahead
 #import index
@@ -8,6 +9,7 @@ override WORKGROUP: u32 = 64u;
 override TEAM: u32 = 64u;
 
 struct Params {
+    begin: array<vec4<u32>, 8>,  // of what computes the input's elements, if something does
     first_row: u32,    // rows (o, part) in front of these
     rows: u32,
     parts: u32,        // chunks of each length
@@ -21,8 +23,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<Item>;           // (outer, len)
-@group(0) @binding(2) var<storage, read_write> output: array<Scalar>;  // (outer, parts)
+@group(0) @binding(1) var<storage, read_write> output: array<Scalar>;  // (outer, parts)
 
 var<workgroup> results: array<Scalar, WORKGROUP>;
 
@@ -32,34 +33,34 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let member = local % TEAM;
     let row = params.first_row + number;
     let part = row % params.parts * params.chunk;
-    let items = select(0u, min(params.chunk, params.len - part), number < params.rows);
-    let start = row / params.parts * params.len + part - params.input_start;
+    let end = select(0u, part + min(params.chunk, params.len - part), number < params.rows);
+    let of_row = row_of(min(row, params.first_row + params.rows - 1u) / params.parts, 0u);
 
     var result = Item(bitcast<Scalar>(params.identity));
     if (COMBINE == 4u) {
         var largest = Floats(result);
         var total = Floats(0.0);
         var extreme = Bits(0u);
-        for (var k = member; k < items; k += TEAM) {
-            let item = Floats(input[start + k]);
-            let factor = exponential(item, largest);
+        for (var k = part + member; k < end; k += TEAM) {
+            let item = Floats(begin(of_row, k));
+            let factor = fall(item, largest);
             total = select(total + factor, total * factor + 1.0, item > largest);
             largest = max(largest, item);
             extreme = max(extreme, bitcast<Bits>(item) << Bits(1u));
         }
         result = select(Item(largest + log(total)), Item(Floats(nan())), extreme > Bits(INFINITE_SHIFTED));
     } else {
-        var k = member;
-        for (; k + (AHEAD - 1u) * TEAM < items; k += AHEAD * TEAM) {
+        var k = part + member;
+        for (; k + (AHEAD - 1u) * TEAM < end; k += AHEAD * TEAM) {
 #for i AHEAD
-            let item$i = input[start + k + $i * TEAM];
+            let item$i = begin(of_row, k + $i * TEAM);
 #end
 #for i AHEAD
             result = combine(result, convert(item$i));
 #end
         }
-        for (; k < items; k += TEAM) {
-            result = combine(result, convert(input[start + k]));
+        for (; k < end; k += TEAM) {
+            result = combine(result, convert(begin(of_row, k)));
         }
     }
 

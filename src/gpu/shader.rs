@@ -77,6 +77,7 @@ pub const INCLUDES: &[(&str, &str)] = includes! {
     threefry,
     tiles,
     together,
+    unbegun,
     unfinished,
     unsigned,
     upsample,

@@ -64,6 +64,14 @@ pub(crate) struct Reading {
     pub(crate) part: Option<Walk>,
 }
 
+impl Reading {
+    /// How the output moves through it.
+    pub(crate) fn walk(&self) -> Walk {
+        let own = || dense(&self.shape).into_iter().zip(&self.shape).map(|(stride, &size)| if size == 1 { 0 } else { stride }).collect();
+        self.part.clone().unwrap_or_else(|| Walk::new(own()))
+    }
+}
+
 /// Element-wise operators in an order in which each finds its arguments computed. The last one makes the output.
 #[derive(Clone, Debug)]
 pub(crate) struct Chain {
@@ -137,7 +145,7 @@ impl Chain {
     }
 
     /// The type of the result.
-    fn output(&self) -> Result<&TensorType> {
+    pub(crate) fn output(&self) -> Result<&TensorType> {
         self.terms.last().map(|t| &t.output).ok_or_else(|| Error::shape("fused", "a chain of no operators"))
     }
 
@@ -231,14 +239,7 @@ impl Chain {
         let still = || Walk::new(vec![0; output.len()]);
         let mut walks: [Walk; NEST] = std::array::from_fn(|_| still());
         walks[0] = Walk::new(dense(output));
-        for (operand, walk) in self.operands.iter().zip(&mut walks[1..]) {
-            if let Some(part) = &operand.part {
-                *walk = part.clone();
-                continue;
-            }
-            let own = dense(&operand.shape);
-            *walk = Walk::new(own.into_iter().zip(&operand.shape).map(|(stride, &size)| if size == 1 { 0 } else { stride }).collect());
-        }
+        self.operands.iter().zip(&mut walks[1..]).for_each(|(operand, walk)| *walk = operand.walk());
         Nest::new(op, output, walks)
     }
 
@@ -326,7 +327,7 @@ pub(crate) fn number_name(numbers: &str, at: usize) -> String {
 }
 
 /// The WGSL name of the elements of a dtype in a chain.
-fn item(dtype: DType) -> &'static str {
+pub(crate) fn item(dtype: DType) -> &'static str {
     if dtype == DType::Bool { "Word" } else { "Element" }
 }
 

@@ -1,6 +1,6 @@
 //! What the engine knows about an operator.
 
-use super::{Expression, Finish};
+use super::{Begin, Expression, Finish};
 use crate::array::{Array, TensorType};
 use crate::error::Result;
 use crate::gpu::{Capabilities, Launch, Slot};
@@ -49,6 +49,12 @@ pub trait Op: Any + Debug + Send + Sync {
         None
     }
 
+    /// Whether it has one input, of which its kernels can compute each element where they read it: a plan then puts element-wise operators
+    /// in front of it, and `launch` is asked with [`Site::begin`].
+    fn begins(&self) -> bool {
+        false
+    }
+
     /// One operator that computes what this one does with the output of `maker` as its input `input`: of that one's inputs in place of
     /// that input, and this one's others. Plans take it where nothing else reads what `maker` makes; both have passed `infer`.
     fn absorb(&self, input: usize, maker: &dyn Op, made: &TensorType) -> Option<Arc<dyn Op>> {
@@ -93,6 +99,8 @@ pub struct Site<'a> {
     pub precision: Precision,
     /// What to do with each element of the output before it is stored, if the kernel can: then the candidate says so.
     pub finish: Option<&'a Finish>,
+    /// What to compute the elements of the input of, for an operator that [begins](Op::begins): no way if its kernels cannot.
+    pub begin: Option<&'a Begin>,
 }
 
 /// How exact products and sums are. Chosen when a plan is compiled, never silently.

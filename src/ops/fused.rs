@@ -10,11 +10,11 @@
 //! | output | as the last operator's |
 //!
 //! All are element-wise ([`Op::expression`]) and their outputs have one shape, but for the first, which may be any operator that can
-//! finish what it stores ([`Finish`]). An input may be a part of a larger tensor, which is read where it lies there. The reference is the
+//! finish what it stores ([`Finish`]), or the last, which may be one that computes its input where it reads it ([`Begin`]). An input may be a part of a larger tensor, which is read where it lies there. The reference is the
 //! composition of the operators' references, so every operator's result is rounded where the kernel rounds it. A device may contract a
 //! product and a sum of two operators into one rounding.
 
-use super::{Argument, Candidate, Chain, Finish, Op, Site, Slice, Term};
+use super::{Argument, Begin, Candidate, Chain, Finish, Op, Site, Slice, Term};
 use crate::array::{Array, DType, Data, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::Kernel;
@@ -75,14 +75,24 @@ impl Fused {
         Ok(types)
     }
 
-    /// The chain of the links from `first` on, and the type of the output of the one before.
-    pub(crate) fn chain(&self, inputs: &[&TensorType]) -> Result<(Chain, Option<TensorType>)> {
+    /// The chain of its element-wise links, and what stands before or behind them.
+    pub(crate) fn chain(&self, inputs: &[&TensorType]) -> Result<(Chain, Beside)> {
         let types = self.types(inputs)?;
         let expression =
             |(link, (arguments, _)): (&Link, &(Vec<TensorType>, TensorType))| link.op.expression(&arguments.iter().collect::<Vec<_>>());
-        let first = usize::from(self.links.iter().zip(&types).next().is_some_and(|pair| expression(pair).is_none()));
+        let mut pairs = self.links.iter().zip(&types);
+        let other = |pair: &(&Link, &(Vec<TensorType>, TensorType))| expression(*pair).is_none();
+        let beside = if let Some((_, (_, output))) = pairs.clone().next().filter(other) {
+            pairs.next();
+            Beside::First(output.clone())
+        } else if let Some((_, (arguments, _))) = pairs.clone().next_back().filter(other) {
+            pairs.next_back();
+            Beside::Last(arguments.first().ok_or_else(missing)?.clone())
+        } else {
+            Beside::Nothing
+        };
         let mut terms = Vec::new();
-        for (link, pair) in self.links.iter().zip(&types).skip(first) {
+        for (link, pair) in pairs {
             let no_expression = || Error::unsupported("fused", format!("{} is not element-wise", link.op.name()));
             let argument = |(source, ty): (&Source, &TensorType)| {
                 let argument = match source {
@@ -100,8 +110,26 @@ impl Fused {
                 output: output.clone(),
             });
         }
-        Ok((Chain::of(terms)?, (first > 0).then(|| types[0].1.clone())))
+        Ok((Chain::of(terms)?, beside))
     }
+}
+
+/// What a chain stands beside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Beside {
+    /// Nothing.
+    Nothing,
+    /// The first operator, which has an output of this type and may finish with the chain.
+    First(TensorType),
+    /// The last operator, which has an input of this type and may begin with the chain.
+    Last(TensorType),
+}
+
+/// The ways of `link` on the `input` that `chain` makes where it is read.
+fn begun(chain: Chain, link: &Link, input: &TensorType, site: &Site<'_>) -> Result<Vec<Candidate>> {
+    let whole = site.inputs.iter().all(|ty| ty.device_bytes() <= site.device.max_binding());
+    let Some(begin) = Begin::of(chain).filter(|_| whole && link.op.begins()) else { return Ok(Vec::new()) };
+    link.op.launch(&Site { inputs: &[input], begin: Some(&begin), ..*site })
 }
 
 fn missing() -> Error {
@@ -151,8 +179,12 @@ impl Op for Fused {
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
-        let (chain, first) = self.chain(site.inputs)?;
-        let (Some(output), Some(link)) = (first, self.links.first()) else { return chain.launch(self.name(), site) };
+        let (chain, beside) = self.chain(site.inputs)?;
+        let (output, link) = match (beside, &self.links[..]) {
+            (Beside::First(output), [link, ..]) => (output, link),
+            (Beside::Last(input), [.., link]) => return begun(chain, link, &input, site),
+            _ => return chain.launch(self.name(), site),
+        };
         let Some(finish) = Finish::of(chain, &output) else { return Ok(Vec::new()) };
         let own = site.inputs.get(..link.arguments.len()).ok_or_else(missing)?;
         let candidates = link.op.launch(&Site { inputs: own, outputs: &[&output], finish: Some(&finish), ..*site })?;

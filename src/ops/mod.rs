@@ -3,6 +3,7 @@
 //! To add one: its file here, its shader, its case table under `tests/ops/`, a line in the list at the bottom.
 
 mod adjoint;
+mod begin;
 mod broadcast;
 mod chain;
 mod check;
@@ -22,6 +23,8 @@ mod sort;
 mod together;
 mod windows;
 
+pub use begin::Begin;
+pub(crate) use begin::{BEGIN_NUMBERS, Begun, UNBEGUN, begin_numbers, begun};
 pub(crate) use chain::*;
 pub(crate) use check::*;
 pub use contract::{Candidate, Op, Precision, Site};

@@ -26,7 +26,8 @@ impl Walk {
         Self { start: 0, strides }
     }
 
-    fn inner(&self) -> i64 {
+    /// How far the innermost loop moves.
+    pub(crate) fn inner(&self) -> i64 {
         self.strides.last().copied().unwrap_or(0)
     }
 }

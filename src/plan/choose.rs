@@ -61,7 +61,7 @@ impl<'a> Chooser<'a> {
     pub(super) fn candidates(&self, program: &Program, step: &Step) -> Result<Vec<Candidate>> {
         let inputs: Vec<&TensorType> = step.inputs.iter().map(|&v| program.ty(v)).collect();
         let outputs: Vec<&TensorType> = step.outputs.iter().map(|&v| program.ty(v)).collect();
-        let site = Site { inputs: &inputs, outputs: &outputs, device: &self.device, precision: self.precision, finish: None };
+        let site = Site { inputs: &inputs, outputs: &outputs, device: &self.device, precision: self.precision, finish: None, begin: None };
         let mut reason = "there is no kernel for it".to_owned();
         let mut candidates = step.op.launch(&site)?;
         candidates.retain(|candidate| {

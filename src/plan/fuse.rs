@@ -1,4 +1,5 @@
-//! Fusing: element-wise operators become one kernel, and where they follow an operator that can finish what it stores, part of its.
+//! Fusing: element-wise operators become one kernel, and where they follow an operator that can finish what it stores, part of its; or
+//! where one follows them that computes its input as it reads it, part of that one's.
 //!
 //! A group grows from an operator towards its inputs: an operator joins whose output none but the group reads, so that the output need
 //! not exist. The group then stands where its last operator stood. Which operators are element-wise, and which can finish, they say
@@ -75,7 +76,10 @@ impl<'a> Search<'a> {
 
     /// The group that ends with step `root`, if one does: its members and the step that it becomes.
     fn group(&self, root: usize) -> Option<(BTreeSet<usize>, Step)> {
-        self.expressions[root].as_ref().filter(|_| !self.taken[root])?;
+        let begins = self.begins(root);
+        if self.taken[root] || (self.expressions[root].is_none() && !begins) {
+            return None;
+        }
         let mut members = BTreeSet::from([root]);
         let mut refused = BTreeSet::new();
         while let Some(next) = self.candidates(&members).find(|p| self.expressions[*p].is_some() && !refused.contains(p)) {
@@ -88,9 +92,12 @@ impl<'a> Search<'a> {
         // What is cut out of a larger tensor may be read there, or not.
         let (parts, none) = (self.parts(root, &members), BTreeSet::new());
         let choices = if parts.is_empty() { vec![&none] } else { vec![&parts, &none] };
+        if begins && self.finishes(root, &members) {
+            return None;
+        }
         // The latest first: what the others compute is there by then.
         let firsts = self.candidates(&members).filter(|p| self.expressions[*p].is_none() && !parts.contains(p)).map(Some);
-        for first in firsts.chain([None]) {
+        for first in firsts.filter(|_| !begins).chain([None]) {
             for &parts in choices.iter().filter(|parts| first.is_some() || members.len() + parts.len() > 1) {
                 if let Some(step) = self.fused(first, &members, parts).filter(|step| self.computes(step)) {
                     members.extend(first.iter().chain(parts));
@@ -101,14 +108,33 @@ impl<'a> Search<'a> {
         None
     }
 
+    /// Whether `root` computes its input where it reads it.
+    fn begins(&self, root: usize) -> bool {
+        let step = &self.program.steps[root];
+        step.op.begins() && step.inputs.iter().chain(&step.outputs).all(|&v| chains(self.ty(v).dtype))
+    }
+
+    /// The shape of what the operators of a group make that ends with `root`.
+    fn extent(&self, root: usize) -> &[usize] {
+        let step = &self.program.steps[root];
+        &self.ty(if self.begins(root) { step.inputs[0] } else { step.outputs[0] }).shape
+    }
+
+    /// Whether an operator that can finish what it stores does what `members` compute for `root`: then it is where they belong.
+    fn finishes(&self, root: usize, members: &BTreeSet<usize>) -> bool {
+        let others: BTreeSet<usize> = members.iter().copied().filter(|&m| m != root).collect();
+        let mut firsts = self.candidates(members).filter(|p| self.expressions[*p].is_none());
+        let none = BTreeSet::new();
+        !others.is_empty() && firsts.any(|first| self.fused(Some(first), &others, &none).is_some_and(|step| self.computes(&step)))
+    }
+
     /// Steps that cut out of a larger tensor what the group alone reads, and nothing else does.
     fn parts(&self, root: usize, members: &BTreeSet<usize>) -> BTreeSet<usize> {
         let step = |number: usize| &self.program.steps[number];
-        let shape = |number: usize| &self.ty(step(number).outputs[0]).shape;
         let part = |value: usize| {
             let maker = self.maker[value].filter(|m| !self.taken[*m] && !members.contains(m))?;
             let plain = as_op::<Slice>(&*step(maker).op).is_some_and(Slice::is_plain);
-            let alone = self.readers[value].is_subset(members) && shape(maker) == shape(root);
+            let alone = self.readers[value].is_subset(members) && self.ty(step(maker).outputs[0]).shape == self.extent(root);
             (plain && alone && self.frees(maker, root, members)).then_some(maker)
         };
         members.iter().flat_map(|&m| step(m).inputs.iter().copied()).filter_map(part).collect()
@@ -117,13 +143,13 @@ impl<'a> Search<'a> {
     /// Steps that may join a group, the latest first: what they compute is read by the group alone, has its shape, and is read by no
     /// operator to which its last digits matter.
     fn candidates(&self, members: &BTreeSet<usize>) -> impl Iterator<Item = usize> + use<> {
-        let shape = |step: usize| &self.ty(self.program.steps[step].outputs[0]).shape;
         let joins = |value: usize| {
             let readers = &self.readers[value];
             let inexact = self.ty(value).dtype == DType::F32;
             let jumps = |step: &usize| self.expressions[*step].as_ref().is_some_and(|e| e.jumps);
             let maker = self.maker[value].filter(|m| !self.taken[*m] && !members.contains(m))?;
-            let alike = members.last().is_some_and(|&root| shape(root) == shape(maker) && self.frees(maker, root, members));
+            let shape = &self.ty(value).shape;
+            let alike = members.last().is_some_and(|&root| self.extent(root) == shape && self.frees(maker, root, members));
             (alike && readers.is_subset(members) && !(inexact && readers.iter().any(jumps))).then_some(maker)
         };
         let values = members.iter().flat_map(|&m| self.program.steps[m].inputs.iter().copied());

@@ -222,7 +222,8 @@ fn said_how_long(gpu: &Gpu, case: &Case) -> Result<(), String> {
     let inputs: Vec<_> = inputs.iter().collect();
     let outputs = case.op.infer(&inputs).map_err(|e| e.to_string())?;
     let outputs: Vec<_> = outputs.iter().collect();
-    let site = Site { inputs: &inputs, outputs: &outputs, device: gpu.capabilities(), precision: Precision::F32, finish: None };
+    let site =
+        Site { inputs: &inputs, outputs: &outputs, device: gpu.capabilities(), precision: Precision::F32, finish: None, begin: None };
     let Ok(candidates) = case.op.launch(&site) else { return Ok(()) };
     let silent = candidates.iter().flat_map(|candidate| &candidate.launches).filter(|launch| launch.turns == 0 && launch.groups > 0);
     for launch in silent {

@@ -36,7 +36,7 @@ pub fn launches(op: &dyn Op, change: impl Fn(&mut Capabilities), shapes: &[&[usi
     let types: Vec<&TensorType> = types.iter().collect();
     let outputs = op.infer(&types).unwrap();
     let outputs: Vec<&TensorType> = outputs.iter().collect();
-    let site = Site { inputs: &types, outputs: &outputs, device: &device, precision: Precision::F32, finish: None };
+    let site = Site { inputs: &types, outputs: &outputs, device: &device, precision: Precision::F32, finish: None, begin: None };
     op.launch(&site).unwrap()[0].launches.iter().map(|l| l.kernel.name).collect()
 }
 

@@ -348,7 +348,14 @@ fn eight_storage_buffers() {
             let inputs: Vec<&TensorType> = types.iter().collect();
             let outputs = op.infer(&inputs).unwrap();
             let outputs: Vec<&TensorType> = outputs.iter().collect();
-            let site = Site { inputs: &inputs, outputs: &outputs, device: gpu().capabilities(), precision: Precision::F32, finish: None };
+            let site = Site {
+                inputs: &inputs,
+                outputs: &outputs,
+                device: gpu().capabilities(),
+                precision: Precision::F32,
+                finish: None,
+                begin: None,
+            };
             let launches = op.launch(&site).unwrap().into_iter().flat_map(|way| way.launches);
             let of_any = |launch: &Launch| launch.kernel.name != "recurrent/matrices";
             assert!(launches.filter(of_any).all(|launch| launch.bindings.len() <= 8), "{op:?}");

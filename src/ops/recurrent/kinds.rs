@@ -188,7 +188,7 @@ mod tests {
         let inputs: Vec<_> = inputs.iter().collect();
         let outputs = op.infer(&inputs).expect("types of a layer");
         let outputs: Vec<_> = outputs.iter().collect();
-        let site = Site { inputs: &inputs, outputs: &outputs, device, precision: Precision::F32, finish: None };
+        let site = Site { inputs: &inputs, outputs: &outputs, device, precision: Precision::F32, finish: None, begin: None };
         let ways = op.launch(&site).expect("ways to compute it");
         let mut names: Vec<_> = ways.iter().map(|way| way.launches[0].kernel.name.trim_start_matches("recurrent/")).collect();
         names.dedup();

@@ -25,18 +25,21 @@
 //! `ReduceLogSumExp`. PyTorch: `sum`, `mean`, `amax`, `amin`, `prod`, `norm`, `logsumexp`, `any`, `all`.
 
 mod gradient;
+mod stages;
 
 use super::{
-    Around, Candidate, Op, Site, Team, WORKGROUP, check_axis, check_inputs, groups, item_header, lanes, launch_rows, rounded, the_gradient,
-    u32_of,
+    Around, BEGIN_NUMBERS, Begun, Candidate, Op, Site, Team, UNBEGUN, WORKGROUP, begin_numbers, begun, check_axis, check_inputs, groups,
+    item_header, lanes, launch_rows, rounded, the_gradient, u32_of,
 };
-use crate::array::{Array, DType, Data, TensorType, elements, strides};
+use crate::array::{Array, DType, Data, TensorType, strides};
 use crate::error::{Error, Result};
-use crate::gpu::{Capabilities, Kernel, Launch, Slot, kernel, params};
+use crate::gpu::{Kernel, Launch, Slot, kernel, params};
 use crate::graph::Var;
+use stages::{Stage, innermost, stages};
 
 params! {
     struct Params {
+        begin: [[u32; 4]; BEGIN_NUMBERS],
         first_row: u32,
         rows: u32,
         parts: u32,
@@ -50,7 +53,7 @@ params! {
     }
 }
 
-const HEADER: &str = "alias Scalar = i32;\n#import vec4\n";
+const HEADER: &str = "alias Scalar = i32;\n#import vec4\n#import unbegun\n";
 static ROWS: Kernel = kernel!("reduce/rows", Params, header: HEADER);
 static POSITIONS: Kernel = kernel!("reduce/positions", Params, header: HEADER);
 pub(super) const KERNELS: &[&Kernel] = &[&ROWS, &POSITIONS];
@@ -185,7 +188,12 @@ impl Op for Reduce {
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         let reduced = self.reduced(site.inputs[0])?;
-        let stages = stages(&site.inputs[0].shape, &reduced, site.device);
+        let shape = &site.inputs[0].shape;
+        let begun = site.begin.map(|begin| begin.along(innermost(shape, &reduced)?));
+        if let Some(None) = begun {
+            return Ok(Vec::new());
+        }
+        let stages = stages(shape, &reduced, site.device);
         let last = stages.len() - 1;
         let mut candidate = Candidate::default();
         for (number, stage) in stages.iter().enumerate() {
@@ -193,12 +201,17 @@ impl Op for Reduce {
             let output = if number == last { Slot::Output(0) } else { Slot::Scratch(number) };
             let (convert, combine, finish) = self.steps();
             let steps = (if number == 0 { convert } else { 0 }, combine, if number == last { finish } else { 0 });
-            candidate.launches.extend(self.stage(site, stage, steps, input, output)?);
+            let begun = begun.as_ref().and_then(Option::as_ref).filter(|_| number == 0);
+            candidate.launches.extend(self.stage(site, stage, steps, begun, [input, output])?);
             if number != last {
                 candidate.scratch.push((stage.around.outer * stage.parts * stage.around.inner * 4) as u64);
             }
         }
         Ok(vec![candidate])
+    }
+
+    fn begins(&self) -> bool {
+        true
     }
 
     fn gradient(&self, inputs: &[Var], outputs: &[Var], output_grads: &[Option<Var>]) -> Result<Vec<Option<Var>>> {
@@ -287,11 +300,18 @@ impl Reduce {
         }
     }
 
-    fn stage(&self, site: &Site<'_>, stage: &Stage, steps: (u32, u32, u32), input: Slot, output: Slot) -> Result<Vec<Launch>> {
+    fn stage(
+        &self,
+        site: &Site<'_>,
+        stage: &Stage,
+        steps: (u32, u32, u32),
+        beginning: Option<&Begun<'_>>,
+        [input, output]: [Slot; 2],
+    ) -> Result<Vec<Launch>> {
         let Stage { around: Around { outer, len, inner }, chunk, parts } = *stage;
         let dtype = site.inputs[0].dtype;
         let rowwise = inner == 1;
-        let lanes = if rowwise { lanes(len) } else { lanes(inner) };
+        let lanes = beginning.map_or_else(|| lanes(if rowwise { len } else { inner }), |begun| begun.lanes);
         // Of the sizes along and beside the axis, one is counted in items.
         let (along, beside) = if rowwise { (lanes, 1) } else { (1, lanes) };
         let count = site.inputs[0].elements() / site.outputs[0].elements();
@@ -302,6 +322,7 @@ impl Reduce {
             let read = site.device.window(from(rows.start)..from(rows.end), 4);
             let write = site.device.window(to(rows.start)..to(rows.end), 4);
             let params = Params {
+                begin: begin_numbers(beginning),
                 first_row: u32_of(rows.start),
                 rows: u32_of(rows.len()),
                 parts: u32_of(parts),
@@ -319,76 +340,19 @@ impl Reduce {
             } else {
                 Launch::new(&POSITIONS, &params, groups(rows.len() * inner / lanes, WORKGROUP)).turns(chunk)
             };
-            launch
+            let launch = launch
                 .header(item_header(dtype, lanes))
                 .constant("FLOAT", u32::from(dtype == DType::F32))
                 .constant("CONVERT", steps.0)
                 .constant("COMBINE", steps.1)
                 .constant("FINISH", steps.2)
-                .bind(input, false, Some(read.bytes))
-                .bind(output, true, Some(write.bytes))
+                .bind(output, true, Some(write.bytes));
+            match beginning {
+                Some(beginning) => begun(launch, beginning),
+                None => launch.header(UNBEGUN).bind(input, false, Some(read.bytes)),
+            }
         })
     }
-}
-
-/// One pass over a tensor: every `chunk` elements along the axis become one, `parts` of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stage {
-    around: Around,
-    chunk: usize,
-    parts: usize,
-}
-
-/// The passes that reduce `shape`, the innermost neighbouring axes first.
-fn stages(shape: &[usize], reduced: &[bool], device: &Capabilities) -> Vec<Stage> {
-    // Neighbouring dimensions with the same fate are one; those of size 1 have none.
-    let mut merged: Vec<(usize, bool)> = Vec::new();
-    for (&size, &gone) in shape.iter().zip(reduced).filter(|(size, _)| **size != 1) {
-        match merged.last_mut() {
-            Some((all, fate)) if *fate == gone => *all *= size,
-            _ => merged.push((size, gone)),
-        }
-    }
-    let mut stages = Vec::new();
-    while let Some(at) = merged.iter().rposition(|(_, gone)| *gone) {
-        let product = |dimensions: &[(usize, bool)]| dimensions.iter().map(|(size, _)| size).product();
-        let mut around = Around { outer: product(&merged[..at]), len: merged[at].0, inner: product(&merged[at + 1..]) };
-        loop {
-            let chunk = chunk(around, device);
-            let parts = around.len.div_ceil(chunk);
-            stages.push(Stage { around, chunk, parts });
-            if parts == 1 {
-                break;
-            }
-            around.len = parts;
-        }
-        merged.remove(at);
-    }
-    if stages.is_empty() {
-        stages.push(Stage { around: Around { outer: elements(shape), len: 1, inner: 1 }, chunk: 1, parts: 1 });
-    }
-    stages
-}
-
-/// Elements along the axis for one invocation (across rows) or one team (along them): few enough that rounding stays small, that
-/// a device has enough to do in parallel and that a binding holds them with what lies beside them.
-fn chunk(around: Around, device: &Capabilities) -> usize {
-    let Around { outer, len, inner } = around;
-    let (least, most, busy, others) = if inner == 1 {
-        (1024, 8192, if device.software { 16 } else { 1024 }, outer)
-    } else {
-        (64, 1024, if device.software { 1 << 10 } else { 1 << 16 }, outer * (inner / lanes(inner)))
-    };
-    let wanted = if len <= 4 * least && len <= most {
-        len
-    } else {
-        let parts = usize::div_ceil(busy, others.max(1)).max(len.div_ceil(most));
-        len.div_ceil(parts).next_multiple_of(4).clamp(least, most)
-    };
-    let window = device.max_binding().saturating_sub(u64::from(device.limits.min_storage_buffer_offset_alignment));
-    let fits = usize::try_from(window / (inner as u64 * 4)).unwrap_or(usize::MAX);
-    // A chunk of one element would get nowhere: what does not fit in fours is refused where it is launched.
-    if wanted > fits && fits >= 4 { fits / 4 * 4 } else { wanted }
 }
 
 /// The offset of every position in the dimensions that `of` chooses, in row-major order.
