@@ -496,7 +496,7 @@ fn reductions_begin_with_chains() {
 #[test]
 fn what_begins_a_reduction() {
     let mut part = Both::of(gpu(), &f32s(&[&[2, 6, 8], &[2, 4, 8]]), |_, x| {
-        Ok(vec![x[0].slice(&[AxisRange { axis: 1, start: 1, end: 5, step: 1 }])?.mul(&x[1])?.reduce_sum(&[2], false)?])
+        Ok(vec![x[0].slice([AxisRange { axis: 1, start: 1, end: 5, step: 1 }])?.mul(&x[1])?.reduce_sum(&[2], false)?])
     });
     assert_eq!(part.nodes(), (1, 3));
     part.agree(&[random(&[2, 6, 8], 1), random(&[2, 4, 8], 2)], NEAR);
