@@ -181,6 +181,12 @@ impl Case {
                 let [scale, bias, mean, variance] = [t.random(c)?, t.random(c)?, t.random(c)?, t.positive(c)?];
                 one(t.random(&self.input)?.batch_norm(&scale, &bias, &mean, &variance, BatchNorm::default())?, 0)
             }
+            "batch_norm_training" => {
+                let c = &self.input[1..2];
+                let (x, [scale, bias, mean, variance]) =
+                    (t.random(&self.input)?, [t.random(c)?, t.random(c)?, t.random(c)?, t.positive(c)?]);
+                Ok((x.batch_norm_training(&scale, &bias, &mean, &variance, 0.9, BatchNorm::default())?.to_vec(), 0))
+            }
             "layer_norm" => {
                 let last = self.input.last().copied().unwrap_or(1);
                 let (scale, bias) = (t.random(&[last])?, t.random(&[last])?);
@@ -196,6 +202,7 @@ impl Case {
                 let coordinates = if self.align_corners { Coordinates::AlignCorners } else { Coordinates::HalfPixel };
                 one(t.random(&self.input)?.resize(Resize { mode, coordinates, ..Resize::to(hw(&self.size)?) })?, 0)
             }
+            "reduce_sum" => one(t.random(&self.input)?.reduce_sum(&[self.axis], false)?, 0),
             "relu" => one(t.random(&self.input)?.relu()?, 0),
             "lstm_cell" | "lstm" => self.lstm(t),
             "network" => {
