@@ -4,12 +4,13 @@
 mod common;
 
 use common::{Bound, Elsewhere, compare, gpu, narrow_gpu, random, stand_in};
-use foveate::array::{Array, Hw, Pads, TensorType};
+use foveate::array::{Array, Dhw, Hw, Pads, Pads3, TensorType};
 use foveate::gpu::Gpu;
 use foveate::graph::{Graph, Var};
 use foveate::models::{photo, selfie};
 use foveate::ops::{
-    AffineGrid, AxisRange, BatchNorm, Conv2d, ConvTranspose2d, GridSample, Linear, Matmul, MaxPool2d, Op, PadMode, Resize, SampleMode,
+    AffineGrid, AxisRange, BatchNorm, Conv2d, Conv3d, ConvTranspose2d, ConvTranspose3d, GridSample, Linear, Matmul, MaxPool2d, Op, PadMode,
+    Resize, SampleMode,
 };
 use foveate::plan::{Device, Options, Plan};
 use foveate::{Error, Result};
@@ -383,6 +384,19 @@ fn every_transposed_convolution_kernel_finishes() {
     check_finish("turned", ConvTranspose2d { padding: Pads::all(1), ..stride(1) }, &with(&[2, 3, 9, 9], &[3, 5, 3, 3]), 1, "conv2d/lanes");
     check_finish("point", stride(1), &with(&[2, 40, 1, 1], &[40, 5, 3, 3]), 1, "sum_slices");
     check_finish("slices", Elsewhere::gpu(stride(2)), &with(&[1, 600, 5, 5], &[600, 40, 2, 2]), 1, "sum_slices");
+}
+
+#[test]
+fn convolutions_of_volumes_finish() {
+    let padded = Conv3d { padding: Pads3::all(1), ..Conv3d::default() };
+    let with =
+        |volume: &[usize], weight: &[usize], axis: usize| vec![random(volume, 1), random(weight, 2), random(&weight[axis..=axis], 3)];
+    check_finish("planes", padded, &with(&[2, 3, 4, 6, 6], &[5, 3, 3, 3, 3], 0), 1, "planes/fold");
+    check_finish("odd planes", padded, &with(&[1, 3, 4, 5, 5], &[5, 3, 3, 3, 3], 0), 1, "planes/fold");
+    check_finish("in turns", Elsewhere::windows(padded), &with(&[1, 4, 6, 4, 4], &[4, 4, 3, 3, 3], 0), 1, "planes/fold");
+    let twice = ConvTranspose3d { stride: Dhw::cube(2), ..ConvTranspose3d::default() };
+    check_finish("apart", twice, &with(&[2, 3, 4, 3, 3], &[3, 5, 2, 2, 2], 1), 1, "planes/fold");
+    check_finish("overlapping", twice, &with(&[1, 3, 3, 3, 4], &[3, 5, 3, 3, 3], 1), 1, "planes/fold");
 }
 
 #[test]

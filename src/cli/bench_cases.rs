@@ -2,11 +2,11 @@
 
 use super::bench_networks::network;
 use clap::Args;
-use foveate::array::{Array, DType, Hw, Pads, elements};
+use foveate::array::{Array, DType, Dhw, Hw, Pads, Pads3, elements};
 use foveate::graph::{Graph, Var};
 use foveate::ops::{
-    AffineGrid, AffineSample, Attention, BatchNorm, Conv2d, ConvTranspose2d, Coordinates, GridSample, LayerNorm, Lstm, MaxPool2d,
-    MaxUnpool2d, PaddingMode, RecurrentInputs, Resize, ResizeMode, SampleMode,
+    AffineGrid, AffineSample, Attention, BatchNorm, Conv2d, Conv3d, ConvTranspose2d, ConvTranspose3d, Coordinates, GridSample, LayerNorm,
+    Lstm, MaxPool2d, MaxUnpool2d, PaddingMode, RecurrentInputs, Resize, ResizeMode, SampleMode,
 };
 use foveate::{Error, Result};
 use serde::Deserialize;
@@ -131,6 +131,24 @@ impl Case {
                     groups: self.groups,
                 };
                 one(x.conv_transpose2d(&w, None, attributes)?, 2 * elements(&self.input) * elements(&self.weight[1..]))
+            }
+            "conv3d" => {
+                let (x, w) = (t.random(&self.input)?, t.random(&self.weight)?);
+                let (stride, dilation, padding) = (dhw(&self.stride)?, dhw(&self.dilation)?, pads3(&self.padding)?);
+                let y = x.conv3d(&w, None, Conv3d { stride, padding, dilation, groups: self.groups })?;
+                let flops = 2 * elements(y.shape()) * elements(&self.weight[1..]);
+                one(y, flops)
+            }
+            "conv_transpose3d" => {
+                let (x, w) = (t.random(&self.input)?, t.random(&self.weight)?);
+                let attributes = ConvTranspose3d {
+                    stride: dhw(&self.stride)?,
+                    padding: pads3(&self.padding)?,
+                    output_padding: dhw(&self.output_padding)?,
+                    dilation: dhw(&self.dilation)?,
+                    groups: self.groups,
+                };
+                one(x.conv_transpose3d(&w, None, attributes)?, 2 * elements(&self.input) * elements(&self.weight[1..]))
             }
             "grid_sample" => {
                 let (x, grid) = (t.random(&self.input)?, t.random(&self.grid)?);
@@ -313,5 +331,20 @@ fn pads(values: &[usize]) -> Result<Pads> {
     match *values {
         [top, left, bottom, right] => Ok(Pads { top, left, bottom, right }),
         _ => Err(Error::shape("bench", format!("expected four paddings, got {values:?}"))),
+    }
+}
+
+fn dhw(values: &[usize]) -> Result<Dhw> {
+    match *values {
+        [d, h, w] => Ok(Dhw::new(d, h, w)),
+        _ => Err(Error::shape("bench", format!("expected a depth, a height and a width, got {values:?}"))),
+    }
+}
+
+/// Front, top, left, back, bottom, right.
+fn pads3(values: &[usize]) -> Result<Pads3> {
+    match *values {
+        [front, top, left, back, bottom, right] => Ok(Pads3 { front, top, left, back, bottom, right }),
+        _ => Err(Error::shape("bench", format!("expected six paddings, got {values:?}"))),
     }
 }

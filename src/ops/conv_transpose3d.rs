@@ -16,17 +16,22 @@
 //! | bias | (groups M), optional |
 //! | output | (N, groups M, OD, OH, OW) |
 //!
-//! The kernel gathers and visits only products that count, by the phases of `conv_transpose2d`. An invocation computes four
-//! channels, for which it finds the taps once and loads an input once.
+//! Planes are images (`planes`): of each input plane `conv_transpose2d` makes what it adds to KD planes of the output, and those are added
+//! up. Where a device's bindings are too small for that, and for depthwise ones on a GPU, an invocation gathers four channels of a voxel, and
+//! visits only products that count, by the phases of `conv_transpose2d`.
 //!
-//! Gradients: a convolution by the input, another one by the weight, sums by the bias, as for images.
+//! Gradients: a convolution by the input, those of images by the weight, sums by the bias.
 //!
 //! ONNX: `ConvTranspose`. PyTorch: `conv_transpose3d`.
 
 use super::conv_transpose2d::{Problem, TransposedAxis as Axis, TransposedPart as Part, check_channels, extent};
 use super::conv3d::{cropped, voxels};
+use super::planes::{Along, Planes};
 use super::slices::nested;
-use super::{Candidate, Conv3d, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, rounded, the_gradient, types, u32_of};
+use super::{
+    Candidate, Conv3d, ConvTranspose2d, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, rounded, the_gradient, types,
+    u32_of,
+};
 use crate::array::{Array, DType, Dhw, Pads3, TensorType};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
@@ -146,6 +151,7 @@ impl Op for ConvTranspose3d {
                 format!("conv_transpose3d needs {volume} bytes in one binding, {} shows a shader at most {most}", site.device.name);
             return Err(Error::Device(reason));
         };
+        let mut ways = self.by_planes(z, site);
         let taps = flat.kernel * x.kernel;
         let dilated = u8::from(axes.iter().any(|a| a.dilation > 1));
         let launch = |part: &Part| {
@@ -181,7 +187,8 @@ impl Op for ConvTranspose3d {
                 .constant("DILATED", dilated);
             launch.input_window(0, &from).input(1).optional_input(bias.then_some(2)).output_window(0, &to)
         };
-        Ok(vec![Candidate::of(parts.iter().map(launch).collect())])
+        ways.push(Candidate::of(parts.iter().map(launch).collect()));
+        Ok(ways)
     }
 
     /// Each input is multiplied by the weights of its channel.
@@ -206,6 +213,20 @@ impl Op for ConvTranspose3d {
 }
 
 impl ConvTranspose3d {
+    /// The ways that go plane by plane, each a transposed convolution of images.
+    fn by_planes(&self, z: Axis, site: &Site<'_>) -> Vec<Candidate> {
+        let Self { stride, padding, output_padding, dilation, groups } = *self;
+        let op = ConvTranspose2d {
+            stride: stride.hw(),
+            padding: padding.hw(),
+            output_padding: output_padding.hw(),
+            dilation: dilation.hw(),
+            groups,
+        };
+        let fold = Along { taps: z.kernel, stride: z.stride, dilation: z.dilation, before: z.before };
+        Planes { op: &op, images: z.input, unfold: Along::ONE, fold, depthwise: site.inputs[1].shape[1] == 1 }.candidates(site)
+    }
+
     /// Along z, y and x.
     fn axes(&self, input: &[usize], weight: &[usize], output: &[usize]) -> [Axis; 3] {
         let Self { stride, padding, dilation, .. } = *self;

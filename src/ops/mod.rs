@@ -17,6 +17,7 @@ mod map;
 mod matrices;
 mod nest;
 mod parts;
+mod planes;
 mod rows;
 mod slices;
 mod sort;

@@ -2,9 +2,9 @@
 
 use super::{Conv3d, Sizes};
 use crate::array::Dhw;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::Var;
-use crate::ops::ConvTranspose3d;
+use crate::ops::{AxisRange, Conv2d, Conv2dWeight, ConvTranspose3d, PadMode, concat};
 
 impl Conv3d {
     pub(super) fn gradients(&self, inputs: &[Var], grad: &Var) -> Result<Vec<Option<Var>>> {
@@ -31,18 +31,30 @@ impl Conv3d {
 
     /// The gradient (outputs, channels / groups, kd, kh, kw) of the weight of this convolution of `input` from that of its output. Also
     /// that of a transposed convolution, which exchanges the two.
+    ///
+    /// Planes are images: those that tap k of the depth meets, `stride` apart from k * `dilation` on in the padded volume, are convolved by
+    /// the tap's weights alone.
     pub(in crate::ops) fn by_weight(&self, input: &Var, grad: &Var, kernel: Dhw) -> Result<Var> {
-        let &[images, channels, d, h, w] = input.shape() else {
-            return Err(Error::shape("conv3d", format!("input must be (n, channels, d, h, w), it is {}", input.ty())));
+        let Self { stride, padding, dilation, groups } = *self;
+        let convolution = Conv2d { stride: stride.hw(), padding: padding.hw(), dilation: dilation.hw(), groups };
+        let weight = Conv2dWeight { convolution, kernel: kernel.hw() };
+        let [before, after] = [padding.front, padding.back].map(|planes| [0, 0, planes.cast_signed(), 0, 0]);
+        let padded = input.pad(before, after, PadMode::Constant(0.0))?;
+        // Volumes are the inner dimension, so that planes in a row are images in a row.
+        let [input, grad] = [padded.transpose([2, 0, 1, 3, 4])?, grad.transpose([2, 0, 1, 3, 4])?];
+        let images = |planes: &Var| {
+            let shape = planes.shape();
+            planes.reshape([&[shape[0] * shape[1]], &shape[2..]].concat())
         };
-        let (groups, each) = (self.groups, channels / self.groups);
-        // (n, group, c, ..) to (c, group, n, ..): channels are images, and each group convolves its own.
-        let input = input.reshape([images, groups, each, d, h, w])?.transpose([2, 1, 0, 3, 4, 5])?;
-        let input = input.reshape([each, groups * images, d, h, w])?;
-        let exchanged = Self { stride: self.dilation, padding: self.padding, dilation: self.stride, groups };
-        let taps = input.conv3d(&grad.transpose([1, 0, 2, 3, 4])?, None, exchanged)?;
-        // Where a stride leaves voxels over there are taps that the kernel does not have.
-        cropped(&taps, kernel)?.transpose([1, 0, 2, 3, 4])
+        let planes = (grad.shape()[0] - 1) * stride.d + 1;
+        let taps = (0..kernel.d).map(|k| {
+            let [start, end] = [k * dilation.d, k * dilation.d + planes].map(usize::cast_signed);
+            let range = AxisRange { step: stride.d.cast_signed(), ..AxisRange::new(0, start, end) };
+            let tap = images(&input.slice([range])?)?.conv2d_weight(&images(&grad)?, weight)?;
+            let &[outputs, channels, kh, kw] = tap.shape() else { return Ok(tap) };
+            tap.reshape([outputs, channels, 1, kh, kw])
+        });
+        concat(&taps.collect::<Result<Vec<_>>>()?.iter().collect::<Vec<_>>(), 2)
     }
 }
 

@@ -18,10 +18,12 @@
 //! | bias | (O), optional |
 //! | output | (n, O, od, oh, ow) |
 //!
-//! The method takes a kernel of one row and column that goes over planes as they are, points among them, to [`Conv2d`]: planes
-//! are rows of its images then. All others are computed directly, four channels of four neighbours an invocation.
+//! Planes are images (`planes`): the tensor's, whose channels are the planes that one of the output needs, are convolved by `conv2d`, and
+//! what comes of it is put in its place. Where a device's bindings are too small for that, or few products of each number are all there are,
+//! as of depthwise ones on a GPU, four channels of four neighbours are computed by an invocation. The method takes a kernel of one row and
+//! column that goes over planes as they are, points among them, to [`Conv2d`]: planes are rows of its images then.
 //!
-//! Gradients: a transposed convolution by the input, another convolution by the weight, sums by the bias, as for images.
+//! Gradients: a transposed convolution by the input, those of images by the weight, one for each tap of the depth, sums by the bias.
 //!
 //! ONNX: `Conv`. PyTorch: `nn.functional.conv3d`.
 
@@ -31,6 +33,7 @@ mod sizes;
 pub(super) use gradient::cropped;
 
 use super::conv2d::ConvPart as Part;
+use super::planes::{self, Along, Planes};
 use super::slices::nested;
 use super::{Candidate, Conv2d, Op, Site, WORKGROUP, check_dtype, check_inputs, groups, rounded, the_gradient, types, u32_of};
 use crate::array::{Array, DType, Dhw, Hw, Pads, Pads3, TensorType};
@@ -49,7 +52,7 @@ params! {
 }
 
 static CONV3D: Kernel = kernel!("conv3d", Params);
-pub(super) const KERNELS: &[&Kernel] = &[&CONV3D];
+pub(super) const KERNELS: &[&Kernel] = &[&CONV3D, planes::KERNELS[0], planes::KERNELS[1]];
 
 /// How a three-dimensional convolution goes over its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,7 +152,9 @@ impl Op for Conv3d {
         let sizes = Sizes::of(self, site.inputs)?;
         let bias = (site.inputs.len() > 2).then_some(2);
         let parts = Part::all(site.device, &sizes.flat());
-        Ok(vec![Candidate::of(parts.iter().map(|part| self.part(&sizes, part, bias, site.device)).collect())])
+        let mut ways = self.by_planes(&sizes, site);
+        ways.push(Candidate::of(parts.iter().map(|part| self.part(&sizes, part, bias, site.device)).collect()));
+        Ok(ways)
     }
 
     /// Each output adds up the weights of its channel.
@@ -166,6 +171,14 @@ impl Conv3d {
     /// Whether a kernel of one row and column leaves every place of a plane to itself.
     fn keeps_planes(&self) -> bool {
         self.stride.hw() == Hw::square(1) && self.padding.hw() == Pads::default()
+    }
+
+    /// The ways that go plane by plane, each a convolution of images.
+    fn by_planes(&self, sizes: &Sizes, site: &Site<'_>) -> Vec<Candidate> {
+        let Self { stride, padding, dilation, groups } = *self;
+        let op = Conv2d { stride: stride.hw(), padding: padding.hw(), dilation: dilation.hw(), groups };
+        let unfold = Along { taps: sizes.kernel.d, stride: stride.d, dilation: dilation.d, before: padding.front };
+        Planes { op: &op, images: sizes.output.d, unfold, fold: Along::ONE, depthwise: sizes.group_outputs() == 1 }.candidates(site)
     }
 
     fn part(&self, sizes: &Sizes, part: &Part, bias: Option<usize>, device: &Capabilities) -> Launch {
