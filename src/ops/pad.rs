@@ -21,7 +21,7 @@
 use super::adjoint::{Taps, adjoint};
 use super::copy::{flat, rearranged};
 use super::{Candidate, MAX_LOOPS, Op, Site, WORKGROUP, check_inputs, groups, launch_rows, pack, the_gradient, u32_of};
-use crate::array::{Array, DType, Data, TensorType, elements, strides};
+use crate::array::{Array, DType, Data, TensorType, strides};
 use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, kernel, params};
 use crate::graph::Var;
@@ -33,13 +33,65 @@ params! {
         input_strides: [[u32; 4]; 2],
         before: [[u32; 4]; 2],
         count: u32,
+        row: u32,
         input_start: u32,
         output_start: u32,
         value: u32,
     }
 }
 
-static PAD: Kernel = kernel!("pad", Params);
+/// How an invocation makes four neighbours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Four {
+    /// Each has its own place in the input, and in an output whose rows are no whole vectors.
+    Words,
+    /// Each has its own place in the input.
+    Gathered,
+    /// They are neighbours in the input too.
+    Moved,
+}
+
+impl Four {
+    /// How those of a `row` are made best.
+    fn of(row: Loop, mode: PadMode) -> Self {
+        let whole = row.before.unsigned_abs().is_multiple_of(4) && row.input.is_multiple_of(4);
+        let as_they_are = matches!(mode, PadMode::Constant(_)) || (row.before == 0 && row.input == row.output);
+        match row.output.is_multiple_of(4) {
+            true if whole && as_they_are => Self::Moved,
+            true => Self::Gathered,
+            false => Self::Words,
+        }
+    }
+
+    /// Words of the output's elements, and of the input's.
+    fn widths(self) -> (usize, usize) {
+        match self {
+            Self::Words => (1, 1),
+            Self::Gathered => (4, 1),
+            Self::Moved => (4, 4),
+        }
+    }
+
+    fn header(self) -> &'static str {
+        match self {
+            Self::Words => WORDS,
+            Self::Gathered => GATHERED,
+            Self::Moved => MOVED,
+        }
+    }
+}
+
+const WORDS: &str = "#set ACROSS 4\nconst ACROSS = 4u;\nalias Source = u32;\nalias Element = u32;\n\
+fn store(place: u32, left: u32, found: array<Source, ACROSS>) {\n\
+#for i ACROSS\n    if $i < left { note(found[$i], 1u); output[params.output_start + place + $i] = found[$i]; }\n#end\n}\n";
+const GATHERED: &str = "#set ACROSS 4\nconst ACROSS = 4u;\nalias Source = u32;\nalias Element = vec4<u32>;\n\
+fn store(place: u32, left: u32, found: array<Source, ACROSS>) {\n\
+    let element = Element(found[0], found[1], found[2], found[3]);\n\
+    note(element, 4u);\n    output[params.output_start + place / 4] = element;\n}\n";
+const MOVED: &str = "#set ACROSS 1\nconst ACROSS = 1u;\nalias Source = vec4<u32>;\nalias Element = vec4<u32>;\n\
+fn store(place: u32, left: u32, found: array<Source, ACROSS>) { note(found[0], 4u); output[params.output_start + place] = found[0]; }\n";
+
+static PAD: Kernel = kernel!("pad", Params, header: GATHERED);
 pub(super) const KERNELS: &[&Kernel] = &[&PAD];
 
 /// The most that may be added or taken away, so that coordinates stay far from the end of i32.
@@ -194,7 +246,19 @@ impl Op for Pad {
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         let (input, output) = (site.inputs[0], site.outputs[0]);
-        let loops = self.loops(&input.shape, &output.shape);
+        let mut loops = self.loops(&input.shape, &output.shape);
+        let all = |of: fn(&Loop) -> usize, loops: &[Loop]| loops.iter().map(of).product::<usize>();
+        let (row, input_row) = (all(|l| l.output, &loops[1..]), all(|l| l.input, &loops[1..]));
+        let Loop { before, input: input_rows, output: rows } = loops[0];
+        let cuttable = loops.len() > 1 && before == 0 && input_rows == rows;
+        let four = Four::of(loops[loops.len() - 1], self.mode);
+        let (width, input_width) = four.widths();
+        let mut across = 1;
+        if let Some(last) = loops.last_mut() {
+            across = last.output / input_width;
+            let before = last.before / input_width.cast_signed();
+            *last = Loop { input: last.input / input_width, output: last.output.div_ceil(4), before };
+        }
         let reversed = || loops.iter().rev();
         let inputs: Vec<usize> = loops.iter().map(|l| l.input).collect();
         let mode = match self.mode {
@@ -203,27 +267,28 @@ impl Op for Pad {
             PadMode::Edge => 2,
             PadMode::Wrap => 3,
         };
-        let (row, input_row) = (elements(&output.shape) / loops[0].output, elements(&inputs) / loops[0].input);
-        let cuttable = loops[0].before == 0 && loops[0].input == loops[0].output;
-        let rows = if cuttable { loops[0].output } else { 1 };
+        let threads = all(|l| l.output, &loops[1..]);
+        let rows = if cuttable { rows } else { 1 };
         let whole = [input.device_bytes(), output.device_bytes()];
         let row_bytes = if cuttable { [4 * input_row as u64, 4 * row as u64] } else { whole };
         let launches = launch_rows(self.name(), site.device, rows, &row_bytes, |range| {
             let span = |row: usize, all: usize| if cuttable { (range.start * row) as u64..(range.end * row) as u64 } else { 0..all as u64 };
             let input_window = site.device.window(span(input_row, input.elements()), 4);
             let output_window = site.device.window(span(row, output.elements()), 4);
-            let count = if cuttable { range.len() * row } else { output.elements() };
+            let count = (if cuttable { range.len() } else { loops[0].output }) * threads;
             let params = Params {
                 sizes: pack(reversed().map(|l| u32_of(l.output))),
                 input_sizes: pack(reversed().map(|l| u32_of(l.input))),
                 input_strides: pack(strides(&inputs).iter().rev().map(|&s| u32_of(s))),
                 before: pack(reversed().map(|l| super::wrapped(l.before as i64))),
                 count: u32_of(count),
-                input_start: input_window.skip,
-                output_start: output_window.skip,
+                row: u32_of(across),
+                input_start: input_window.skip / u32_of(input_width),
+                output_start: output_window.skip / u32_of(width),
                 value: self.value(input.dtype).unwrap_or(0),
             };
             Launch::new(&PAD, &params, groups(count, WORKGROUP))
+                .header(four.header())
                 .notes(output.dtype == DType::F32)
                 .constant("LOOPS", u32_of(loops.len()))
                 .constant("MODE", mode)

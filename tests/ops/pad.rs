@@ -1,6 +1,6 @@
 //! pad: case table.
 
-use crate::common::{Bound, Case, check, fixture, random};
+use crate::common::{Bound, Case, check, check_on, fixture, narrow_gpu, random};
 use foveate::array::{Array, f16};
 use foveate::ops::{Pad, PadMode};
 
@@ -30,6 +30,12 @@ fn cases() {
         Case::new("reflected and cut", pad(&[-4], &[4], PadMode::Reflect), vec![random(&[5], 1)], Bound::Exact),
         Case::new("true", pad(&[1], &[1], PadMode::Constant(1.0)), vec![Array::full([3], false)], Bound::Exact),
         Case::new("more than 65,535 workgroups", pad(&[0, 1], &[0, 1], zero), vec![random(&[1_400_000, 1], 1)], Bound::Exact),
+        Case::new("whole vectors", pad(&[0, 2, 0], &[0, 1, 0], PadMode::Constant(3.0)), vec![random(&[3, 5, 8], 1)], Bound::Exact),
+        Case::new("vectors cut off", pad(&[1, -4], &[0, -4], zero), vec![random(&[5, 20], 1)], Bound::Exact),
+        Case::new("vectors between edges", pad(&[0, 2, 0], &[0, 1, 0], PadMode::Edge), vec![random(&[3, 5, 8], 1)], Bound::Exact),
+        Case::new("rows mirrored by fours", pad(&[0, 0, 4], &[0, 0, 4], PadMode::Reflect), vec![random(&[3, 5, 8], 1)], Bound::Exact),
+        Case::new("vectors of their own", pad(&[0, 1, 1], &[0, 1, 2], zero), vec![random(&[3, 5, 9], 1)], Bound::Exact),
+        Case::new("a row", pad(&[3], &[1], PadMode::Wrap), vec![random(&[20], 1)], Bound::Exact),
         Case::refused("reflect too far", pad(&[3], &[0], PadMode::Reflect), vec![random(&[3], 1)], "at most 2"),
         Case::refused("wrap too far", pad(&[0], &[4], PadMode::Wrap), vec![random(&[3], 1)], "at most 3"),
         Case::refused("too few numbers", pad(&[0], &[0], zero), vec![random(&[3, 3], 1)], "not one number for each"),
@@ -38,4 +44,19 @@ fn cases() {
         Case::refused("half an integer", pad(&[1], &[1], PadMode::Constant(0.5)), vec![Array::full([3], 1i32)], "is no i32"),
         Case::refused("f16", pad(&[1], &[1], zero), vec![Array::full([3], f16::ONE)], "cast it first"),
     ]);
+}
+
+#[test]
+fn windows() {
+    let zero = PadMode::Constant(0.0);
+    let case =
+        |name: &str, input: &[usize], op: Pad, dispatches| Case::new(name, op, vec![random(input, 1)], Bound::Exact).dispatches(dispatches);
+    check_on(
+        &narrow_gpu(4096),
+        vec![
+            case("words", &[40, 5, 9], pad(&[0, 1, 1], &[0, 1, 1], zero), 4),
+            case("vectors of words", &[30, 5, 9], pad(&[0, 1, 2], &[0, 1, 1], zero), 3),
+            case("vectors", &[30, 5, 12], pad(&[0, 1, 0], &[0, 1, 0], PadMode::Wrap), 3),
+        ],
+    );
 }
