@@ -92,6 +92,11 @@ impl<'a> Layers<'a> {
     }
 }
 
+/// Biases of an LSTM's gates [i; f; g; o] by which a step remembers at first: 1 for forget gates.
+pub(super) fn remembering(units: usize) -> Vec<f32> {
+    [0.0, 1.0, 0.0, 0.0].into_iter().flat_map(|bias| std::iter::repeat_n(bias, units)).collect()
+}
+
 /// A fully connected layer's weight (units, inputs) and bias.
 #[derive(Clone, Debug)]
 pub(super) struct Affine {

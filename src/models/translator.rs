@@ -144,7 +144,7 @@ impl Translator {
     pub fn translate(&mut self, text: &str, longest: usize, per_word: bool) -> Result<Vec<Translation>> {
         let (words, parts) = (self.source.read(text), self.source.unit().parts(text));
         let (places, search) = self.search(words.len())?;
-        let found = search.sentences(&padded(&words, places).reshaped([1, places])?, longest, per_word)?;
+        let found = search.sentences(&padded(&words, places, -1).reshaped([1, places])?, longest, per_word)?;
         let one = |found: beam::Found| {
             let alphas = (!found.looked.is_empty()).then(|| {
                 let looked: Vec<f32> = found.looked.chunks(places).flat_map(|row| &row[..words.len()]).copied().collect();

@@ -10,7 +10,7 @@
 use crate::array::picture::EXTENSIONS;
 use crate::array::{Array, DType, TensorType};
 use crate::error::{Error, Result};
-use crate::models::sentences::{END, Language, Unit};
+use crate::models::sentences::{END, Language, Unit, padded};
 use crate::train::{Dataset, Frame};
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -227,10 +227,6 @@ impl Dataset for PhotosToTell {
         let word = |i: usize| captions.get(i / longest).map_or(-1, |words| words.get(i % longest).copied().unwrap_or(END));
         Ok(vec![self.frame.open(path)?, Array::from_fn([most, longest], word)])
     }
-}
-
-fn padded(words: &[i32], places: usize, with: i32) -> Array {
-    Array::from_fn([places], |at| words.get(at).copied().unwrap_or(with))
 }
 
 #[cfg(test)]

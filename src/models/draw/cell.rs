@@ -3,7 +3,7 @@
 use crate::array::TensorType;
 use crate::error::Result;
 use crate::graph::Var;
-use crate::models::layers::{Affine, Fill, Layers};
+use crate::models::layers::{Affine, Fill, Layers, remembering};
 use crate::ops::{LstmCell, concat, zeros};
 
 /// [i; f; g; o] = W [x; h] + b, c = sigmoid(f) c + sigmoid(i) tanh(g), h = sigmoid(o) tanh(c).
@@ -20,13 +20,12 @@ pub(super) struct State {
 }
 
 impl Lstm {
-    /// `<name>.weight` (4 units, inputs + units) and `<name>.bias`. At first forget gates have a bias of 1, so that a step remembers.
+    /// `<name>.weight` (4 units, inputs + units) and `<name>.bias`. At first a step remembers.
     pub(super) fn new(layers: &mut Layers<'_>, name: &str, inputs: usize, units: usize) -> Result<Self> {
         let [all, four] = [inputs.saturating_add(units), units.saturating_mul(4)];
         // Sizes that no weight can have are refused before numbers are made for them.
         TensorType::f32([four, all]).checked_elements()?;
-        let bias: Vec<f32> = (0..four).map(|i| f32::from(i / units.max(1) == 1)).collect();
-        let gates = layers.affine(name, [all, four], [Fill::He(all), Fill::Given(&bias)])?;
+        let gates = layers.affine(name, [all, four], [Fill::He(all), Fill::Given(&remembering(units))])?;
         Ok(Self { gates })
     }
 

@@ -3,7 +3,7 @@
 use crate::array::TensorType;
 use crate::error::Result;
 use crate::graph::Var;
-use crate::models::layers::{Fill, Layers};
+use crate::models::layers::{Fill, Layers, remembering};
 use crate::ops::{LstmCell, concat, zeros};
 
 /// The largest gradient of a gate's sum, of a loss of one line (section 2.1 of the paper).
@@ -32,17 +32,15 @@ pub(super) struct State {
 
 impl Cell {
     /// `<name>.input.weight` (4 units, inputs), `<name>.input.bias`, `<name>.recurrent` (4 units, units and `more` that come with the state)
-    /// and `<name>.peepholes` (3, units): Pi, Pf, Po.
+    /// and `<name>.peepholes` (3, units): Pi, Pf, Po. At first a step remembers.
     pub(super) fn new(layers: &mut Layers<'_>, name: &str, inputs: usize, more: usize, units: usize) -> Result<Self> {
         let (four, handed_on) = (units.saturating_mul(4), units.saturating_add(more));
         // Sizes that no weight can have are refused before numbers are made for them.
         TensorType::f32([four, handed_on.saturating_add(inputs)]).checked_elements()?;
-        // At first a step remembers.
-        let bias: Vec<f32> = (0..four).map(|i| f32::from(i / units.max(1) == 1)).collect();
         let fill = Fill::Uniform(inputs.saturating_add(handed_on));
         Ok(Self {
             input: layers.tensor(&format!("{name}.input.weight"), &[four, inputs], fill)?,
-            bias: layers.tensor(&format!("{name}.input.bias"), &[four], Fill::Given(&bias))?,
+            bias: layers.tensor(&format!("{name}.input.bias"), &[four], Fill::Given(&remembering(units)))?,
             recurrent: layers.tensor(&format!("{name}.recurrent"), &[four, handed_on], fill)?,
             peepholes: layers.tensor(&format!("{name}.peepholes"), &[3, units], Fill::Zeros)?,
             units,

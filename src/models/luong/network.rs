@@ -6,6 +6,7 @@ use crate::array::{Array, DType};
 use crate::error::{Error, Result};
 use crate::graph::Var;
 use crate::models::layers::{Fill, Layers};
+use crate::models::sentences::embedded;
 use crate::nn::{Dropout, Random};
 use crate::ops::{Direction, GateOrder, Lstm, LstmCell, Recurrent, RecurrentInputs, concat, number, zeros};
 
@@ -115,8 +116,7 @@ impl Network {
     /// # Errors
     /// If the words are not i32.
     pub fn embedded(&self, words: &Var) -> Result<Var> {
-        let is_word = words.greater_or_equal(&words.graph().constant(Array::scalar(0i32))?)?;
-        self.target.gather(0, words)?.mul(&is_word.cast(DType::F32)?.unsqueeze(-1)?)
+        embedded(&self.target, words)
     }
 
     /// Numbers that go into a layer that writes, without its own state.

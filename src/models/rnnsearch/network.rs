@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::graph::Var;
 use crate::models::gru::GruLayer;
 use crate::models::layers::{Affine, Fill, Layers};
+use crate::models::sentences::embedded;
 use crate::ops::{Direction, concat, number};
 
 /// Deviation of the numbers that matrices begin with.
@@ -129,8 +130,7 @@ impl Network {
     /// # Errors
     /// If the words are not i32.
     pub fn embedded(&self, words: &Var) -> Result<Var> {
-        let is_word = words.greater_or_equal(&words.graph().constant(Array::scalar(0i32))?)?;
-        self.target.gather(0, words)?.mul(&is_word.cast(DType::F32)?.unsqueeze(-1)?)
+        embedded(&self.target, words)
     }
 
     /// The step behind `state` (B, n) and the word before, whose vectors are `previous` (B, m).

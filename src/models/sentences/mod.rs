@@ -17,7 +17,7 @@ pub(super) use pairs::padded;
 pub use pairs::{Lines, Pairs};
 pub use picture::alignment;
 
-use crate::array::Array;
+use crate::array::{Array, DType};
 use crate::error::{Error, Result};
 use crate::graph::Var;
 use crate::nn::loss::{CrossEntropy, Reduction, cross_entropy};
@@ -51,6 +51,12 @@ pub fn sentence_loss(scores: &Var, target: &Var) -> Result<Var> {
     let options = CrossEntropy { reduction: Reduction::Sum, ..CrossEntropy::default() };
     let sum = cross_entropy(&scores.reshape([batch * steps, words])?, &target.reshape([batch * steps])?, &options)?;
     scaled(&sum, 1.0 / batch.max(1) as f32)
+}
+
+/// The vectors of words i32 (..) out of `all` (words, m), zeros for -1: (.., m).
+pub(super) fn embedded(all: &Var, words: &Var) -> Result<Var> {
+    let is_word = words.greater_or_equal(&words.graph().constant(Array::scalar(0i32))?)?;
+    all.gather(0, words)?.mul(&is_word.cast(DType::F32)?.unsqueeze(-1)?)
 }
 
 /// Logarithms of probabilities (.., words) of which none says that a word is [`UNKNOWN`].

@@ -97,13 +97,13 @@ impl Dataset for Pairs {
 
     fn example(&self, index: usize, _: u64) -> Result<Vec<Array>> {
         let pair = self.pairs.get(index).ok_or_else(|| Error::shape("pairs", format!("example {index} of {}", self.pairs.len())))?;
-        Ok(pair.iter().map(|words| padded(words, self.longest + 1)).collect())
+        Ok(pair.iter().map(|words| padded(words, self.longest + 1, -1)).collect())
     }
 }
 
-/// The words, and -1 behind them.
-pub(in crate::models) fn padded(words: &[i32], places: usize) -> Array {
-    Array::from_fn([places], |at| words.get(at).copied().unwrap_or(-1))
+/// The words, and `with` behind them.
+pub(in crate::models) fn padded(words: &[i32], places: usize, with: i32) -> Array {
+    Array::from_fn([places], |at| words.get(at).copied().unwrap_or(with))
 }
 
 #[cfg(test)]
