@@ -11,7 +11,9 @@ struct Params {
     finish: array<vec4<u32>, 4>, // numbers of the header's `finish`
     count: u32,          // elements of the volumes made here, as are all sizes
     area: u32,           // of a plane
-    taps: u32, channels: u32, images: u32, // planes of a channel in an image, channels, images of a volume
+    taps: u32,           // planes of a channel in an image
+    channels: u32, first_channel: u32, part: u32, // in all, and from which on how many are made here
+    images: u32, first_image: u32, // of a volume, that are here, and from which on
     planes: u32, first_plane: u32, depth: u32, // of a channel in a volume: made here, from which on, in all
     dilation: u32, before: u32, // from a tap to the next, planes cut off in front
     first_volume: u32,
@@ -30,21 +32,22 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     if index >= params.count { return; }
     let plane = index / params.area;
     let channel_at = plane / params.planes;
-    let volume = channel_at / params.channels;
+    let volume = channel_at / params.part;
 
     let place = index - plane * params.area;
-    let z = plane - channel_at * params.planes;
-    let channel = channel_at - volume * params.channels;
+    let z = params.first_plane + plane - channel_at * params.planes;
+    let channel = params.first_channel + channel_at - volume * params.part;
     var sum = Element();
     for (var tap = 0u; tap < params.taps; tap++) {
-        // The tap of which image lies here; in front of the first is modulo 2^32, and so behind the last.
+        // The tap of which image lies here. What is in front of the first image, or behind the last, is modulo 2^32 behind those here.
         let start = z + params.before - tap * params.dilation;
         let image = start / STRIDE;
-        if image < params.images && image * STRIDE == start {
-            sum += input[(((volume * params.images + image) * params.channels + channel) * params.taps + tap) * params.area + place];
+        let here = image - params.first_image;
+        if here < params.images && image * STRIDE == start {
+            sum += input[(((volume * params.images + here) * params.channels + channel) * params.taps + tap) * params.area + place];
         }
     }
-    let made = ((params.first_volume + volume) * params.channels + channel) * params.depth + params.first_plane + z;
+    let made = ((params.first_volume + volume) * params.channels + channel) * params.depth + z;
     let at = made * params.area + place;
     let done = finish(sum + bias[channel * params.has_bias], at * WIDTH, channel);
     note(done, WIDTH);

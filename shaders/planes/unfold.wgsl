@@ -7,8 +7,9 @@ override WORKGROUP: u32 = 64;
 struct Params {
     count: u32,          // elements of a plane of each channel of the images
     area: u32,           // of a plane
-    taps: u32, channels: u32, images: u32, // planes of a channel in an image, channels, images of a volume
-    first_image: u32,    // of a volume, that is made here
+    taps: u32,           // planes of a channel in an image
+    channels: u32, first_channel: u32, part: u32, // in all, and from which on how many are made here
+    images: u32, first_image: u32, // of a volume, made here, and from which on
     depth: u32,          // planes of a channel in a volume
     stride: u32, dilation: u32, before: u32, // from an image to the next, from a tap to the next, zeros in front
     input_skip: u32,     // modulo 2^32
@@ -23,20 +24,22 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let index = group_index(group, groups) * WORKGROUP + local;
     if index >= params.count { return; }
     let channel_at = index / params.area;
-    let image_at = channel_at / params.channels;
+    let image_at = channel_at / params.part;
     let volume = image_at / params.images;
 
     let place = index - channel_at * params.area;
     let image = params.first_image + image_at - volume * params.images;
-    let channel = volume * params.channels + channel_at - image_at * params.channels;
+    let channel = params.first_channel + channel_at - image_at * params.part;
+    let first = (volume * params.channels + channel) * params.depth;
+    let made = (image_at * params.channels + channel) * params.taps;
     // In front of the volume is modulo 2^32, and so behind it.
     var z = image * params.stride - params.before;
     for (var tap = 0u; tap < params.taps; tap++) {
         var value = Element();
         if z < params.depth {
-            value = input[params.input_skip + (channel * params.depth + z) * params.area + place];
+            value = input[params.input_skip + (first + z) * params.area + place];
         }
-        output[(channel_at * params.taps + tap) * params.area + place] = value;
+        output[(made + tap) * params.area + place] = value;
         z += params.dilation;
     }
 }

@@ -17,36 +17,22 @@
 //! | output | (N, groups M, OD, OH, OW) |
 //!
 //! Planes are images (`planes`): of each input plane `conv_transpose2d` makes what it adds to KD planes of the output, and those are added
-//! up. Where a device's bindings are too small for that, and for depthwise ones on a GPU, an invocation gathers four channels of a voxel, and
-//! visits only products that count, by the phases of `conv_transpose2d`.
+//! up.
 //!
 //! Gradients: a convolution by the input, those of images by the weight, sums by the bias.
 //!
 //! ONNX: `ConvTranspose`. PyTorch: `conv_transpose3d`.
 
-use super::conv_transpose2d::{Problem, TransposedAxis as Axis, TransposedPart as Part, check_channels, extent};
+use super::conv_transpose2d::{TransposedAxis as Axis, check_channels, extent};
 use super::conv3d::{cropped, voxels};
 use super::planes::{Along, Planes};
-use super::slices::nested;
-use super::{
-    Candidate, Conv3d, ConvTranspose2d, Op, Site, WORKGROUP, check_dtype, check_inputs, check_rank, groups, rounded, the_gradient, types,
-    u32_of,
-};
+use super::{Candidate, Conv3d, ConvTranspose2d, Op, Site, check_dtype, check_inputs, check_rank, rounded, the_gradient, types};
 use crate::array::{Array, DType, Dhw, Pads3, TensorType};
-use crate::error::{Error, Result};
-use crate::gpu::{Kernel, Launch, kernel, params};
+use crate::error::Result;
+use crate::gpu::Kernel;
 use crate::graph::Var;
 
-params! {
-    struct Params {
-        z: [[u32; 4]; 2], y: [[u32; 4]; 2], x: [[u32; 4]; 2], padding: [u32; 4], output_size: [u32; 4],
-        count: u32, groups: u32, blocks: u32, out_channels: u32, channels: u32, input_channels: u32,
-        weight_channel: u32, weight_first: u32, input_skip: u32, output_skip: u32, bias_first: u32, has_bias: u32,
-    }
-}
-
-static CONV_TRANSPOSE3D: Kernel = kernel!("conv_transpose3d", Params);
-pub(super) const KERNELS: &[&Kernel] = &[&CONV_TRANSPOSE3D];
+pub(super) const KERNELS: &[&Kernel] = &[];
 
 /// The attributes of a transposed convolution of volumes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -137,58 +123,17 @@ impl Op for ConvTranspose3d {
     }
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
-        let (input, weight, output) = (&site.inputs[0].shape, &site.inputs[1].shape, &site.outputs[0].shape);
-        let axes @ [z, y, x] = self.axes(input, weight, output);
-        // Of images as large, plane by plane: they are cut in the same way.
-        let flat = Axis { input: z.input * y.input, kernel: z.kernel * y.kernel, output: z.output * y.output, ..y };
-        let (channels, out_channels) = (input[1] / self.groups, weight[1]);
-        let bias = site.inputs.len() == 3;
-        let problem = Problem { batch: input[0], groups: self.groups, channels, out_channels, y: flat, x, bias };
-        let Some(parts) = Part::all(&problem, site.device) else {
-            let volume = 4 * (flat.output * x.output) as u64;
-            let most = site.device.max_binding();
-            let reason =
-                format!("conv_transpose3d needs {volume} bytes in one binding, {} shows a shader at most {most}", site.device.name);
-            return Err(Error::Device(reason));
+        let [z, _, _] = self.axes(&site.inputs[0].shape, &site.inputs[1].shape, &site.outputs[0].shape);
+        let Self { stride, padding, output_padding, dilation, groups } = *self;
+        let op = ConvTranspose2d {
+            stride: stride.hw(),
+            padding: padding.hw(),
+            output_padding: output_padding.hw(),
+            dilation: dilation.hw(),
+            groups,
         };
-        let mut ways = self.by_planes(z, site);
-        let taps = flat.kernel * x.kernel;
-        let dilated = u8::from(axes.iter().any(|a| a.dilation > 1));
-        let launch = |part: &Part| {
-            let (from, to) = (part.input(&problem, site.device), part.output(&problem, site.device));
-            // Channels of an invocation.
-            let block = if part.channels.len() >= 4 { 4 } else { 1 };
-            let blocks = part.channels.len().div_ceil(block);
-            let count = part.batch.len() * part.groups.len() * blocks * flat.output * x.output;
-            let first = part.groups.start * channels * out_channels * taps + part.channels.start * taps;
-            let params = Params {
-                z: z.words(),
-                y: y.words(),
-                x: x.words(),
-                padding: [z.before, y.before, x.before, 0].map(u32_of),
-                output_size: [z.output, y.output, x.output, 0].map(u32_of),
-                count: u32_of(count),
-                groups: u32_of(part.groups.len()),
-                blocks: u32_of(blocks),
-                out_channels: u32_of(part.channels.len()),
-                channels: u32_of(channels),
-                input_channels: u32_of(input[1]),
-                weight_channel: u32_of(out_channels * taps),
-                weight_first: u32_of(first),
-                input_skip: from.skip,
-                output_skip: to.skip,
-                bias_first: u32_of(part.groups.start * out_channels + part.channels.start),
-                has_bias: bias.into(),
-            };
-            let [deep, tall, wide] = axes.map(Axis::most_taps);
-            let launch = Launch::new(&CONV_TRANSPOSE3D, &params, groups(count, WORKGROUP))
-                .turns(nested(&[channels, deep, tall, wide]))
-                .constant("CHANNELS", u32_of(block))
-                .constant("DILATED", dilated);
-            launch.input_window(0, &from).input(1).optional_input(bias.then_some(2)).output_window(0, &to)
-        };
-        ways.push(Candidate::of(parts.iter().map(launch).collect()));
-        Ok(ways)
+        let fold = Along { taps: z.kernel, stride: z.stride, dilation: z.dilation, before: z.before };
+        Planes { op: &op, images: z.input, unfold: Along::ONE, fold }.candidates(site)
     }
 
     /// Each input is multiplied by the weights of its channel.
@@ -213,20 +158,6 @@ impl Op for ConvTranspose3d {
 }
 
 impl ConvTranspose3d {
-    /// The ways that go plane by plane, each a transposed convolution of images.
-    fn by_planes(&self, z: Axis, site: &Site<'_>) -> Vec<Candidate> {
-        let Self { stride, padding, output_padding, dilation, groups } = *self;
-        let op = ConvTranspose2d {
-            stride: stride.hw(),
-            padding: padding.hw(),
-            output_padding: output_padding.hw(),
-            dilation: dilation.hw(),
-            groups,
-        };
-        let fold = Along { taps: z.kernel, stride: z.stride, dilation: z.dilation, before: z.before };
-        Planes { op: &op, images: z.input, unfold: Along::ONE, fold, depthwise: site.inputs[1].shape[1] == 1 }.candidates(site)
-    }
-
     /// Along z, y and x.
     fn axes(&self, input: &[usize], weight: &[usize], output: &[usize]) -> [Axis; 3] {
         let Self { stride, padding, dilation, .. } = *self;

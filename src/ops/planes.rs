@@ -22,11 +22,13 @@ use super::{
     Candidate, FINISH_NUMBERS, Finish, Items, Op, Site, UNFINISHED_FOUR, WORKGROUP, finish_numbers, finished, groups, u32_of, vector,
 };
 use crate::array::TensorType;
+use crate::error::{Error, Result};
 use crate::gpu::{Kernel, Launch, Slot, Window, kernel, params};
+use std::ops::Range;
 
 params! {
     struct UnfoldParams {
-        count: u32, area: u32, taps: u32, channels: u32, images: u32, first_image: u32, depth: u32,
+        count: u32, area: u32, taps: u32, channels: u32, first_channel: u32, part: u32, images: u32, first_image: u32, depth: u32,
         stride: u32, dilation: u32, before: u32, input_skip: u32,
     }
 }
@@ -34,8 +36,8 @@ params! {
 params! {
     struct FoldParams {
         finish: [[u32; 4]; FINISH_NUMBERS],
-        count: u32, area: u32, taps: u32, channels: u32, images: u32, planes: u32, first_plane: u32, depth: u32,
-        dilation: u32, before: u32, first_volume: u32, has_bias: u32, output_skip: u32,
+        count: u32, area: u32, taps: u32, channels: u32, first_channel: u32, part: u32, images: u32, first_image: u32, planes: u32,
+        first_plane: u32, depth: u32, dilation: u32, before: u32, first_volume: u32, has_bias: u32, output_skip: u32,
     }
 }
 
@@ -75,8 +77,6 @@ pub(super) struct Planes<'a> {
     pub(super) unfold: Along,
     /// What an image that was made has of the volume that is made of it.
     pub(super) fold: Along,
-    /// Whether each channel makes one of its own. GPUs have soon done the few products of each number, that moves several times for them.
-    pub(super) depthwise: bool,
 }
 
 /// Channels and sides of volumes.
@@ -87,83 +87,115 @@ struct Volumes {
     area: usize,
 }
 
-/// From which volume and image on something is made.
+/// From which volume, image and plane on something is made.
 #[derive(Clone, Copy, Debug)]
 struct Turn {
     volume: usize,
     image: usize,
+    plane: usize,
 }
 
-/// The work of a turn, as much in each of them.
+/// The work of all turns.
 #[derive(Clone, Copy, Debug)]
 struct Work<'a> {
-    planes: &'a Planes<'a>,
+    of: &'a Planes<'a>,
     site: &'a Site<'a>,
     input: Volumes,
     output: Volumes,
-    /// Volumes of a turn, and images of each.
+    /// Volumes of a turn, and of each of them images, and planes that are made of these.
     volumes: usize,
     images: usize,
+    planes: usize,
     finish: Option<&'a Finish>,
 }
 
 impl Planes<'_> {
-    /// The ways of the images' operator between those that unfold and fold; none where a device's bindings are too small.
-    pub(super) fn candidates(&self, site: &Site<'_>) -> Vec<Candidate> {
-        if self.depthwise && !site.device.software { Vec::new() } else { self.ways(site).unwrap_or_default() }
-    }
+    /// The ways of the images' operator between those that unfold and fold.
+    ///
+    /// # Errors
+    /// If a device's bindings are too small for what a plane needs.
+    pub(super) fn candidates(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
+        let [volumes, channels, depth, h, w] = sides(site.inputs[0]);
+        let input = Volumes { channels, depth, area: h * w };
+        let [rows, columns, kd, kh, kw] = sides(site.inputs[1]);
+        let [_, channels, depth, oh, ow] = sides(site.outputs[0]);
+        let output = Volumes { channels, depth, area: oh * ow };
 
-    fn ways(&self, site: &Site<'_>) -> Option<Vec<Candidate>> {
-        let (volumes, input, h, w) = match site.inputs[0].shape[..] {
-            [volumes, channels, depth, h, w] => (volumes, Volumes { channels, depth, area: h * w }, h, w),
-            _ => return None,
-        };
-        let output = match site.outputs[0].shape[..] {
-            [_, channels, depth, h, w] => Volumes { channels, depth, area: h * w },
-            _ => return None,
-        };
-        let weight = match site.inputs[1].shape[..] {
-            [rows, columns, kd, kh, kw] => TensorType::f32([rows, columns * kd, kh, kw]),
-            _ => return None,
-        };
+        // As many volumes as may be, or planes of one.
         let largest = usize::try_from(site.device.max_binding()).unwrap_or(usize::MAX);
         let image = input.bytes(self.unfold.taps).max(output.bytes(self.fold.taps));
-        let windows = site.device.cut(volumes, &[input.bytes(input.depth), output.bytes(output.depth)].map(|bytes| bytes as u64))?;
-
-        // Several volumes, or one, or some of its images where they do not overlap in what is made of them.
-        let (most, whole) = (MOST.min(largest), self.images.saturating_mul(image));
-        let at_once = (most / whole).clamp(1, windows.first()?.len());
-        let images = if whole > most && self.fold == Along::ONE { most / image } else { self.images };
-        if images == 0 || images.saturating_mul(image) > largest {
-            return None;
-        }
+        let most = MOST.min(largest);
+        let windows = site.device.cut(volumes, &[input, output].map(|all| all.bytes(all.depth) as u64));
+        let at_once = windows.as_ref().and_then(|windows| windows.first()).map_or(1, Range::len);
+        let at_once = (most / self.images.saturating_mul(image)).clamp(1, at_once);
+        let planes = [most, largest].iter().find_map(|bytes| self.planes_of(bytes / image, output.depth));
+        let Some(planes) = planes else {
+            let reason = format!(
+                "{} needs {} bytes in one binding for a plane, {} shows a shader at most {largest}",
+                self.op.name(),
+                image.saturating_mul(self.images_of(1)),
+                site.device.name
+            );
+            return Err(Error::Device(reason));
+        };
         // Evenly, and the last turns go up to the end, so that they are all of a size.
         let even = |all: usize, most: usize| all.div_ceil(all.div_ceil(most));
-        let (at_once, images) = (even(volumes, at_once), even(self.images, images));
+        let (at_once, planes) = (even(volumes, at_once), even(output.depth, planes));
+        let images = self.images_of(planes);
         let starts = |all: usize, each: usize| (0..all.div_ceil(each)).map(move |i| (i * each).min(all - each));
-        let turns = |volume| starts(self.images, images).map(move |image| Turn { volume, image });
+        let turns = |volume| starts(output.depth, planes).map(move |plane| Turn { volume, image: self.image_of(plane, images), plane });
         let turns: Vec<Turn> = starts(volumes, at_once).flat_map(turns).collect();
 
         let seen = TensorType::f32([at_once * images, input.channels * self.unfold.taps, h, w]);
-        let made = self.op.infer(&[&seen, &weight]).ok()?.pop()?;
+        let weight = TensorType::f32([rows, columns * kd, kh, kw]);
+        let made = self.op.infer(&[&seen, &weight])?.remove(0);
         let scratch = [&seen, &made].map(|ty| 4 * ty.elements() as u64);
         let inner = Site { inputs: &[&seen, &weight], outputs: &[&made], finish: None, begin: None, ..*site };
         // A finish counts elements of the whole output.
-        let finish = site.finish.filter(|finish| finish.fits(1) && windows.len() == 1);
-        let work = Work { planes: self, site, input, output, volumes: at_once, images, finish };
+        let whole = windows.is_some_and(|windows| windows.len() == 1);
+        let finish = site.finish.filter(|finish| finish.fits(1) && whole);
+        let work = Work { of: self, site, input, output, volumes: at_once, images, planes, finish };
         let way = |way: Candidate| {
             let made = inside(way.launches);
             let launches = |(number, &turn): (usize, &Turn)| {
                 // What only arranges weights need not be done again.
                 let made = made.iter().filter(move |launch| number == 0 || !launch.once).cloned();
-                std::iter::once(work.unfold(turn)).chain(made).chain([work.fold(turn)])
+                work.unfold(turn).into_iter().chain(made).chain(work.fold(turn))
             };
             let launches = turns.iter().enumerate().flat_map(launches).collect();
             Candidate { launches, scratch: scratch.into_iter().chain(way.scratch).collect(), ..Candidate::default() }
                 .finishing(finish.is_some())
         };
-        Some(self.op.launch(&inner).ok()?.into_iter().map(way).collect())
+        Ok(self.op.launch(&inner)?.into_iter().map(way).collect())
     }
+
+    /// Planes between the first and the last tap of an image that was made.
+    fn span(&self) -> usize {
+        (self.fold.taps - 1).saturating_mul(self.fold.dilation)
+    }
+
+    /// The most images that any `planes` planes in a row are made of.
+    fn images_of(&self, planes: usize) -> usize {
+        ((planes - 1).saturating_add(self.span()) / self.fold.stride + 1).min(self.images)
+    }
+
+    /// The first of `images` that `plane` and those behind it are made of.
+    fn image_of(&self, plane: usize, images: usize) -> usize {
+        (plane + self.fold.before).saturating_sub(self.span()).div_ceil(self.fold.stride).min(self.images - images)
+    }
+
+    /// The most of `depth` planes in a row that so many images make whatever the first is, if they make one.
+    fn planes_of(&self, images: usize, depth: usize) -> Option<usize> {
+        if images >= self.images {
+            return Some(depth);
+        }
+        images.saturating_mul(self.fold.stride).checked_sub(self.span()).filter(|&planes| planes > 0)
+    }
+}
+
+/// The sides of a tensor of five dimensions.
+fn sides(ty: &TensorType) -> [usize; 5] {
+    std::array::from_fn(|i| ty.shape.get(i).copied().unwrap_or(1))
 }
 
 impl Volumes {
@@ -179,67 +211,92 @@ impl Volumes {
 }
 
 impl Work<'_> {
-    /// What the volumes of a turn take of a tensor.
-    fn window(&self, turn: Turn, of: Volumes) -> Window {
-        let volume = (of.channels * of.depth * of.area) as u64;
-        self.site.device.window(turn.volume as u64 * volume..(turn.volume + self.volumes) as u64 * volume, 4)
+    /// The channels of a turn's volumes that windows of a tensor show: all, or where a volume is too large for one, as many as fit.
+    fn windows(&self, turn: Turn, all: Volumes) -> Vec<(Range<usize>, Window)> {
+        let (channel, device) = (all.depth * all.area, self.site.device);
+        let (first, last) = (turn.volume * all.channels, (turn.volume + self.volumes - 1) * all.channels);
+        let window = |part: Range<usize>| {
+            let window = device.window(((first + part.start) * channel) as u64..((last + part.end) * channel) as u64, 4);
+            (part, window)
+        };
+        let whole = window(0..all.channels);
+        if whole.1.bytes.end - whole.1.bytes.start <= device.max_binding() {
+            return vec![whole];
+        }
+        // What cannot be cut so is left whole: the plan refuses it with the numbers.
+        device.cut(all.channels, &[4 * channel as u64]).map_or_else(|| vec![whole], |parts| parts.into_iter().map(window).collect())
     }
 
-    fn unfold(&self, turn: Turn) -> Launch {
+    fn unfold(&self, turn: Turn) -> Vec<Launch> {
         let Volumes { channels, depth, area } = self.input;
-        let Along { taps, stride, dilation, before } = self.planes.unfold;
-        let (width, window) = (self.input.width(), self.window(turn, self.input));
-        let count = self.volumes * self.images * channels * area / width;
-        let params = UnfoldParams {
-            count: u32_of(count),
-            area: u32_of(area / width),
-            taps: u32_of(taps),
-            channels: u32_of(channels),
-            images: u32_of(self.images),
-            first_image: u32_of(turn.image),
-            depth: u32_of(depth),
-            stride: u32_of(stride),
-            dilation: u32_of(dilation),
-            before: u32_of(before),
-            input_skip: window.skip / u32_of(width),
+        let Along { taps, stride, dilation, before } = self.of.unfold;
+        let width = self.input.width();
+        let launch = |(part, window): (Range<usize>, Window)| {
+            let count = self.volumes * self.images * part.len() * area / width;
+            let params = UnfoldParams {
+                count: u32_of(count),
+                area: u32_of(area / width),
+                taps: u32_of(taps),
+                channels: u32_of(channels),
+                first_channel: u32_of(part.start),
+                part: u32_of(part.len()),
+                images: u32_of(self.images),
+                first_image: u32_of(turn.image),
+                depth: u32_of(depth),
+                stride: u32_of(stride),
+                dilation: u32_of(dilation),
+                before: u32_of(before),
+                input_skip: modulo(window.skip as usize / width, part.start * depth * area / width),
+            };
+            Launch::new(&UNFOLD, &params, groups(count, WORKGROUP))
+                .turns(nested(&[taps]))
+                .header(format!("alias Element = {};\n", vector("f32", width)))
+                .input_window(0, &window)
+                .scratch_mut(0)
         };
-        Launch::new(&UNFOLD, &params, groups(count, WORKGROUP))
-            .turns(nested(&[taps]))
-            .header(format!("alias Element = {};\n", vector("f32", width)))
-            .input_window(0, &window)
-            .scratch_mut(0)
+        self.windows(turn, self.input).into_iter().map(launch).collect()
     }
 
-    fn fold(&self, turn: Turn) -> Launch {
+    fn fold(&self, turn: Turn) -> Vec<Launch> {
         let Volumes { channels, depth, area } = self.output;
-        let Along { taps, stride, dilation, before } = self.planes.fold;
-        let (width, window) = (self.output.width(), self.window(turn, self.output));
-        // Some of the images are some of the planes.
-        let planes = if self.images == self.planes.images { depth } else { self.images };
-        let count = self.volumes * channels * planes * area / width;
+        let Along { taps, stride, dilation, before } = self.of.fold;
+        let width = self.output.width();
         let bias = (self.site.inputs.len() > 2).then_some(2);
-        let params = FoldParams {
-            finish: finish_numbers(self.finish),
-            count: u32_of(count),
-            area: u32_of(area / width),
-            taps: u32_of(taps),
-            channels: u32_of(channels),
-            images: u32_of(self.images),
-            planes: u32_of(planes),
-            first_plane: u32_of(turn.image),
-            depth: u32_of(depth),
-            dilation: u32_of(dilation),
-            before: u32_of(before),
-            first_volume: u32_of(turn.volume),
-            has_bias: bias.is_some().into(),
-            #[expect(clippy::cast_possible_truncation, reason = "modulo 2^32 is meant")]
-            output_skip: (window.skip / u32_of(width)).wrapping_sub((turn.volume * channels * depth * area / width) as u32),
+        let launch = |(part, window): (Range<usize>, Window)| {
+            let count = self.volumes * part.len() * self.planes * area / width;
+            let start = (turn.volume * channels + part.start) * depth * area / width;
+            let params = FoldParams {
+                finish: finish_numbers(self.finish),
+                count: u32_of(count),
+                area: u32_of(area / width),
+                taps: u32_of(taps),
+                channels: u32_of(channels),
+                first_channel: u32_of(part.start),
+                part: u32_of(part.len()),
+                images: u32_of(self.images),
+                first_image: u32_of(turn.image),
+                planes: u32_of(self.planes),
+                first_plane: u32_of(turn.plane),
+                depth: u32_of(depth),
+                dilation: u32_of(dilation),
+                before: u32_of(before),
+                first_volume: u32_of(turn.volume),
+                has_bias: bias.is_some().into(),
+                output_skip: modulo(window.skip as usize / width, start),
+            };
+            let launch = Launch::new(&FOLD, &params, groups(count, WORKGROUP)).turns(nested(&[taps]));
+            let launch = launch.constant("STRIDE", u32_of(stride)).constant("WIDTH", u32_of(width));
+            let launch = launch.scratch(1).optional_input(bias).output_window(0, &window);
+            finished(launch, self.finish, if width == 4 { Items::Row { whole: true } } else { Items::One })
         };
-        let launch = Launch::new(&FOLD, &params, groups(count, WORKGROUP)).turns(nested(&[taps]));
-        let launch = launch.constant("STRIDE", u32_of(stride)).constant("WIDTH", u32_of(width));
-        let launch = launch.scratch(1).optional_input(bias).output_window(0, &window);
-        finished(launch, self.finish, if width == 4 { Items::Row { whole: true } } else { Items::One })
+        self.windows(turn, self.output).into_iter().map(launch).collect()
     }
+}
+
+/// What kernels add to a place in a whole tensor, `skip` - `start` modulo 2^32.
+#[expect(clippy::cast_possible_truncation, reason = "modulo 2^32 is meant")]
+fn modulo(skip: usize, start: usize) -> u32 {
+    skip.wrapping_sub(start) as u32
 }
 
 /// `launches` of an operator whose input is scratch memory 0 and whose output is 1, with its own behind those.

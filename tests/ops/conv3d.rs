@@ -76,7 +76,9 @@ fn windows() {
         vec![
             case("images", padded, &[5, 3, 4, 5, 7], &[3, 3, 3, 3, 3], 2),
             case("channels", padded, &[1, 2, 5, 9, 9], &[7, 2, 3, 3, 3], 3),
-            case("groups", Conv3d { groups: 6, ..padded }, &[2, 6, 5, 9, 9], &[12, 1, 3, 3, 3], 6),
+            case("groups", Conv3d { groups: 6, ..padded }, &[2, 6, 5, 6, 6], &[12, 1, 3, 3, 3], 6),
+            case("planes", padded, &[1, 4, 6, 4, 5], &[4, 4, 3, 3, 3], 6),
+            case("strides", Conv3d { stride: Dhw::new(2, 1, 1), ..padded }, &[2, 4, 9, 5, 5], &[5, 4, 3, 3, 3], 12),
         ],
     );
     let whole = vec![random(&[2, 6, 3, 4, 9], 1), random(&[24, 3, 2, 2, 2], 2)];

@@ -67,7 +67,17 @@ fn windows() {
         vec![
             case("images", two, &[5, 3, 4, 4, 5], &[3, 5, 2, 2, 2], 5),
             case("groups", ConvTranspose3d { groups: 3, ..two }, &[2, 6, 5, 4, 5], &[6, 3, 2, 2, 2], 4),
-            case("channels", two, &[1, 2, 6, 6, 6], &[2, 7, 3, 2, 2], 3),
+            case("channels", two, &[1, 2, 6, 6, 6], &[2, 4, 3, 2, 2], 3),
+            case("planes that overlap", ConvTranspose3d { padding: Pads3::all(1), ..two }, &[2, 3, 7, 6, 6], &[3, 3, 4, 3, 3], 9),
+            case("planes apart", ConvTranspose3d { stride: Dhw::new(4, 1, 1), ..two }, &[1, 3, 6, 9, 9], &[3, 4, 2, 3, 3], 6),
+            case(
+                "cropped",
+                ConvTranspose3d { padding: Pads3 { front: 3, back: 4, ..Pads3::default() }, ..two },
+                &[1, 3, 9, 6, 6],
+                &[3, 4, 3, 3, 3],
+                6,
+            ),
+            case("taps apart", ConvTranspose3d { dilation: Dhw::new(2, 1, 1), ..two }, &[1, 2, 9, 5, 5], &[2, 3, 2, 2, 2], 6),
         ],
     );
 }

@@ -34,7 +34,6 @@ mod strips;
 pub use conv1d::Conv1d;
 pub use integer::ConvInteger;
 pub(super) use launches::{KERNELS, MOST_TAPS};
-pub(super) use parts::Part as ConvPart;
 pub(super) use sizes::Sizes as ConvSizes;
 pub(super) use strips::{Strips, vectors_for};
 

@@ -9,22 +9,22 @@ const F32: u64 = 4;
 
 /// Images and output channels that one dispatch computes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::ops) struct Part {
-    pub(in crate::ops) images: Range<usize>,
+pub(super) struct Part {
+    pub(super) images: Range<usize>,
     /// All, whole groups, or some of the only group.
-    pub(in crate::ops) channels: Range<usize>,
+    pub(super) channels: Range<usize>,
 }
 
 /// What a part sees of the tensors, and what its kernel adds to indices of the whole tensors, modulo 2^32.
 #[derive(Clone, Debug)]
-pub(in crate::ops) struct Windows {
-    pub(in crate::ops) input: (Window, u32),
-    pub(in crate::ops) weight: (Window, u32),
-    pub(in crate::ops) output: (Window, u32),
+pub(super) struct Windows {
+    pub(super) input: (Window, u32),
+    pub(super) weight: (Window, u32),
+    pub(super) output: (Window, u32),
 }
 
 impl Part {
-    pub(in crate::ops) fn whole(sizes: &Sizes) -> Self {
+    pub(super) fn whole(sizes: &Sizes) -> Self {
         Self { images: 0..sizes.images, channels: 0..sizes.output_channels }
     }
 
@@ -32,7 +32,7 @@ impl Part {
     /// single image is too large, channels are cut until their planes fit too.
     ///
     /// What cannot be cut so, one image of a dense convolution, is left whole: the plan refuses it with the numbers.
-    pub(in crate::ops) fn all(device: &Capabilities, sizes: &Sizes) -> Vec<Self> {
+    pub(super) fn all(device: &Capabilities, sizes: &Sizes) -> Vec<Self> {
         let bytes = |elements: usize| elements as u64 * F32;
         // Channels are cut in whole groups if there are several.
         let (units, channels) = if sizes.groups > 1 { (sizes.groups, sizes.group_outputs()) } else { (sizes.output_channels, 1) };
@@ -53,7 +53,7 @@ impl Part {
         images.iter().flat_map(with).collect()
     }
 
-    pub(in crate::ops) fn windows(&self, device: &Capabilities, sizes: &Sizes) -> Windows {
+    pub(super) fn windows(&self, device: &Capabilities, sizes: &Sizes) -> Windows {
         let window = |start: usize, end: usize| {
             let window = device.window(start as u64..end as u64, F32);
             #[expect(clippy::cast_possible_truncation, reason = "modulo 2^32 is meant")]

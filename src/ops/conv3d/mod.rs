@@ -19,9 +19,8 @@
 //! | output | (n, O, od, oh, ow) |
 //!
 //! Planes are images (`planes`): the tensor's, whose channels are the planes that one of the output needs, are convolved by `conv2d`, and
-//! what comes of it is put in its place. Where a device's bindings are too small for that, or few products of each number are all there are,
-//! as of depthwise ones on a GPU, four channels of four neighbours are computed by an invocation. The method takes a kernel of one row and
-//! column that goes over planes as they are, points among them, to [`Conv2d`]: planes are rows of its images then.
+//! what comes of it is put in its place. The method takes a kernel of one row and column that goes over planes as they are, points among
+//! them, to [`Conv2d`]: planes are rows of its images then.
 //!
 //! Gradients: a transposed convolution by the input, those of images by the weight, one for each tap of the depth, sums by the bias.
 //!
@@ -32,27 +31,15 @@ mod sizes;
 
 pub(super) use gradient::cropped;
 
-use super::conv2d::ConvPart as Part;
 use super::planes::{self, Along, Planes};
-use super::slices::nested;
-use super::{Candidate, Conv2d, Op, Site, WORKGROUP, check_dtype, check_inputs, groups, rounded, the_gradient, types, u32_of};
+use super::{Candidate, Conv2d, Op, Site, check_dtype, check_inputs, rounded, the_gradient, types};
 use crate::array::{Array, DType, Dhw, Hw, Pads, Pads3, TensorType};
 use crate::error::Result;
-use crate::gpu::{Capabilities, Kernel, Launch, kernel, params};
+use crate::gpu::Kernel;
 use crate::graph::Var;
 use sizes::Sizes;
 
-params! {
-    struct Params {
-        input_size: [u32; 4], output_size: [u32; 4], kernel: [u32; 4], stride: [u32; 4], dilation: [u32; 4], padding: [u32; 4],
-        input_channels: u32, output_channels: u32, group_inputs: u32, group_outputs: u32,
-        first_channel: u32, blocks: u32, group_blocks: u32, channels: u32, first_image: u32, images: u32,
-        input_skip: u32, weight_skip: u32, output_skip: u32, groups: u32,
-    }
-}
-
-static CONV3D: Kernel = kernel!("conv3d", Params);
-pub(super) const KERNELS: &[&Kernel] = &[&CONV3D, planes::KERNELS[0], planes::KERNELS[1]];
+pub(super) const KERNELS: &[&Kernel] = planes::KERNELS;
 
 /// How a three-dimensional convolution goes over its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,11 +137,10 @@ impl Op for Conv3d {
 
     fn launch(&self, site: &Site<'_>) -> Result<Vec<Candidate>> {
         let sizes = Sizes::of(self, site.inputs)?;
-        let bias = (site.inputs.len() > 2).then_some(2);
-        let parts = Part::all(site.device, &sizes.flat());
-        let mut ways = self.by_planes(&sizes, site);
-        ways.push(Candidate::of(parts.iter().map(|part| self.part(&sizes, part, bias, site.device)).collect()));
-        Ok(ways)
+        let Self { stride, padding, dilation, groups } = *self;
+        let op = Conv2d { stride: stride.hw(), padding: padding.hw(), dilation: dilation.hw(), groups };
+        let unfold = Along { taps: sizes.kernel.d, stride: stride.d, dilation: dilation.d, before: padding.front };
+        Planes { op: &op, images: sizes.output.d, unfold, fold: Along::ONE }.candidates(site)
     }
 
     /// Each output adds up the weights of its channel.
@@ -171,61 +157,6 @@ impl Conv3d {
     /// Whether a kernel of one row and column leaves every place of a plane to itself.
     fn keeps_planes(&self) -> bool {
         self.stride.hw() == Hw::square(1) && self.padding.hw() == Pads::default()
-    }
-
-    /// The ways that go plane by plane, each a convolution of images.
-    fn by_planes(&self, sizes: &Sizes, site: &Site<'_>) -> Vec<Candidate> {
-        let Self { stride, padding, dilation, groups } = *self;
-        let op = Conv2d { stride: stride.hw(), padding: padding.hw(), dilation: dilation.hw(), groups };
-        let unfold = Along { taps: sizes.kernel.d, stride: stride.d, dilation: dilation.d, before: padding.front };
-        Planes { op: &op, images: sizes.output.d, unfold, fold: Along::ONE, depthwise: sizes.group_outputs() == 1 }.candidates(site)
-    }
-
-    fn part(&self, sizes: &Sizes, part: &Part, bias: Option<usize>, device: &Capabilities) -> Launch {
-        let windows = part.windows(device, &sizes.flat());
-        let group = sizes.group_outputs();
-        // Channels of an invocation: neighbours of one group.
-        let block = if group >= 4 { 4 } else { 1 };
-        let channels = part.channels.len();
-        // A part is some channels of one group, or whole groups.
-        let (group_blocks, blocks) = match channels <= group {
-            true => (channels.div_ceil(block), channels.div_ceil(block)),
-            false => (group.div_ceil(block), channels / group * group.div_ceil(block)),
-        };
-        let output = sizes.output;
-        let threads = part.images.len() * blocks * output.d * output.h * output.w.div_ceil(4);
-        let workgroups = groups(threads, WORKGROUP);
-        let triple = |size: Dhw| [u32_of(size.d), u32_of(size.h), u32_of(size.w), 0];
-        let params = Params {
-            input_size: triple(sizes.input),
-            output_size: triple(output),
-            kernel: triple(sizes.kernel),
-            stride: triple(self.stride),
-            dilation: triple(self.dilation),
-            padding: triple(Dhw::new(self.padding.front, self.padding.top, self.padding.left)),
-            input_channels: u32_of(sizes.input_channels),
-            output_channels: u32_of(sizes.output_channels),
-            group_inputs: u32_of(sizes.group_inputs()),
-            group_outputs: u32_of(group),
-            first_channel: u32_of(part.channels.start),
-            blocks: u32_of(blocks),
-            group_blocks: u32_of(group_blocks),
-            channels: u32_of(channels.min(group)),
-            first_image: u32_of(part.images.start),
-            images: u32_of(part.images.len()),
-            input_skip: windows.input.1,
-            weight_skip: windows.weight.1,
-            output_skip: windows.output.1,
-            groups: u32::try_from(workgroups).unwrap_or(u32::MAX),
-        };
-        Launch::new(&CONV3D, &params, workgroups)
-            .turns(nested(&[sizes.group_inputs(), sizes.kernel.d, sizes.kernel.h, sizes.kernel.w]))
-            .constant("CHANNELS", u32_of(block))
-            .constant("HAS_BIAS", bias.is_some())
-            .input_window(0, &windows.input.0)
-            .input_window(1, &windows.weight.0)
-            .optional_input(bias)
-            .output_window(0, &windows.output.0)
     }
 }
 

@@ -1,10 +1,9 @@
 //! The sizes of one convolution of volumes, checked once.
 
 use super::Conv3d;
-use crate::array::{Dhw, Hw, Pads, TensorType};
+use crate::array::{Dhw, TensorType};
 use crate::error::{Error, Result};
 use crate::ops::check_rank;
-use crate::ops::conv2d::ConvSizes;
 
 /// All there is to know about a convolution but its numbers and attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,23 +69,5 @@ impl Sizes {
     /// Output channels of a group.
     pub(super) fn group_outputs(&self) -> usize {
         self.output_channels / self.groups
-    }
-
-    /// A convolution of images whose tensors are cut in the same way: as large, plane by plane.
-    pub(super) fn flat(&self) -> ConvSizes {
-        let flat = |size: Dhw| Hw::new(size.d * size.h, size.w);
-        let one = Hw::square(1);
-        ConvSizes {
-            images: self.images,
-            input_channels: self.input_channels,
-            output_channels: self.output_channels,
-            groups: self.groups,
-            input: flat(self.input),
-            output: flat(self.output),
-            kernel: flat(self.kernel),
-            stride: one,
-            dilation: one,
-            padding: Pads::default(),
-        }
     }
 }

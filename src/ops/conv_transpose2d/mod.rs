@@ -40,7 +40,6 @@ use crate::error::{Error, Result};
 use crate::graph::Var;
 pub use conv_transpose1d::ConvTranspose1d;
 pub(super) use launches::KERNELS;
-pub(super) use parts::Part as TransposedPart;
 use phases::Axis;
 pub(super) use phases::Axis as TransposedAxis;
 
@@ -208,16 +207,16 @@ pub(in crate::ops) fn extent(op: &'static str, what: &str, axis: Axis, after: us
 
 /// An instance of the operator: its sizes by name.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::ops) struct Problem {
-    pub(in crate::ops) batch: usize,
-    pub(in crate::ops) groups: usize,
+struct Problem {
+    batch: usize,
+    groups: usize,
     /// Input channels of a group.
-    pub(in crate::ops) channels: usize,
+    channels: usize,
     /// Output channels of a group.
-    pub(in crate::ops) out_channels: usize,
-    pub(in crate::ops) y: Axis,
-    pub(in crate::ops) x: Axis,
-    pub(in crate::ops) bias: bool,
+    out_channels: usize,
+    y: Axis,
+    x: Axis,
+    bias: bool,
 }
 
 impl Problem {

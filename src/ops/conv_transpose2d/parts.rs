@@ -9,7 +9,7 @@ use std::ops::Range;
 ///
 /// Only one of the three is a true part: several images come whole, several groups of an image come whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::ops) struct Part {
+pub(super) struct Part {
     pub batch: Range<usize>,
     pub groups: Range<usize>,
     pub channels: Range<usize>,
