@@ -93,12 +93,14 @@ fn main(
         }
     }
     let start = vec4(select(0.0, bias[params.bias_skip + channel], HAS_BIAS));
-    for (var s = 0u; s < (BEHIND + 1) * VECTORS; s++) { sums[s] = start; }
     let left = x * STRIDE_W - params.padding.y - SHIFT % 4; // modulo 2^32, and so are the indices below
     let plane = (image * params.input_channels + channel / params.group_outputs) * size.x * size.y;
     let rows = min(params.segment, params.output_size.x - y);
     var i = params.output_skip + ((image * params.output_channels + channel) * params.output_size.x + y) * params.output_size.y + x;
     for (var t = 0u; t < rows + BEHIND; t++) {
+        // Not at the end of a turn, where FXC leaves it out if one row of sums is all there is.
+        for (var s = 0u; s < BEHIND * VECTORS; s++) { sums[(BEHIND + 1) * VECTORS - 1 - s] = sums[BEHIND * VECTORS - 1 - s]; }
+        for (var v = 0u; v < VECTORS; v++) { sums[v] = start; }
         // Spelt out, so that no index into weights depends on s. Rows past the kernel are between two outputs' rows.
 #for s 7
         if min(STRIDE_H, KERNEL_H) > $su { see((y + t) * STRIDE_H + $s - params.padding.x, $s, params.input_skip + plane, left); }
@@ -111,8 +113,6 @@ fn main(
             }
             i += params.output_size.y;
         }
-        for (var s = 0u; s < BEHIND * VECTORS; s++) { sums[(BEHIND + 1) * VECTORS - 1 - s] = sums[BEHIND * VECTORS - 1 - s]; }
-        for (var v = 0u; v < VECTORS; v++) { sums[v] = start; }
     }
     noted();
 }

@@ -100,6 +100,10 @@ fn sizes_about_a_workgroup() {
         case("and one more", padded(1), &[1, 3, 8, 17], &[9, 3, 3, 3]),
         case("many channels", padded(1), &[1, 70, 6, 16], &[33, 70, 3, 3]),
         case("depthwise, large stride", Conv2d { groups: 3, ..strided(5) }, &[1, 3, 13, 16], &[3, 1, 7, 7]),
+        // So many that a GPU's threads go down two rows each.
+        case("depthwise, a row, many channels", Conv2d { groups: 8200, ..padded(0) }, &[1, 8200, 2, 4], &[32_800, 1, 1, 2]),
+        case("depthwise, as high as the stride", Conv2d { groups: 8200, ..strided(2) }, &[1, 8200, 4, 4], &[32_800, 1, 2, 2]),
+        case("depthwise, many channels", Conv2d { groups: 8200, ..padded(1) }, &[1, 8200, 2, 4], &[32_800, 1, 3, 3]),
         case("65,537 workgroups", Conv2d { groups: 524_289, ..padded(1) }, &[1, 524_289, 1, 1], &[524_289, 1, 3, 3]),
     ]);
 }
