@@ -155,7 +155,7 @@ fn as_long_as_loops_may_be() {
         case("conv2d/register", plain, &[&[1, 1_240, 3, 4], &[8, 1_240, 3, 3]]),
         case("conv2d/direct", plain, &[&[1, 2_850, 3, 4], &[8, 2_850, 3, 3]]),
         case("conv2d/depthwise", Conv2d { groups: 2, ..plain }, &[&[1, 2, 29_900, 4], &[2, 1, 3, 3]]),
-        case("conv3d", Conv3d::default(), &[&[1, 900, 3, 3, 4], &[4, 900, 3, 3, 3]]),
+        case("conv3d, by those of images", Conv3d::default(), &[&[1, 1_200, 3, 3, 4], &[4, 1_200, 3, 3, 3]]),
         case("conv_transpose2d/direct", transposed, &[&[1, 2_850, 3, 3], &[2_850, 3, 3, 3]]),
         case("conv_transpose2d/lanes", transposed, &[&[1, 19_990, 3, 3], &[19_990, 8, 3, 3]]),
         case("avg_pool2d", AvgPool2d { kernel: window, stride: window, ..AvgPool2d::default() }, &[&[1, 1, 240, 240]]),

@@ -133,7 +133,7 @@ impl Op for ConvTranspose3d {
             groups,
         };
         let fold = Along { taps: z.kernel, stride: z.stride, dilation: z.dilation, before: z.before };
-        Planes { op: &op, images: z.input, unfold: Along::ONE, fold }.candidates(site)
+        Planes { name: self.name(), op: &op, images: z.input, unfold: Along::ONE, fold }.candidates(site)
     }
 
     /// Each input is multiplied by the weights of its channel.

@@ -69,6 +69,8 @@ impl Along {
 /// An operator of volumes as one of images.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Planes<'a> {
+    /// The operator of volumes.
+    pub(super) name: &'static str,
     /// The operator of images, without a bias.
     pub(super) op: &'a dyn Op,
     /// Images of a volume.
@@ -132,7 +134,7 @@ impl Planes<'_> {
         let Some(planes) = planes else {
             let reason = format!(
                 "{} needs {} bytes in one binding for a plane, {} shows a shader at most {largest}",
-                self.op.name(),
+                self.name,
                 image.saturating_mul(self.images_of(1)),
                 site.device.name
             );

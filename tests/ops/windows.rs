@@ -1,10 +1,10 @@
 //! Tensors larger than a binding: every operator here cuts them into windows, on devices that show a shader a few KiB at a time.
 
 use crate::common::{Bound, Case, Elsewhere, check_on, narrow_gpu, random, random_below};
-use foveate::array::{Array, DType, Hw, Pads, f16};
+use foveate::array::{Array, DType, Hw, Pads, Pads3, f16};
 use foveate::graph::Graph;
 use foveate::ops::{
-    AffineGrid, AffineSample, AvgPool2d, AxisRange, Binary, Cast, Compare, Concat, ConvTranspose2d, Coordinates, Expand, Gather,
+    AffineGrid, AffineSample, AvgPool2d, AxisRange, Binary, Cast, Compare, Concat, Conv3d, ConvTranspose2d, Coordinates, Expand, Gather,
     GatherElements, GlobalPool2d, GridSample, MaxPool2dWithIndices, MaxUnpool2d, Op, Pad, PadMode, Resize, ResizeMode, Slice, Split,
     Transpose, Unary, Where,
 };
@@ -147,4 +147,11 @@ fn refusals() {
     let y = x.resize(Resize::to(Hw::square(8))).unwrap();
     let error = Plan::compile(&narrow_gpu(16 << 10), &[&y]).unwrap_err().to_string();
     assert!(error.contains("16640 bytes in one binding"), "{error}");
+
+    let volume = graph.input("volume", random(&[2, 6, 5, 9, 9], 1).ty()).unwrap();
+    let weight = graph.constant(random(&[12, 1, 3, 3, 3], 2)).unwrap();
+    let attributes = Conv3d { padding: Pads3::all(1), groups: 6, ..Conv3d::default() };
+    let y = volume.conv3d(&weight, None, attributes).unwrap();
+    let error = Plan::compile(&narrow_gpu(4096), &[&y]).unwrap_err().to_string();
+    assert!(error.contains("conv3d needs 5832 bytes in one binding for a plane"), "{error}");
 }

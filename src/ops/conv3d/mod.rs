@@ -140,7 +140,7 @@ impl Op for Conv3d {
         let Self { stride, padding, dilation, groups } = *self;
         let op = Conv2d { stride: stride.hw(), padding: padding.hw(), dilation: dilation.hw(), groups };
         let unfold = Along { taps: sizes.kernel.d, stride: stride.d, dilation: dilation.d, before: padding.front };
-        Planes { op: &op, images: sizes.output.d, unfold, fold: Along::ONE }.candidates(site)
+        Planes { name: self.name(), op: &op, images: sizes.output.d, unfold, fold: Along::ONE }.candidates(site)
     }
 
     /// Each output adds up the weights of its channel.
